@@ -1,0 +1,27 @@
+//! What the three agents share.
+//!
+//! ```text
+//! model        items, folders, flags, digests: the words every other module speaks
+//! ports        what the engine may ask of the outside: mail stores, shares, clock, role, events
+//! prv          the container format (docs/formats/prv.md)
+//! spool        OUT, IN and WORK over shares (docs/formats/spool.md)
+//! state        config.db: ledger, DeletedDataFiles, tracking, epochs (docs/formats/state.md)
+//! replication  change sets and snapshots to the other node, replay on the standby
+//! engine       the agents: gather facts, ask mailferry-rules, do one durable step, record it
+//! settings     project file, config.ini, reference
+//! trouble      an error as the operator reads it
+//! ```
+//!
+//! Absences to keep: the engine never calls the operating system; only `state` writes SQL; only `settings` knows that a
+//! config.ini exists.
+#![forbid(unsafe_code)]
+
+pub mod engine;
+pub mod model;
+pub mod ports;
+pub mod prv;
+pub mod replication;
+pub mod settings;
+pub mod spool;
+pub mod state;
+pub mod trouble;

@@ -1,0 +1,195 @@
+//! The words every module speaks: items, folders, flags, dates, digests.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// BLAKE3 of some bytes: of an item's RFC 5322 bytes exactly as read, of a block, of a whole container.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    pub fn of(bytes: &[u8]) -> Self {
+        Digest(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// Name of one item for its whole migration, given by the source agent when it first sees the item and never changed:
+/// a move or a new flag keeps it. Targets store it beside the item where they can, so that an append whose answer was lost
+/// is found again (R42).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub [u8; 16]);
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({self})")
+    }
+}
+
+impl std::str::FromStr for Token {
+    type Err = mailferry_rules::ids::NotAName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<mailferry_rules::ids::MailboxId>().map(|id| Token(id.0))
+    }
+}
+
+/// A folder by the names on the way to it, outermost first. `["INBOX"]` is the inbox in any store; its spelling is exactly
+/// that. Names are Unicode and may hold any character, separators of any store included: each store maps them reversibly.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FolderPath(pub Vec<String>);
+
+impl FolderPath {
+    pub fn inbox() -> Self {
+        FolderPath(vec!["INBOX".into()])
+    }
+
+    pub fn is_inbox(&self) -> bool {
+        self.0.len() == 1 && self.0[0] == "INBOX"
+    }
+}
+
+/// For people: names joined by `/`. Not reversible; never parsed.
+impl fmt::Display for FolderPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("/"))
+    }
+}
+
+/// What a folder is besides its items.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FolderInfo {
+    pub path: FolderPath,
+    /// Whether it can hold items (a `\Noselect` parent cannot).
+    pub selectable: bool,
+    pub subscribed: bool,
+    /// RFC 6154 attribute without the backslash, such as `Sent`.
+    pub special_use: Option<String>,
+}
+
+impl FolderInfo {
+    pub fn plain(path: FolderPath) -> Self {
+        FolderInfo { path, selectable: true, subscribed: false, special_use: None }
+    }
+}
+
+/// The system flags of RFC 9051 as bits. `\Recent` belongs to a session and is no property of an item.
+/// Maildir's `P` (passed) is the keyword `$Forwarded`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Flags(u8);
+
+impl Flags {
+    pub const NONE: Flags = Flags(0);
+    pub const SEEN: Flags = Flags(1);
+    pub const ANSWERED: Flags = Flags(2);
+    pub const FLAGGED: Flags = Flags(4);
+    pub const DELETED: Flags = Flags(8);
+    pub const DRAFT: Flags = Flags(16);
+    const NAMES: [(Flags, &'static str); 5] = [
+        (Flags::SEEN, "\\Seen"),
+        (Flags::ANSWERED, "\\Answered"),
+        (Flags::FLAGGED, "\\Flagged"),
+        (Flags::DELETED, "\\Deleted"),
+        (Flags::DRAFT, "\\Draft"),
+    ];
+
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// `None` when a bit is set that has no meaning yet.
+    pub fn from_bits(bits: u8) -> Option<Self> {
+        (bits < 32).then_some(Flags(bits))
+    }
+
+    pub fn contains(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    #[must_use]
+    pub fn with(self, other: Flags) -> Self {
+        Flags(self.0 | other.0)
+    }
+}
+
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = Self::NAMES.iter().filter(|(flag, _)| self.contains(*flag)).map(|(_, name)| *name).collect();
+        f.write_str(&names.join(" "))
+    }
+}
+
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flags({self})")
+    }
+}
+
+/// Keywords (RFC 9051), sorted, as spelled by the source.
+pub type Keywords = BTreeSet<String>;
+
+/// What may change on an item without its bytes changing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Marks {
+    pub flags: Flags,
+    pub keywords: Keywords,
+}
+
+/// Internal date: an instant, as precisely as the store knows it, with the offset it was given in where there is one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct InternalDate {
+    /// Seconds since 1970-01-01T00:00:00Z; may be negative.
+    pub seconds: i64,
+    /// 0..=999_999_999.
+    pub nanos: u32,
+    pub offset_minutes: Option<i16>,
+}
+
+/// Where an item stands in its source folder: chosen by the store, unique in the folder for as long as the item lives
+/// there, and the same at every pass. Opaque to everyone else.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemKey(pub Vec<u8>);
+
+impl fmt::Debug for ItemKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ItemKey({})", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// Where an item stands in a target folder: chosen by the target store, opaque to everyone else.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId(pub Vec<u8>);
+
+impl fmt::Debug for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TargetId({})", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// The description of an item that travels with its bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Envelope {
+    pub token: Token,
+    pub key: ItemKey,
+    pub marks: Marks,
+    pub date: InternalDate,
+    /// mbox envelope sender (the address of the `From ` line), where the source has one.
+    pub sender: Option<String>,
+}

@@ -1,0 +1,12 @@
+//! What the engine may ask of the outside. Every port has a body in the operating system (`mailferry-host`,
+//! `mailferry-stores`) and one in memory (`mailferry-sim`); both pass the same conformance suite.
+
+mod events;
+mod share;
+mod store;
+mod world;
+
+pub use events::{Event, EventSink, Level};
+pub use share::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath};
+pub use store::{Appended, Blast, MailSource, MailTarget, NewItem, OpenItem, Retry, SeenItem, StoreError, Wanted};
+pub use world::{Clock, Role, RolePort, Steps, UnwatchedSteps};

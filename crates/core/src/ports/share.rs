@@ -1,0 +1,159 @@
+//! The disk of a node as every agent sees it: its own, or the other node's over a mounted share or UNC path.
+
+use std::fmt;
+use std::io::{Read, Seek, Write};
+
+/// A place below a share: names joined by `/`, each checked, so that a name from elsewhere can never leave the share.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SharePath(String);
+
+impl SharePath {
+    /// The share itself.
+    pub fn root() -> Self {
+        SharePath(String::new())
+    }
+
+    /// Adds one name. `None` when the name could mean another place, or cannot exist on every file system we serve:
+    /// empty, `.`, `..`, a separator, a drive or stream colon, a control character, a trailing dot or space.
+    pub fn join(&self, name: &str) -> Option<Self> {
+        let bad = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '<' | '>' | '"' | '|' | '?' | '*');
+        if name.is_empty() || name.len() > 255 || name.ends_with(['.', ' ']) || name.chars().any(bad) {
+            return None;
+        }
+        Some(SharePath(if self.0.is_empty() { name.into() } else { format!("{}/{name}", self.0) }))
+    }
+
+    /// For paths written in our own code. Names that come from a file, a server or a person go through `join`.
+    pub fn of(names: &[&str]) -> Option<Self> {
+        names.iter().try_fold(SharePath::root(), |path, name| path.join(name))
+    }
+
+    pub fn parent(&self) -> SharePath {
+        SharePath(self.0.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.into()))
+    }
+
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|name| !name.is_empty())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SharePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SharePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SharePath({})", self.0)
+    }
+}
+
+/// A file found in a folder. Folders are not listed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    pub name: String,
+    pub size: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Removed {
+    Deleted,
+    /// Counts as deleted (R50).
+    NotFound,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claim {
+    Won,
+    /// The file was there already.
+    Taken,
+}
+
+pub trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// A file in the making.
+pub trait PartWriter: Write + Send {
+    /// Everything written so far is on the disk when this returns.
+    fn sync(&mut self) -> Result<(), ShareError>;
+}
+
+/// A node's disk. Each call that changes something is one durable step: when it has returned `Ok`, a power cut does not
+/// undo it.
+pub trait Share: Send + Sync {
+    /// For people: the path or UNC name of the share.
+    fn describe(&self) -> String;
+
+    /// The files of a folder, sorted by name; a folder that is not there is empty. A share that is not there is an error.
+    fn list(&self, folder: &SharePath) -> Result<Vec<Entry>, ShareError>;
+
+    fn size(&self, file: &SharePath) -> Result<Option<u64>, ShareError>;
+
+    fn open(&self, file: &SharePath) -> Result<Box<dyn ReadSeek>, ShareError>;
+
+    /// Opens a temporary file for writing at `keep` bytes, making its folders; what lay beyond is cut off. With `keep` 0 it
+    /// may exist or not.
+    fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError>;
+
+    /// Gives a finished, synced file its final name in the same folder. Fails when that name is taken.
+    fn publish(&self, part: &SharePath, file: &SharePath) -> Result<(), ShareError>;
+
+    /// Writes a small file, replacing the old one whole or not at all.
+    fn replace(&self, file: &SharePath, content: &[u8]) -> Result<(), ShareError>;
+
+    /// Creates a file if it is not there: of any number of callers on any node, one wins (R3).
+    fn claim(&self, file: &SharePath, content: &[u8]) -> Result<Claim, ShareError>;
+
+    /// Moves a file to another folder of the same share, making the folder.
+    fn move_to(&self, file: &SharePath, to: &SharePath) -> Result<(), ShareError>;
+
+    fn remove(&self, file: &SharePath) -> Result<Removed, ShareError>;
+
+    /// Bytes that can still be written; `None` where the system cannot tell.
+    fn free_bytes(&self) -> Result<Option<u64>, ShareError>;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ShareErrorKind {
+    NotFound,
+    /// The name is taken.
+    Exists,
+    Denied,
+    /// Another program holds the file open (Windows).
+    Busy,
+    NoSpace,
+    /// The share, the network or the node is away.
+    Unreachable,
+    Other,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{cause} ({place})")]
+pub struct ShareError {
+    pub kind: ShareErrorKind,
+    /// Full path or UNC name.
+    pub place: String,
+    pub cause: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_share() {
+        for name in ["", ".", "..", "a/b", "a\\b", "C:", "a\0", "a\n", "x.", "x ", "a:b", "*", &"n".repeat(256)] {
+            assert_eq!(SharePath::root().join(name), None, "{name:?}");
+        }
+        assert_eq!(SharePath::of(&["NTA", "OUT", "TGT1"]).map(|path| path.to_string()), Some("NTA/OUT/TGT1".into()));
+    }
+}

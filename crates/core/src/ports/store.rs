@@ -1,0 +1,157 @@
+//! Mail stores. The contracts here are checked by the conformance suite of `mailferry-stores`, which every store must pass.
+
+use std::io::Read;
+
+use crate::model::{Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
+
+/// One mailbox, read only (R20): nothing here may change a byte, a name or a timestamp of the source, access times set
+/// aside.
+pub trait MailSource: Send {
+    /// For people, such as `maildir:/var/mail/alice`.
+    fn describe(&self) -> String;
+
+    /// All folders, parents before children, each once. A mailbox without any folder is an error, never a success (T18).
+    fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError>;
+
+    /// Every item of a folder, in a stable order (arrival order where the store knows it). Items that appear or vanish
+    /// meanwhile may or may not be seen. Must not read message bytes where the store can avoid it: this runs on every pass.
+    fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError>;
+
+    /// The bytes of one item, streamed. `None` when it is no longer there.
+    fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError>;
+}
+
+/// An item as a scan sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeenItem {
+    pub key: ItemKey,
+    /// Equal for the same item before and after a move to another folder, and for no two items at the same time in one
+    /// folder. `None`: this store cannot tell a move from a deletion and a new item.
+    pub move_hint: Option<Vec<u8>>,
+    pub marks: Marks,
+    pub date: InternalDate,
+    /// mbox envelope sender.
+    pub sender: Option<String>,
+    /// Bytes, where the store knows without reading them.
+    pub size: Option<u64>,
+}
+
+/// An opened item: read to the end; the length is what the reader yields, whatever `size` of the scan said (T05).
+pub struct OpenItem<'a> {
+    pub reader: Box<dyn Read + 'a>,
+}
+
+/// One mailbox, written.
+///
+/// Changes are staged in the order of the calls and need not be durable or visible before `flush` returns; after `flush`
+/// they are both. After an error or a kill, any prefix of the staged changes may have happened; `locate` finds out.
+pub trait MailTarget: Send {
+    fn describe(&self) -> String;
+
+    /// Makes the folder, with its parents, and returns the path it really has there. Doing it twice is doing it once.
+    fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError>;
+
+    /// Looks for items that an earlier, interrupted run may have appended (R42), and answers in the order asked.
+    /// An item that was flushed is found even if a client has changed its flags since.
+    fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError>;
+
+    /// Stages one new item. `body` is read to its end.
+    fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError>;
+
+    /// Stages new flags and keywords, replacing the old ones; answers the id the item has afterwards, `None` when the item
+    /// is no longer there (a user deleted it).
+    fn set_marks(&mut self, folder: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError>;
+
+    /// Stages a move; answers the id in the new folder, `None` when the item is no longer there.
+    fn move_item(&mut self, from: &FolderPath, id: &TargetId, to: &FolderPath) -> Result<Option<TargetId>, StoreError>;
+
+    /// Stages a deletion. An item that is not there counts as deleted.
+    fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError>;
+
+    /// Makes everything staged so far durable and visible.
+    fn flush(&mut self) -> Result<(), StoreError>;
+}
+
+/// An item to append.
+#[derive(Clone, Debug)]
+pub struct NewItem<'a> {
+    pub envelope: &'a Envelope,
+    /// Length of the body in bytes.
+    pub size: u64,
+}
+
+/// An item to look for. A store that keeps tokens compares these; another compares size and digest of the bytes.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub token: Token,
+    pub digest: crate::model::Digest,
+    pub size: u64,
+}
+
+/// The answer to an append.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Appended {
+    pub id: TargetId,
+    /// Keywords that this store could not keep (T19); empty when all were kept.
+    pub keywords_lost: Vec<String>,
+}
+
+/// How far an error reaches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Blast {
+    /// This item: the others of its folder go on.
+    Item,
+    Folder,
+    Mailbox,
+    /// Every mailbox of this store.
+    Store,
+}
+
+/// Whether to try again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Retry {
+    /// At the next session: busy, unreachable, no space.
+    Later,
+    /// Not before a person has changed something.
+    Never,
+}
+
+/// What a store could not do.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("could not {what}: {cause} ({place})")]
+pub struct StoreError {
+    pub blast: Blast,
+    pub retry: Retry,
+    /// As a phrase after "could not", such as `read a message`.
+    pub what: String,
+    /// Folder and file or item.
+    pub place: String,
+    pub cause: String,
+    pub hint: Option<String>,
+    /// The disk or quota of the store is full.
+    pub no_space: bool,
+}
+
+impl StoreError {
+    pub fn new(blast: Blast, retry: Retry, what: impl Into<String>, place: impl Into<String>, cause: impl Into<String>) -> Self {
+        StoreError { blast, retry, what: what.into(), place: place.into(), cause: cause.into(), hint: None, no_space: false }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Classifies an error of the file system.
+    pub fn io(blast: Blast, what: impl Into<String>, place: impl Into<String>, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        let no_space = matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded);
+        let retry = match error.kind() {
+            Kind::PermissionDenied | Kind::InvalidData | Kind::InvalidInput | Kind::InvalidFilename => Retry::Never,
+            _ => Retry::Later,
+        };
+        let blast = if no_space || error.kind() == Kind::ReadOnlyFilesystem { Blast::Store } else { blast };
+        StoreError { no_space, ..StoreError::new(blast, retry, what, place, error.to_string()) }
+    }
+}
