@@ -193,3 +193,37 @@ pub struct Envelope {
     /// mbox envelope sender (the address of the `From ` line), where the source has one.
     pub sender: Option<String>,
 }
+
+/// What became of a container at the target (R43, R45).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Every item is there, or is listed as skipped.
+    Applied,
+    /// The bytes were not what the source wrote: the source sends its content again in a new container (R40).
+    Damaged,
+    /// Given up after too many attempts; kept in the archive for the operator (R44).
+    Archived,
+}
+
+/// An item that was not applied, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Skipped {
+    pub token: Token,
+    pub reason: String,
+}
+
+/// The target's answer to one container; travels back in a container of its own (R45).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Receipt {
+    pub container: mailferry_rules::ids::ContainerName,
+    /// Digest of the whole file as the target read it.
+    pub digest: Digest,
+    pub outcome: Outcome,
+    /// Records that changed the target.
+    pub applied: u64,
+    /// Records whose effect was there already.
+    pub already: u64,
+    /// Items found again at the target after an interrupted run instead of being appended twice (R42).
+    pub found: u64,
+    pub skipped: Vec<Skipped>,
+}
