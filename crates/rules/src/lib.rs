@@ -4,9 +4,27 @@
 //! step, does that one step through a port and records it. The crate is `no_std`: it cannot read a file, a clock or a byte
 //! of mail, so every decision is a function of what it is given and the simulator can ask the very same questions.
 //!
-//! Where a rule of docs/rules.md is decided, the function names it (R-numbers).
+//! ```text
+//! ids        mailbox, sequence, epoch, container name                    R6
+//! topology   clusters, nodes, shares, OUT and IN folders                 R1 R4 R5
+//! epoch      who may act: claims, stale containers                       R3
+//! publish    the source side: where to place the next copy               R13 R21 R22
+//! ship       the transmission agent: what to do with a file in OUT       R31-R34
+//! import     the target side: what to do with a file in IN               R40 R41 R43
+//! cleanup    which copy to delete next; when a deletion debt is due      R50-R56
+//! session    what a failed replication forbids                           R11 R12
+//! guarantee  do enough copies hold it?                                   R70-R73
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
 
+pub mod cleanup;
+pub mod epoch;
+pub mod guarantee;
 pub mod ids;
+pub mod import;
+pub mod publish;
+pub mod session;
+pub mod ship;
+pub mod topology;

@@ -1,0 +1,67 @@
+//! What a failed replication forbids (R11, R12).
+
+/// State of the replication to the other nodes at this moment of the session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Replicated {
+    /// Every other node durably holds everything committed here; true of a standalone server.
+    Yes,
+    No,
+}
+
+/// What an agent is about to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// Take up another item.
+    NextItem,
+    /// Delete a container on the target (R12).
+    DeleteAtTarget,
+    /// Delete a delivered container at the source: the target holds it and will know it again.
+    DeleteAtSource,
+    Switch,
+}
+
+pub fn may(act: Act, replicated: Replicated, continue_without_replication: bool) -> bool {
+    match (replicated, act) {
+        (Replicated::Yes, _) => true,
+        (Replicated::No, Act::NextItem | Act::DeleteAtSource) => continue_without_replication,
+        (Replicated::No, Act::DeleteAtTarget | Act::Switch) => false,
+    }
+}
+
+/// Whether to attempt a replication after an item: with ContinueWithoutReplication, one failure leaves the rest of the
+/// session to a single attempt at its end (R12).
+pub fn attempt_after_item(failed_before: bool, continue_without_replication: bool) -> bool {
+    !(failed_before && continue_without_replication)
+}
+
+/// The clock moved further between two turns of the loop than the loop can explain: the node was frozen, or its clock was
+/// set. Ask for the role again before the next effect (R3).
+pub fn was_frozen(last_turn_ms: u64, now_ms: u64, slept_ms: u64, tolerance_ms: u64) -> bool {
+    now_ms < last_turn_ms || now_ms - last_turn_ms > slept_ms + tolerance_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_replication_no_item_is_touched_unless_the_setting_says_so() {
+        assert!(!may(Act::NextItem, Replicated::No, false));
+        assert!(may(Act::NextItem, Replicated::No, true));
+    }
+
+    #[test]
+    fn no_setting_allows_a_switch_or_a_deletion_at_the_target_without_replication() {
+        for carry_on in [false, true] {
+            assert!(!may(Act::DeleteAtTarget, Replicated::No, carry_on));
+            assert!(!may(Act::Switch, Replicated::No, carry_on));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumped_either_way_means_frozen() {
+        assert!(!was_frozen(1_000, 62_000, 60_000, 5_000));
+        assert!(was_frozen(1_000, 67_000, 60_000, 5_000));
+        assert!(was_frozen(1_000, 999, 60_000, 5_000));
+    }
+}
