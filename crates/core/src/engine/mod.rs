@@ -1,1 +1,40 @@
-//! In preparation.
+//! The agents: gather facts, ask mailferry-rules for the next durable step, do it through a port, record it.
+//!
+//! ```text
+//! agent        what an agent is made of; one session from start to end (R10)
+//! activation   role, epoch, the right to act (R2, R3)
+//! replicating  the database to the other nodes (R11-R14)
+//! packing      records into a container in WORK (R6, R21, R23)
+//! leftover     containers of an interrupted run: resumed, adopted or put aside
+//! recording    what a published container says about its mailbox
+//! publishing   a sealed container into OUT, passive copies first (R21, R22)
+//! deleting     a container out of OUT or IN, passive copy first; deletion debts (R50-R56)
+//! intake       containers in IN: verdict, quarantine, deletion (R40, R41, R43)
+//! source       scan, pack, publish; take receipts (R20-R23, R45)
+//! transmission OUT to IN (R30-R34)
+//! target       import, receipts (R40-R45)
+//! report       what a session did, for status and people
+//! ```
+//!
+//! A session may be cut off at any step and simply run again: nothing that matters lives only in memory. The road not
+//! taken: a state machine kept in the database. Which files exist and which rows stand says it all, and cannot disagree
+//! with itself.
+
+mod activation;
+mod agent;
+mod deleting;
+mod intake;
+mod leftover;
+mod packing;
+mod policy;
+mod publishing;
+mod recording;
+mod replicating;
+mod report;
+mod source;
+mod target;
+mod transmission;
+
+pub use agent::{Agent, Halt, Mailbox, Surroundings};
+pub use policy::Policy;
+pub use report::{Counts, SessionEnd, SessionReport, Stall};

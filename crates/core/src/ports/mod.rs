@@ -2,6 +2,7 @@
 //! `mailferry-stores`) and one in memory (`mailferry-sim`); both pass the same conformance suite.
 
 mod events;
+mod guarantee;
 mod share;
 mod store;
 mod world;
@@ -10,3 +11,5 @@ pub use events::{Event, EventSink, Level};
 pub use share::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath};
 pub use store::{Appended, Blast, MailSource, MailTarget, NewItem, OpenItem, Retry, SeenItem, StoreError, Wanted};
 pub use world::{Clock, Role, RolePort, Steps, UnwatchedSteps};
+pub use guarantee::{DataGuarantee, StoresWithoutCopies};
+pub use store::Stores;

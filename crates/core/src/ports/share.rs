@@ -32,6 +32,11 @@ impl SharePath {
         SharePath(self.0.rsplit_once('/').map_or(String::new(), |(parent, _)| parent.into()))
     }
 
+    /// Another file of the same folder, named in our own code.
+    pub fn parent_join(&self, name: &str) -> SharePath {
+        self.parent().join(name).expect("our own names are path components")
+    }
+
     pub fn name(&self) -> &str {
         self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name)
     }

@@ -25,8 +25,8 @@ pub trait MailSource: Send {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeenItem {
     pub key: ItemKey,
-    /// Equal for the same item before and after a move to another folder, and for no two items at the same time in one
-    /// folder. `None`: this store cannot tell a move from a deletion and a new item.
+    /// The key this item has, or had, in another folder if it was moved from there. `None`: this store cannot tell a move
+    /// from a deletion and a new item.
     pub move_hint: Option<Vec<u8>>,
     pub marks: Marks,
     pub date: InternalDate,
@@ -94,6 +94,12 @@ pub struct Appended {
     pub id: TargetId,
     /// Keywords that this store could not keep (T19); empty when all were kept.
     pub keywords_lost: Vec<String>,
+}
+
+/// Opens stores by their URL, such as `maildir:/srv/mail/alice`.
+pub trait Stores: Send + Sync {
+    fn source(&self, url: &str) -> Result<Box<dyn MailSource>, StoreError>;
+    fn target(&self, url: &str) -> Result<Box<dyn MailTarget>, StoreError>;
 }
 
 /// How far an error reaches.

@@ -1,1 +1,18 @@
-//! In preparation.
+//! The folders of a share and the safe copy between them (docs/formats/spool.md, R5, R32).
+//!
+//! ```text
+//! NTA/OUT/<lane>/        containers for one node of the other side
+//! NTA/IN/<origin>/       containers from the other side
+//! NTA/WORK/<agent>/      containers being made
+//! NTA/CORRUPT/<origin>/  damaged containers, kept for the operator
+//! NTA/STALE/<agent>/     containers of an activation that is over
+//! NTA/ARCHIVE/<origin>/  containers given up after too many attempts
+//! NTA/CLAIMS/<side>/<agent>/  epochs, at the witness
+//! NTA/REP/<agent>/       replicated state
+//! ```
+
+mod copy;
+mod paths;
+
+pub use copy::{CopyError, copy, digest_of, matches};
+pub use paths::{Area, archive, claims, corrupt, file, part_of, replica, stale, work};

@@ -1,0 +1,125 @@
+//! Role, epoch, and the right to act (R2, R3).
+
+use mailferry_rules::epoch::{Claimed, Standing, standing};
+use mailferry_rules::ids::Epoch;
+
+use super::agent::{Agent, Halt};
+use crate::ports::{Claim, Level, Role, ShareError, SharePath};
+use crate::replication;
+use crate::spool;
+use crate::state::ledger;
+
+const CLAIM_PREFIX: &str = "epoch-";
+
+impl Agent {
+    /// At session start: true when this node may act. Otherwise replicated state has been replayed.
+    pub(super) fn activate(&mut self) -> Result<bool, Halt> {
+        match self.around.role.role() {
+            Role::Active => {}
+            Role::Passive { .. } => {
+                self.epoch = Epoch(0);
+                self.settled.clear();
+                self.replay();
+                return Ok(false);
+            }
+            Role::Unknown { why } => return Err(Halt::NotActive(format!("the role of this node is unknown: {why}"))),
+        }
+        let newest = self.newest_claim()?;
+        let recorded = self.db.read(|db| Ok(ledger::epochs::latest(db)?))?;
+        let recorded = recorded.map(|(epoch, node)| Claimed { epoch, mine: node == self.around.me });
+        let epoch = match standing(newest, recorded) {
+            Standing::Holds(epoch) => epoch,
+            Standing::MustClaim(epoch) => {
+                self.replay();
+                self.claim(epoch)?
+            }
+        };
+        self.take_up(epoch)?;
+        Ok(true)
+    }
+
+    /// The newest claim at the witness. Without an answer nobody may act.
+    fn newest_claim(&self) -> Result<Option<Claimed>, Halt> {
+        let folder = self.claims();
+        let away = |error: ShareError| Halt::NotActive(format!("the witness does not answer: {error}"));
+        let names = self.around.witness.list(&folder).map_err(away)?;
+        let Some(epoch) = names.iter().filter_map(|entry| claimed_epoch(&entry.name)).max() else { return Ok(None) };
+        let mut owner = String::new();
+        let mut file = self.around.witness.open(&claim_file(&folder, epoch)).map_err(away)?;
+        std::io::Read::read_to_string(&mut file, &mut owner).map_err(|error| Halt::NotActive(format!("the newest claim cannot be read: {error}")))?;
+        Ok(Some(Claimed { epoch, mine: owner.lines().next() == Some(self.around.me.as_str()) }))
+    }
+
+    fn claim(&mut self, epoch: Epoch) -> Result<Epoch, Halt> {
+        let content = format!("{}\n{}\n", self.around.me, self.now_ms());
+        match self.around.witness.claim(&claim_file(&self.claims(), epoch), content.as_bytes()) {
+            Ok(Claim::Won) => {
+                self.event("epoch.claimed", Level::Info, format!("epoch {epoch} claimed by {}", self.around.me));
+                Ok(epoch)
+            }
+            Ok(Claim::Taken) => Err(Halt::NotActive(format!("epoch {epoch} was claimed by another node at the same moment"))),
+            Err(error) => Err(Halt::NotActive(format!("epoch {epoch} could not be claimed: {error}"))),
+        }
+    }
+
+    /// Records the epoch and lets the log go on under it.
+    fn take_up(&mut self, epoch: Epoch) -> Result<(), Halt> {
+        if self.epoch != epoch {
+            self.settled.clear();
+            self.epoch = epoch;
+        }
+        if self.db.position()?.epoch != epoch {
+            self.db.begin_epoch(epoch)?;
+        }
+        let (me, now_ms) = (self.around.me.clone(), self.around.clock.now_ms());
+        if self.db.read(|db| Ok(ledger::epochs::latest(db)?))?.is_none_or(|(latest, _)| latest != epoch) {
+            self.db.write(|tx| Ok(ledger::epochs::record(tx, epoch, &me, now_ms)?))?;
+        }
+        self.calm("agent.not-active");
+        Ok(())
+    }
+
+    /// Asked again before every destructive step: still active, and no newer claim (R2, R3).
+    pub(super) fn still_active(&self) -> Result<(), Halt> {
+        match self.around.role.role() {
+            Role::Active => {}
+            other => return Err(Halt::NotActive(format!("the role changed: {other}"))),
+        }
+        match self.newest_claim()? {
+            Some(claim) if claim.epoch == self.epoch && claim.mine => Ok(()),
+            Some(claim) => Err(Halt::NotActive(format!("epoch {} has been claimed; this node holds {}", claim.epoch, self.epoch))),
+            None => Err(Halt::NotActive("the claims at the witness are gone".into())),
+        }
+    }
+
+    /// The newest epoch of the source or target agent whose containers this transmission agent carries.
+    pub(super) fn newest_epoch_of(&self, kind: crate::settings::AgentKind) -> Result<Epoch, Halt> {
+        let folder = spool::claims(self.around.own.name(), &kind.to_string());
+        let names = self.around.witness.list(&folder).map_err(|error| Halt::NotActive(format!("the witness does not answer: {error}")))?;
+        Ok(names.iter().filter_map(|entry| claimed_epoch(&entry.name)).max().unwrap_or_default())
+    }
+
+    fn claims(&self) -> SharePath {
+        spool::claims(self.around.own.name(), &self.around.kind.to_string())
+    }
+
+    /// Takes in what the active node has shipped to this one (R14).
+    fn replay(&mut self) {
+        let (own, who) = (self.own_share(), self.identity());
+        match replication::replay(&mut self.db, own.as_ref(), &who) {
+            Ok(replayed) => {
+                self.counts.replayed += replayed.change_sets;
+                self.calm("replication.replay-failed");
+            }
+            Err(error) => self.tell("replication.replay-failed", Level::Error, error.to_string()),
+        }
+    }
+}
+
+fn claim_file(folder: &SharePath, epoch: Epoch) -> SharePath {
+    folder.join(&format!("{CLAIM_PREFIX}{:010}", epoch.0)).expect("a number is a path component")
+}
+
+fn claimed_epoch(name: &str) -> Option<Epoch> {
+    name.strip_prefix(CLAIM_PREFIX)?.parse().ok().map(Epoch)
+}

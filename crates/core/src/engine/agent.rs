@@ -1,0 +1,267 @@
+//! What an agent is made of, and one session from start to end (R10).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mailferry_rules::ids::{Epoch, MailboxId};
+use mailferry_rules::session::Replicated;
+use mailferry_rules::topology::Side;
+
+use super::policy::Policy;
+use super::report::{Counts, SessionEnd, SessionReport, Stall};
+use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, RolePort, Share, Stores};
+use crate::settings::AgentKind;
+use crate::state::{Database, StateError, ledger};
+
+/// A mailbox to move, as the project wants it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mailbox {
+    pub id: MailboxId,
+    pub name: String,
+    /// Store URLs.
+    pub source: String,
+    pub target: String,
+    /// Higher goes first.
+    pub priority: i64,
+}
+
+/// Everything around an agent.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub kind: AgentKind,
+    /// The agent of this side that fills OUT: source or target.
+    pub packer: AgentKind,
+    /// This node.
+    pub me: String,
+    /// The side this agent runs on, and the one it works with.
+    pub own: Side,
+    pub other: Side,
+    /// The disks of all nodes of both sides, by node.
+    pub shares: BTreeMap<String, Arc<dyn Share>>,
+    /// Where epochs are claimed.
+    pub witness: Arc<dyn Share>,
+    pub role: Arc<dyn RolePort>,
+    pub clock: Arc<dyn Clock>,
+    pub events: Arc<dyn EventSink>,
+    pub stores: Arc<dyn Stores>,
+    pub guarantee: Arc<dyn DataGuarantee>,
+}
+
+/// Why a session ends before its work is done.
+#[derive(Debug)]
+pub enum Halt {
+    /// This node may not act, or not any more (R2, R3).
+    NotActive(String),
+    /// R11: the agent sleeps and tries the replication again.
+    NotReplicated,
+    /// The agent database failed.
+    State(StateError),
+    /// A container cannot be placed or made now; the reason has been told (R22, R23).
+    Held(String),
+    /// Someone asked the agent to stop.
+    Stopped,
+}
+
+impl From<StateError> for Halt {
+    fn from(error: StateError) -> Self {
+        Halt::State(error)
+    }
+}
+
+impl std::fmt::Display for Halt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Halt::NotActive(why) => write!(f, "not active: {why}"),
+            Halt::NotReplicated => f.write_str("the database could not be replicated"),
+            Halt::State(error) => write!(f, "the agent database failed: {error}"),
+            Halt::Held(why) => f.write_str(why),
+            Halt::Stopped => f.write_str("asked to stop"),
+        }
+    }
+}
+
+/// One agent of one node. Kept between sessions only for what is cheap to lose.
+pub struct Agent {
+    pub(super) around: Surroundings,
+    pub(super) policy: Policy,
+    pub(super) db: Database,
+    pub(super) mailboxes: Vec<Mailbox>,
+    /// Valid after `activate` in each session.
+    pub(super) epoch: Epoch,
+    pub(super) replicated: Replicated,
+    pub(super) replication_failed: bool,
+    /// The first session of this process tries every deletion debt (R54).
+    pub(super) at_start: bool,
+    /// Mailboxes that this process has imported into without interruption since it became active (R42).
+    pub(super) settled: BTreeSet<MailboxId>,
+    /// Troubles already told: one line when trouble starts, one when it ends.
+    pub(super) told: BTreeSet<String>,
+    /// Links of a chain that are waited for, since when (R41).
+    pub(super) gaps: BTreeMap<mailferry_rules::ids::ContainerName, u64>,
+    /// Nodes that did not answer (R34).
+    pub(super) backoffs: BTreeMap<String, super::transmission::Backoff>,
+    pub(super) counts: Counts,
+    pub(super) stalls: Vec<Stall>,
+    pub(super) stop: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Agent {
+    pub fn new(around: Surroundings, policy: Policy, db: Database) -> Self {
+        Agent {
+            around,
+            policy,
+            db,
+            mailboxes: Vec::new(),
+            epoch: Epoch(0),
+            replicated: Replicated::No,
+            replication_failed: false,
+            at_start: true,
+            settled: BTreeSet::new(),
+            told: BTreeSet::new(),
+            gaps: BTreeMap::new(),
+            backoffs: BTreeMap::new(),
+            counts: Counts::default(),
+            stalls: Vec::new(),
+            stop: Arc::default(),
+        }
+    }
+
+    /// Set to make the session end after its current durable step.
+    pub fn stop_flag(&self) -> Arc<std::sync::atomic::AtomicBool> {
+        self.stop.clone()
+    }
+
+    pub fn policy_mut(&mut self) -> &mut Policy {
+        &mut self.policy
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.db
+    }
+
+    /// Ends the agent and gives back its database.
+    pub fn into_database(self) -> Database {
+        self.db
+    }
+
+    pub fn mailboxes(&self) -> &[Mailbox] {
+        &self.mailboxes
+    }
+
+    /// The desired state as of this session: takes effect with the next one.
+    pub fn set_mailboxes(&mut self, mut mailboxes: Vec<Mailbox>) {
+        mailboxes.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.name.cmp(&b.name)));
+        self.mailboxes = mailboxes;
+    }
+
+    /// One session (R10). Whatever happens, the agent can simply run the next one.
+    pub fn session(&mut self) -> SessionReport {
+        let started_ms = self.now_ms();
+        self.counts = Counts::default();
+        self.stalls.clear();
+        self.replication_failed = false;
+        let end = match self.work() {
+            Ok(end) => end,
+            Err(halt) => self.halted(halt),
+        };
+        self.report(started_ms, end)
+    }
+
+    fn work(&mut self) -> Result<SessionEnd, Halt> {
+        if !self.activate()? {
+            return Ok(SessionEnd::Standby);
+        }
+        self.replicate();
+        self.may_take_next_item()?;
+        self.pay_deletion_debts()?;
+        match self.around.kind {
+            AgentKind::Source => self.source_work()?,
+            AgentKind::Transmission => self.transmission_work()?,
+            AgentKind::Target => self.target_work()?,
+        }
+        self.at_start = false;
+        self.replicate();
+        Ok(if self.replicated == Replicated::Yes { SessionEnd::Completed } else { SessionEnd::HeldUp(Halt::NotReplicated.to_string()) })
+    }
+
+    fn halted(&mut self, halt: Halt) -> SessionEnd {
+        self.settled.clear();
+        let text = halt.to_string();
+        match halt {
+            Halt::State(_) => self.tell("state.failed", Level::Error, text.clone()),
+            Halt::NotActive(_) => self.tell("agent.not-active", Level::Warning, text.clone()),
+            Halt::NotReplicated | Halt::Held(_) | Halt::Stopped => {}
+        }
+        SessionEnd::HeldUp(text)
+    }
+
+    fn report(&mut self, started_ms: u64, end: SessionEnd) -> SessionReport {
+        let position = self.db.position().ok();
+        let (deletion, coverage) = self
+            .db
+            .read(|db| Ok((ledger::debts::all(db)?.len() as u64, ledger::outbound::coverage_debts(db)?.len() as u64)))
+            .unwrap_or_default();
+        SessionReport {
+            agent: self.around.kind.to_string(),
+            node: self.around.me.clone(),
+            role: self.around.role.role().to_string(),
+            epoch: self.epoch.0,
+            started_ms,
+            finished_ms: self.now_ms(),
+            end,
+            counts: self.counts,
+            stalls: self.stalls.clone(),
+            deletion_debts: deletion,
+            coverage_debts: coverage,
+            copy_queue: self.copy_queue(),
+            lsn: position.map_or(0, |position| position.lsn),
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.around.clock.now_ms()
+    }
+
+    pub(super) fn check_stop(&self) -> Result<(), Halt> {
+        if self.stop.load(std::sync::atomic::Ordering::Relaxed) { Err(Halt::Stopped) } else { Ok(()) }
+    }
+
+    pub(super) fn event(&self, name: &'static str, level: Level, text: impl Into<String>) {
+        self.around.events.event(Event { name, level, text: text.into() });
+    }
+
+    /// An event that is not repeated while the same trouble lasts.
+    pub(super) fn tell(&mut self, name: &'static str, level: Level, text: impl Into<String>) {
+        let text = text.into();
+        if self.told.insert(format!("{name} {text}")) {
+            self.event(name, level, text);
+        }
+    }
+
+    /// Trouble of this name is over: the next one is told again.
+    pub(super) fn calm(&mut self, name: &'static str) {
+        let prefix = format!("{name} ");
+        self.told.retain(|text| !text.starts_with(&prefix));
+    }
+
+    pub(super) fn stall(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.stalls.push(Stall { what: what.into(), why: why.into() });
+    }
+
+    pub(super) fn share(&self, node: &str) -> Arc<dyn Share> {
+        self.around.shares.get(node).cloned().expect("every node of both sides has a share")
+    }
+
+    pub(super) fn own_share(&self) -> Arc<dyn Share> {
+        self.share(&self.around.me)
+    }
+
+    /// The other nodes of this side.
+    pub(super) fn passive_nodes(&self) -> Vec<String> {
+        self.around.own.others(&self.around.me).cloned().collect()
+    }
+
+    pub(super) fn mailbox(&self, id: MailboxId) -> Option<&Mailbox> {
+        self.mailboxes.iter().find(|mailbox| mailbox.id == id)
+    }
+}

@@ -1,0 +1,112 @@
+//! A container out of OUT or IN, passive copy first; deletion debts (R50-R56).
+//!
+//! What is deleted next is decided in one place, `mailferry_rules::cleanup::next_step`.
+
+use mailferry_rules::cleanup::{Copy, Debt, Due, Place, Step, due, next_step};
+use mailferry_rules::ids::ContainerName;
+
+use super::agent::{Agent, Halt};
+use crate::model::Digest;
+use crate::ports::{Level, SharePath};
+use crate::spool::{self, Area};
+use crate::state::ledger::debts::{self, DeletionDebt, Doomed};
+use crate::trouble::Trouble;
+
+impl Agent {
+    /// Deletes every copy that this side holds in `area`. Whoever calls has made sure that the container may go.
+    pub(super) fn delete_container(&mut self, area: &Area, name: ContainerName, digest: Digest) -> Result<(), Halt> {
+        let doomed = Doomed { area: area.to_string(), name, digest };
+        let path = spool::file(&area.path(), &name);
+        let mut nodes = self.passive_nodes();
+        nodes.push(self.around.me.clone());
+        let (owed, buried) = self.db.read(|db| Ok((debts::of(db, &doomed.area, &name)?, debts::is_buried(db, &doomed.area, &name)?)))?;
+        let is_owed = |node: &String| owed.iter().any(|debt| &debt.node == node);
+        let mut places: Vec<Place> = nodes
+            .iter()
+            .map(|node| Place { on_passive: *node != self.around.me, copy: if is_owed(node) { Copy::Owed } else { Copy::There } })
+            .collect();
+        while let Step::Delete(at) = next_step(&places) {
+            self.still_active()?;
+            places[at].copy = self.delete_copy(&nodes[at], &path, &doomed, buried)?;
+        }
+        if next_step(&places) == Step::Finished {
+            self.counts.deleted += 1;
+        }
+        Ok(())
+    }
+
+    fn delete_copy(&mut self, node: &str, path: &SharePath, doomed: &Doomed, buried: bool) -> Result<Copy, Halt> {
+        let Err(error) = self.share(node).remove(path) else { return Ok(Copy::Gone) };
+        if buried {
+            return Ok(Copy::GivenUp);
+        }
+        let now_ms = self.now_ms();
+        let time = Debt { first_failure_ms: now_ms, next_attempt_ms: now_ms + self.policy.patience.touch_interval_ms };
+        let debt = DeletionDebt { node: node.into(), path: path.to_string(), doomed: doomed.clone(), time, attempts: 1, last_error: error.cause.clone() };
+        self.db.write(|tx| Ok(debts::owe(tx, &debt)?))?;
+        self.counts.debts_made += 1;
+        let trouble = Trouble::new(format!("could not delete container {} on {node}", doomed.name))
+            .place(&error.place)
+            .cause(&error.cause)
+            .now(format!("kept in DeletedDataFiles; the active copy stays hidden; next try in {} s", self.policy.patience.touch_interval_ms / 1000))
+            .hint("see `mailferry debts`; give the service account delete rights or bring the node back");
+        self.event("deletion.owed", Level::Warning, trouble.to_string());
+        Ok(Copy::Owed)
+    }
+
+    /// All rows at start, then each when its time has come (R54).
+    pub(super) fn pay_deletion_debts(&mut self) -> Result<(), Halt> {
+        let (at_start, now_ms) = (self.at_start, self.now_ms());
+        for debt in self.db.read(|db| Ok(debts::all(db)?))? {
+            match due(debt.time, now_ms, at_start, self.policy.patience) {
+                Due::NotYet => {}
+                Due::Try => self.pay(debt)?,
+                Due::GiveUp => self.give_up(debt)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn pay(&mut self, debt: DeletionDebt) -> Result<(), Halt> {
+        self.still_active()?;
+        let Some(area) = Area::parse(&debt.doomed.area) else { return self.give_up(debt) };
+        let path = spool::file(&area.path(), &debt.doomed.name);
+        let removed = match self.around.shares.get(&debt.node) {
+            Some(share) => share.remove(&path).map_err(|error| error.cause),
+            None => Err(format!("{} is no node of this project any more", debt.node)),
+        };
+        match removed {
+            Ok(_) => {
+                self.db.write(|tx| Ok(debts::paid(tx, &debt)?))?;
+                self.counts.debts_paid += 1;
+                self.event("deletion.paid", Level::Info, format!("container {} on {} is deleted after {} attempts", debt.doomed.name, debt.node, debt.attempts + 1));
+                self.delete_container(&area, debt.doomed.name, debt.doomed.digest)
+            }
+            Err(cause) => {
+                let next_attempt_ms = self.now_ms() + self.policy.patience.touch_interval_ms;
+                let debt = DeletionDebt { attempts: debt.attempts + 1, last_error: cause, time: Debt { next_attempt_ms, ..debt.time }, ..debt };
+                Ok(self.db.write(|tx| Ok(debts::owe(tx, &debt)?))?)
+            }
+        }
+    }
+
+    /// R55: the row goes, a tombstone stays, and the active copy is not kept any longer.
+    fn give_up(&mut self, debt: DeletionDebt) -> Result<(), Halt> {
+        let now_ms = self.now_ms();
+        self.db.write(|tx| {
+            debts::paid(tx, &debt)?;
+            Ok(debts::bury(tx, &debt.doomed, now_ms)?)
+        })?;
+        self.counts.debts_given_up += 1;
+        let trouble = Trouble::new(format!("gave up deleting container {} on {}", debt.doomed.name, debt.node))
+            .place(&debt.path)
+            .cause(format!("{} attempts, the last: {}", debt.attempts, debt.last_error))
+            .now("the file is an orphan; if it turns up again it is deleted on sight and never sent or imported")
+            .hint("delete the file by hand if it disturbs");
+        self.event("deletion.given-up", Level::Warning, trouble.to_string());
+        match Area::parse(&debt.doomed.area) {
+            Some(area) => self.delete_container(&area, debt.doomed.name, debt.doomed.digest),
+            None => Ok(()),
+        }
+    }
+}

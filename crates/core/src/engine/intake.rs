@@ -1,0 +1,299 @@
+//! Containers in IN: verdict, quarantine, deletion (R3, R40, R41, R43).
+//!
+//! Both ends receive: the target agent mail, the source agent receipts. What they share is here; what they do with a
+//! container whose turn it is they pass in.
+
+use std::collections::BTreeMap;
+
+use mailferry_rules::guarantee::Answer;
+use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
+use mailferry_rules::import::{Arrival, Verdict, verdict};
+use mailferry_rules::session::Act;
+
+use super::agent::{Agent, Halt};
+use crate::model::{Digest, Outcome, Receipt};
+use crate::ports::{Level, ReadSeek, ShareError};
+use crate::prv;
+use crate::spool::{self, Area};
+use crate::state::ledger::{debts, inbound};
+use crate::trouble::Trouble;
+
+/// A container whose turn it is, checked as a whole.
+pub(super) struct Incoming {
+    pub name: ContainerName,
+    pub digest: Digest,
+    pub arrival: Arrival,
+    pub reader: prv::Reader<Box<dyn ReadSeek>>,
+}
+
+/// What the receiver did with a container.
+pub(super) enum Handled {
+    /// Committed as taken.
+    Taken,
+    /// Not now; the mailbox waits. The reason has been told.
+    Waits,
+}
+
+/// What a look at the next container of a mailbox leads to.
+enum Look {
+    Ready(Box<Incoming>),
+    /// Taken care of without the receiver: go on with the next.
+    Done,
+    /// The mailbox waits.
+    Wait,
+}
+
+impl Agent {
+    pub(super) fn inbox(&self) -> Area {
+        Area::In(self.around.other.in_folder().to_owned())
+    }
+
+    /// Takes every container in IN that can be taken, mailbox by mailbox in order of priority.
+    pub(super) fn take_all(&mut self, kind: prv::Kind, handle: &mut dyn FnMut(&mut Agent, Incoming) -> Result<Handled, Halt>) -> Result<(), Halt> {
+        let waiting = match self.waiting() {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                self.stall(self.inbox().to_string(), error.to_string());
+                self.tell("spool.unreadable", Level::Error, Trouble::from(error).to_string());
+                return Ok(());
+            }
+        };
+        for (mailbox, names) in self.by_priority(waiting) {
+            if self.mailbox(mailbox).is_none() {
+                self.tell("mailbox.unknown", Level::Warning, format!("containers wait for mailbox {mailbox}, which this project does not name"));
+                continue;
+            }
+            for name in names {
+                self.may_take_next_item()?;
+                match self.look(kind, name)? {
+                    Look::Done => {}
+                    Look::Wait => break,
+                    Look::Ready(incoming) => {
+                        let digest = incoming.digest;
+                        match handle(self, *incoming)? {
+                            Handled::Waits => break,
+                            Handled::Taken => self.finish(name, digest)?,
+                        }
+                    }
+                }
+            }
+        }
+        self.sweep_passive_in()
+    }
+
+    /// After the commit: replicate, ask the data guarantee, delete (R43).
+    fn finish(&mut self, name: ContainerName, digest: Digest) -> Result<(), Halt> {
+        self.counts.taken += 1;
+        self.after_item()?;
+        self.delete_taken(name, digest)
+    }
+
+    fn delete_taken(&mut self, name: ContainerName, digest: Digest) -> Result<(), Halt> {
+        if !self.may(Act::DeleteAtTarget) {
+            return Ok(());
+        }
+        let store = self.mailbox(name.mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
+        match self.around.guarantee.flushed(&store, self.now_ms()) {
+            Answer::Satisfied => self.delete_container(&self.inbox(), name, digest),
+            Answer::Retry(reason) | Answer::NotSatisfied(reason) => {
+                self.stall(name.to_string(), format!("the data guarantee does not hold yet: {reason}"));
+                Ok(())
+            }
+        }
+    }
+
+    fn waiting(&self) -> Result<BTreeMap<MailboxId, Vec<ContainerName>>, ShareError> {
+        let mut waiting: BTreeMap<MailboxId, Vec<ContainerName>> = BTreeMap::new();
+        for entry in self.own_share().list(&self.inbox().path())? {
+            if let Ok(name) = entry.name.parse::<ContainerName>() {
+                waiting.entry(name.mailbox).or_default().push(name);
+            }
+        }
+        waiting.values_mut().for_each(|names| names.sort());
+        Ok(waiting)
+    }
+
+    pub(super) fn by_priority(&self, waiting: BTreeMap<MailboxId, Vec<ContainerName>>) -> Vec<(MailboxId, Vec<ContainerName>)> {
+        let rank = |id: &MailboxId| self.mailboxes.iter().position(|mailbox| mailbox.id == *id).unwrap_or(usize::MAX);
+        let mut waiting: Vec<_> = waiting.into_iter().collect();
+        waiting.sort_by_key(|(id, _)| rank(id));
+        waiting
+    }
+
+    fn look(&mut self, kind: prv::Kind, name: ContainerName) -> Result<Look, Halt> {
+        let area = self.inbox().to_string();
+        let (owed, taken, buried) = self.db.read(|db| {
+            let owed = !debts::of(db, &area, &name)?.is_empty();
+            Ok((owed, inbound::is_taken(db, &name)?, debts::is_buried(db, &area, &name)?))
+        })?;
+        if owed {
+            return Ok(Look::Done);
+        }
+        if taken || buried {
+            self.delete_taken(name, Digest::default())?;
+            return Ok(Look::Done);
+        }
+        match self.open_checked(kind, &name) {
+            Ok((header, digest, reader)) => self.judge(name, header, digest, reader),
+            Err(Unusable::Away(error)) => {
+                self.stall(name.to_string(), error.to_string());
+                self.tell("container.unreadable", Level::Warning, Trouble::from(error).to_string());
+                Ok(Look::Wait)
+            }
+            Err(Unusable::Damaged { reason, digest }) => self.damaged(name, &reason, digest),
+        }
+    }
+
+    fn judge(&mut self, name: ContainerName, header: prv::Header, digest: Digest, reader: prv::Reader<Box<dyn ReadSeek>>) -> Result<Look, Halt> {
+        let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: header.base, previous_epoch: header.previous };
+        let taken = |db: &rusqlite::Connection, sequence: Sequence, epoch: Epoch| inbound::is_taken(db, &ContainerName { mailbox: name.mailbox, sequence, epoch });
+        let answer = self.db.read(|db| {
+            let previous_taken = match arrival.previous() {
+                Some((sequence, epoch)) => taken(db, sequence, epoch)?,
+                None => true,
+            };
+            let position = inbound::position(db, name.mailbox)?;
+            Ok(verdict(position, arrival, |sequence, _| sequence != name.sequence && previous_taken))
+        })?;
+        match answer {
+            Verdict::Apply => Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader }))),
+            Verdict::Already => Ok(Look::Done),
+            Verdict::Stale => self.quarantine_stale(name).map(|()| Look::Done),
+            Verdict::Gap { missing } => self.gap(name, missing),
+        }
+    }
+
+    /// A gap waits (R41). The other node may have what is missing here.
+    fn gap(&mut self, name: ContainerName, missing: (Sequence, Epoch)) -> Result<Look, Halt> {
+        let wanted = ContainerName { sequence: missing.0, epoch: missing.1, ..name };
+        if self.fetch_from_passive(&wanted) {
+            return Ok(Look::Wait);
+        }
+        let text = format!("container {} waits for {wanted}", name);
+        self.stall(name.to_string(), format!("waits for {wanted}"));
+        let since_ms = self.gap_since(&wanted);
+        if self.now_ms().saturating_sub(since_ms) >= self.policy.gap_alarm_ms {
+            let trouble = Trouble::new(text).cause("a container of this mailbox has not arrived").now("the mailbox waits; the others go on").hint(
+                "look at the transmission agent's status on the other side; `mailferry status` lists both queues",
+            );
+            self.tell("mailbox.gap", Level::Warning, trouble.to_string());
+        }
+        Ok(Look::Wait)
+    }
+
+    fn gap_since(&mut self, wanted: &ContainerName) -> u64 {
+        let now_ms = self.now_ms();
+        *self.gaps.entry(*wanted).or_insert(now_ms)
+    }
+
+    /// Copies a container that this node lacks, or holds damaged, from the other node's IN.
+    fn fetch_from_passive(&mut self, wanted: &ContainerName) -> bool {
+        let folder = self.inbox().path();
+        let file = spool::file(&folder, wanted);
+        for node in self.passive_nodes() {
+            let share = self.share(&node);
+            let Ok(Some(_)) = share.size(&file) else { continue };
+            let Ok(digest) = spool::digest_of(share.as_ref(), &file) else { continue };
+            let whole = share.open(&file).ok().and_then(|reader| prv::verify(reader).ok()).is_some();
+            if whole && spool::copy((share.as_ref(), &file), (self.own_share().as_ref(), &file), digest).is_ok() {
+                self.event("container.fetched", Level::Info, format!("{wanted} copied from the IN folder of {node}"));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// R40: to CORRUPT, with an event and a receipt that asks for the content again; never dropped.
+    fn damaged(&mut self, name: ContainerName, reason: &str, digest: Digest) -> Result<Look, Halt> {
+        let origin = self.around.other.in_folder().to_owned();
+        let file = spool::file(&self.inbox().path(), &name);
+        let aside = spool::file(&spool::corrupt(&origin), &name);
+        self.still_active()?;
+        let share = self.own_share();
+        let moved = share.remove(&aside).and_then(|_| share.move_to(&file, &aside));
+        let fetched = moved.is_ok() && self.fetch_from_passive(&name);
+        let now = match (&moved, fetched) {
+            (Err(error), _) => format!("it could not be moved to CORRUPT ({error}); the mailbox waits"),
+            (Ok(()), true) => "the sound copy of the other node takes its place".into(),
+            (Ok(()), false) => "it is kept in CORRUPT, and the source is asked to send its content again".into(),
+        };
+        let trouble = Trouble::new(format!("container {name} is damaged"))
+            .place(format!("{}/{file}", share.describe()))
+            .cause(reason)
+            .now(now)
+            .hint("check disk and network on the way; `mailferry prv verify` names the affected items");
+        self.event("container.damaged", Level::Error, trouble.to_string());
+        if moved.is_err() || fetched {
+            return Ok(Look::Wait);
+        }
+        // The header of a damaged file proves nothing: its place in the chain is what the name and the position say.
+        let position = self.db.read(|db| Ok(inbound::position(db, name.mailbox)?))?;
+        let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: Sequence(name.sequence.0.saturating_sub(1)), previous_epoch: position.epoch };
+        let receipt = Receipt { container: name, digest, outcome: Outcome::Damaged, applied: 0, already: 0, found: 0, skipped: Vec::new() };
+        let (answer, now_ms) = (self.around.kind == crate::settings::AgentKind::Target, self.now_ms());
+        self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, answer, now_ms)?))?;
+        self.finish(name, digest)?;
+        Ok(Look::Done)
+    }
+
+    fn quarantine_stale(&mut self, name: ContainerName) -> Result<(), Halt> {
+        let file = spool::file(&self.inbox().path(), &name);
+        self.still_active()?;
+        for node in self.passive_nodes().into_iter().chain([self.around.me.clone()]) {
+            let share = self.share(&node);
+            if let Ok(Some(_)) = share.size(&file) {
+                let _ = self.set_aside(share.as_ref(), &file, "it comes from an activation that had already been replaced (R3)");
+            }
+        }
+        Ok(())
+    }
+
+    /// What only the passive node holds: a container that was taken is deleted on sight; anything else waits for its lane.
+    fn sweep_passive_in(&mut self) -> Result<(), Halt> {
+        let area = self.inbox();
+        for node in self.passive_nodes() {
+            let Ok(entries) = self.share(&node).list(&area.path()) else { continue };
+            for name in entries.iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok()) {
+                let folder = area.to_string();
+                let (taken, owed) = self.db.read(|db| {
+                    let taken = inbound::is_taken(db, &name)? || debts::is_buried(db, &folder, &name)?;
+                    Ok((taken, !debts::of(db, &folder, &name)?.is_empty()))
+                })?;
+                if taken && !owed {
+                    self.delete_taken(name, Digest::default())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_checked(&self, kind: prv::Kind, name: &ContainerName) -> Result<(prv::Header, Digest, prv::Reader<Box<dyn ReadSeek>>), Unusable> {
+        let share = self.own_share();
+        let file = spool::file(&self.inbox().path(), name);
+        let digest = spool::digest_of(share.as_ref(), &file)?;
+        let damaged = |reason: String| Unusable::Damaged { reason, digest };
+        prv::verify(share.open(&file)?).map_err(|damage| damaged(damage.to_string()))?;
+        let reader = prv::Reader::open(share.open(&file)?).map_err(|error| damaged(error.to_string()))?;
+        let header = reader.header().clone();
+        if header.name != *name || header.kind != kind || header.cluster != self.around.other.name() {
+            return Err(damaged(format!("its header says {} of {}, its place says {name} of {}", header.name, header.cluster, self.around.other.name())));
+        }
+        Ok((header, digest, reader))
+    }
+}
+
+/// Why a container cannot be used.
+enum Unusable {
+    /// The share failed: says nothing about the container.
+    Away(ShareError),
+    Damaged {
+        reason: String,
+        digest: Digest,
+    },
+}
+
+impl From<ShareError> for Unusable {
+    fn from(error: ShareError) -> Self {
+        Unusable::Away(error)
+    }
+}

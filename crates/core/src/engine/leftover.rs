@@ -1,0 +1,147 @@
+//! Containers of an interrupted run or an earlier activation: resumed, adopted or put aside (R3, R6).
+//!
+//! A sealed container in WORK is published as it is: same name, same bytes. One that had been placed but not recorded is
+//! adopted when it is the next link of its chain: the target may have it already. Any other unrecorded container is the
+//! work of an activation that is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mailferry_rules::ids::ContainerName;
+
+use super::agent::{Agent, Halt};
+use crate::model::Digest;
+use crate::ports::{Level, SharePath};
+use crate::prv::{self, Record};
+use crate::spool::{self, Area};
+use crate::state::ledger::outbound::{self, Chain, Published};
+
+/// A container as found.
+struct Found {
+    published: Published,
+    previous: mailferry_rules::ids::Epoch,
+    records: Vec<Record>,
+}
+
+impl Agent {
+    pub(super) fn clear_leftovers(&mut self) -> Result<(), Halt> {
+        self.resume_work()?;
+        let unrecorded = self.unrecorded()?;
+        for (name, places) in unrecorded {
+            if !self.adopt(name, &places)? {
+                self.put_aside(name, &places)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn resume_work(&mut self) -> Result<(), Halt> {
+        let (share, folder) = (self.own_share(), self.work_folder());
+        let entries = share.list(&folder).unwrap_or_default();
+        for entry in entries {
+            let Some(file) = folder.join(&entry.name) else { continue };
+            match entry.name.parse::<ContainerName>() {
+                Ok(name) if self.is_next(&name)? && name.epoch == self.epoch => match self.read_found(&file, &name) {
+                    Some(found) if self.links(&found)? => self.publish_sealed(&file, found.published, &found.records)?,
+                    _ => self.drop_work(&file),
+                },
+                _ => self.drop_work(&file),
+            }
+        }
+        Ok(())
+    }
+
+    /// WORK holds only what can be made again from the source.
+    fn drop_work(&mut self, file: &SharePath) {
+        let _ = self.own_share().remove(file);
+    }
+
+    /// Containers in OUT, on any node, that the ledger does not know; with the places where they lie. Sorted along the
+    /// chains, newest epoch of a link first.
+    fn unrecorded(&mut self) -> Result<Vec<(ContainerName, BTreeSet<(String, String)>)>, Halt> {
+        let mut found: BTreeMap<ContainerName, BTreeSet<(String, String)>> = BTreeMap::new();
+        let lanes: BTreeSet<String> = self.around.other.lanes().into_iter().map(|lane| lane.folder).collect();
+        for node in self.around.own.nodes().to_vec() {
+            for lane in &lanes {
+                let entries = self.share(&node).list(&Area::Out(lane.clone()).path()).unwrap_or_default();
+                for name in entries.iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok()) {
+                    found.entry(name).or_default().insert((node.clone(), lane.clone()));
+                }
+            }
+        }
+        let mut unrecorded = Vec::new();
+        for (name, places) in found {
+            if name.epoch <= self.epoch && !self.db.read(|db| Ok(outbound::is_published(db, &name)?))? {
+                unrecorded.push((name, places));
+            }
+        }
+        unrecorded.sort_by_key(|(name, _)| (name.mailbox, name.sequence, std::cmp::Reverse(name.epoch)));
+        Ok(unrecorded)
+    }
+
+    fn adopt(&mut self, name: ContainerName, places: &BTreeSet<(String, String)>) -> Result<bool, Halt> {
+        if !self.is_next(&name)? {
+            return Ok(false);
+        }
+        let original = spool::file(&self.work_folder(), &name);
+        for (node, lane) in places {
+            let file = spool::file(&Area::Out(lane.clone()).path(), &name);
+            let share = self.share(node);
+            let Ok(digest) = spool::digest_of(share.as_ref(), &file) else { continue };
+            if spool::copy((share.as_ref(), &file), (self.own_share().as_ref(), &original), digest).is_err() {
+                continue;
+            }
+            match self.read_found(&original, &name) {
+                Some(found) if self.links(&found)? => {
+                    self.event("container.adopted", Level::Info, format!("{name} was placed but not recorded: adopted"));
+                    self.publish_sealed(&original, found.published, &found.records)?;
+                    return Ok(true);
+                }
+                _ => self.drop_work(&original),
+            }
+        }
+        Ok(false)
+    }
+
+    fn put_aside(&mut self, name: ContainerName, places: &BTreeSet<(String, String)>) -> Result<(), Halt> {
+        self.still_active()?;
+        for (node, lane) in places {
+            let file = spool::file(&Area::Out(lane.clone()).path(), &name);
+            // The transmission agent may have taken it meanwhile: then it is gone, or goes the way of every container.
+            let _ = self.set_aside(self.share(node).as_ref(), &file, "it is no link of its mailbox's chain: an activation that is over made it (R3)");
+        }
+        Ok(())
+    }
+
+    fn chain_of(&self, name: &ContainerName) -> Result<Chain, Halt> {
+        Ok(self.db.read(|db| Ok(outbound::chain(db, name.mailbox)?))?)
+    }
+
+    fn is_next(&self, name: &ContainerName) -> Result<bool, Halt> {
+        let chain = self.chain_of(name)?;
+        // Once this epoch has published, what an older one left is no past of it any more.
+        Ok(name.sequence == chain.next() && (name.epoch == self.epoch || chain.run_epoch < self.epoch))
+    }
+
+    fn links(&self, found: &Found) -> Result<bool, Halt> {
+        let chain = self.chain_of(&found.published.name)?;
+        Ok(found.previous == chain.last_epoch)
+    }
+
+    /// Reads a container on this node's share; `None` when it is not whole or not what its name says.
+    fn read_found(&self, file: &SharePath, name: &ContainerName) -> Option<Found> {
+        let share = self.own_share();
+        let summary = prv::verify(share.open(file).ok()?).ok()?;
+        let mut reader = prv::Reader::open(share.open(file).ok()?).ok()?;
+        let header = reader.header().clone();
+        if header.name != *name || header.cluster != self.around.own.name() {
+            return None;
+        }
+        let mut records = Vec::new();
+        while let Some(record) = reader.next().ok()? {
+            records.push(record);
+        }
+        let digest: Digest = spool::digest_of(share.as_ref(), file).ok()?;
+        let published = Published { name: *name, base: header.base, digest, bytes: summary.bytes, items: summary.items };
+        Some(Found { published, previous: header.previous, records })
+    }
+}

@@ -1,0 +1,52 @@
+//! What a published container says about its mailbox, entered in the same transaction as "published" (R21).
+//!
+//! The records come from memory right after packing, or from the container itself after a crash: both give the same rows.
+
+use mailferry_rules::ids::{ContainerName, Sequence};
+use rusqlite::{Connection, Result};
+
+use crate::prv::Record;
+use crate::state::ledger::source::{self, KnownItem};
+use crate::state::ledger::inbound;
+
+pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> Result<()> {
+    records.iter().try_for_each(|record| apply(db, name, record))
+}
+
+fn apply(db: &Connection, name: ContainerName, record: &Record) -> Result<()> {
+    let ContainerName { mailbox, sequence, .. } = name;
+    match record {
+        Record::Folder { id, info } => source::record_folder(db, mailbox, *id, info),
+        Record::FolderGone { id } => source::forget_folder(db, mailbox, *id),
+        Record::Item { folder, envelope, size, digest } => {
+            let item = KnownItem {
+                folder: *folder,
+                key: envelope.key.clone(),
+                token: envelope.token,
+                size: *size,
+                digest: Some(*digest),
+                marks: envelope.marks.clone(),
+                body: sequence,
+            };
+            source::record_item(db, mailbox, &item, sequence)
+        }
+        Record::Marks { token, marks, .. } => change(db, name, token, |item| item.marks = marks.clone()),
+        Record::Moved { token, to, key, marks, .. } => change(db, name, token, |item| {
+            item.folder = *to;
+            item.key = key.clone();
+            item.marks = marks.clone();
+        }),
+        Record::Gone { folder, token } => source::record_gone(db, mailbox, *folder, token, sequence),
+        Record::Receipt(receipt) => inbound::receipt_sent(db, &receipt.container, Sequence(sequence.0)),
+    }
+}
+
+fn change(db: &Connection, name: ContainerName, token: &crate::model::Token, edit: impl FnOnce(&mut KnownItem)) -> Result<()> {
+    match source::by_token(db, name.mailbox, token)? {
+        Some(mut item) => {
+            edit(&mut item);
+            source::record_item(db, name.mailbox, &item, name.sequence)
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,70 @@
+//! The database to the other nodes, at session start and after every item (R10-R14).
+
+use mailferry_rules::session::{Act, Replicated, attempt_after_item, may};
+
+use super::agent::{Agent, Halt};
+use crate::ports::Level;
+use crate::replication::{self, Identity};
+
+impl Agent {
+    pub(super) fn identity(&self) -> Identity {
+        Identity { cluster: self.around.own.name().to_owned(), agent: self.around.kind.to_string(), node: self.around.me.clone() }
+    }
+
+    /// Ships everything committed to every other node. A record that says "published" is held back while the passive node
+    /// lacks that container (R13): coverage is paid first.
+    pub(super) fn replicate(&mut self) {
+        self.replicated = match self.try_replication() {
+            Ok(()) => {
+                self.calm("replication.failed");
+                Replicated::Yes
+            }
+            Err(reason) => {
+                self.tell("replication.failed", Level::Warning, format!("the database of the {} agent could not be replicated: {reason}", self.around.kind));
+                self.replication_failed = true;
+                Replicated::No
+            }
+        };
+    }
+
+    fn try_replication(&mut self) -> Result<(), String> {
+        let others = self.passive_nodes();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let owed = self.pay_coverage_debts().map_err(|halt| halt.to_string())?;
+        if owed > 0 {
+            return Err(format!("{owed} containers are not on the passive node yet"));
+        }
+        self.still_active().map_err(|halt| halt.to_string())?;
+        let who = self.identity();
+        for node in &others {
+            let share = self.share(node);
+            replication::ship(&mut self.db, share.as_ref(), &who, node).map_err(|error| error.to_string())?;
+        }
+        replication::prune(&mut self.db, &others.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| error.to_string())
+    }
+
+    /// After an item: replicate, and decide whether another may be touched (R11, R12).
+    pub(super) fn after_item(&mut self) -> Result<(), Halt> {
+        if attempt_after_item(self.replication_failed, self.policy.continue_without_replication) {
+            self.replicate();
+        } else {
+            self.replicated = Replicated::No;
+        }
+        self.may_take_next_item()
+    }
+
+    pub(super) fn may_take_next_item(&self) -> Result<(), Halt> {
+        self.check_stop()?;
+        if self.may(Act::NextItem) { Ok(()) } else { Err(Halt::NotReplicated) }
+    }
+
+    pub(super) fn may(&self, act: Act) -> bool {
+        may(act, self.replicated, self.policy.continue_without_replication)
+    }
+
+    pub(super) fn copy_queue(&self) -> u64 {
+        if self.passive_nodes().is_empty() { 0 } else { replication::copy_queue(&self.db).map_or(0, |queue| queue.change_sets) }
+    }
+}

@@ -1,0 +1,120 @@
+//! What differs between the source store and what was last published.
+//!
+//! A folder is compared item by item against its rows, so memory does not grow with the mailbox: of the items seen only a
+//! hash is kept, of those to send at most `CHANGES_MAX` at a time.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use mailferry_rules::ids::MailboxId;
+
+use crate::model::{Digest, FolderInfo, ItemKey, Marks, Token};
+use crate::ports::{MailSource, SeenItem, StoreError};
+use crate::state::ledger::source::{self, KnownItem};
+use crate::state::{Database, StateError};
+
+use super::MailboxHalt;
+
+/// Changes collected from one folder before they are packed.
+pub(super) const CHANGES_MAX: usize = 20_000;
+
+/// One difference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// New here; perhaps moved from elsewhere.
+    New(SeenItem),
+    /// Known, but its content is to be sent again (R40).
+    Again(SeenItem, Token),
+    Marked { token: Token, marks: Marks },
+}
+
+/// Items gone from their folders, found again by their key when they turn up in another.
+#[derive(Default)]
+pub(super) struct Gone(HashMap<ItemKey, Vec<KnownItem>>);
+
+impl Gone {
+    /// Takes an item that may be the one now seen.
+    pub fn candidate(&mut self, seen: &SeenItem) -> Option<KnownItem> {
+        let list = self.0.get_mut(&ItemKey(seen.move_hint.clone()?))?;
+        let at = list.iter().position(|item| seen.size.is_none_or(|size| size == item.size))?;
+        Some(list.swap_remove(at))
+    }
+
+    pub fn put_back(&mut self, item: KnownItem) {
+        self.0.entry(item.key.clone()).or_default().push(item);
+    }
+
+    /// What did not turn up anywhere, in a stable order.
+    pub fn into_missing(self) -> Vec<KnownItem> {
+        let mut items: Vec<KnownItem> = self.0.into_values().flatten().collect();
+        items.sort_by_key(|item| item.token);
+        items
+    }
+}
+
+/// Every item whose folder no longer shows it.
+pub(super) fn find_gone(db: &Database, mailbox: MailboxId, store: &mut dyn MailSource, folders: &BTreeMap<u32, Option<FolderInfo>>) -> Result<Gone, MailboxHalt> {
+    let mut gone = Gone::default();
+    for (id, info) in folders {
+        let mut seen = HashSet::new();
+        if let Some(info) = info.as_ref().filter(|info| info.selectable) {
+            store.scan(&info.path, &mut |item| {
+                seen.insert(fingerprint(&item.key));
+                Ok(())
+            })?;
+        }
+        db.read(|db| {
+            Ok(source::items(db, mailbox, *id, &mut |item| {
+                if !seen.contains(&fingerprint(&item.key)) {
+                    gone.put_back(item);
+                }
+            })?)
+        })?;
+    }
+    Ok(gone)
+}
+
+/// New and changed items of one folder, at most `CHANGES_MAX`; true when there may be more.
+pub(super) fn of_folder(
+    db: &Database,
+    mailbox: MailboxId,
+    store: &mut dyn MailSource,
+    id: u32,
+    info: &FolderInfo,
+    skip: &HashSet<(u32, ItemKey)>,
+) -> Result<(Vec<Change>, bool), MailboxHalt> {
+    let mut changes = Vec::new();
+    let (mut more, mut failed): (bool, Option<StateError>) = (false, None);
+    store.scan(&info.path, &mut |item| {
+        if failed.is_some() || more || !skip.is_empty() && skip.contains(&(id, item.key.clone())) {
+            return Ok(());
+        }
+        match db.read(|db| Ok(source::item(db, mailbox, id, &item.key)?)) {
+            Ok(known) => match difference(known, item) {
+                Some(_) if changes.len() == CHANGES_MAX => more = true,
+                Some(change) => changes.push(change),
+                None => {}
+            },
+            Err(error) => failed = Some(error),
+        }
+        Ok::<(), StoreError>(())
+    })?;
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok((changes, more)),
+    }
+}
+
+fn difference(known: Option<KnownItem>, seen: SeenItem) -> Option<Change> {
+    match known {
+        None => Some(Change::New(seen)),
+        Some(known) if known.digest.is_none() => Some(Change::Again(seen, known.token)),
+        Some(known) if known.marks != seen.marks => Some(Change::Marked { token: known.token, marks: seen.marks }),
+        Some(_) => None,
+    }
+}
+
+fn fingerprint(key: &ItemKey) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&Digest::of(&key.0).0[..16]);
+    short
+}

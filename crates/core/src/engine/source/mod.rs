@@ -1,0 +1,63 @@
+//! The source agent: scan, pack, publish; take receipts (R20-R23, R40, R45).
+//!
+//! ```text
+//! mod       one mailbox after another
+//! changes   what differs between the store and what was last published
+//! pack      one pass over a mailbox: changes into containers
+//! receipts  the target's answers
+//! ```
+
+mod changes;
+mod pack;
+mod receipts;
+
+use super::agent::{Agent, Halt, Mailbox};
+use crate::ports::{Blast, Level, StoreError};
+use crate::trouble::Trouble;
+
+/// Why a mailbox is left for this session; the others go on.
+pub(super) enum MailboxHalt {
+    Agent(Halt),
+    Store(StoreError),
+}
+
+impl From<Halt> for MailboxHalt {
+    fn from(halt: Halt) -> Self {
+        MailboxHalt::Agent(halt)
+    }
+}
+
+impl From<crate::state::StateError> for MailboxHalt {
+    fn from(error: crate::state::StateError) -> Self {
+        MailboxHalt::Agent(Halt::State(error))
+    }
+}
+
+impl From<StoreError> for MailboxHalt {
+    fn from(error: StoreError) -> Self {
+        MailboxHalt::Store(error)
+    }
+}
+
+impl Agent {
+    pub(super) fn source_work(&mut self) -> Result<(), Halt> {
+        self.take_receipts()?;
+        self.clear_leftovers()?;
+        for mailbox in self.mailboxes.clone() {
+            self.may_take_next_item()?;
+            match self.pack_changes(&mailbox) {
+                Ok(()) => {}
+                Err(MailboxHalt::Agent(halt)) => return Err(halt),
+                Err(MailboxHalt::Store(error)) => self.store_failed(&mailbox.name, error),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn store_failed(&mut self, mailbox: &str, error: StoreError) {
+        self.stall(mailbox, error.to_string());
+        let level = if error.blast == Blast::Item { Level::Warning } else { Level::Error };
+        let trouble = Trouble::from(error).now("the mailbox waits for the next session; the others go on");
+        self.tell("store.failed", level, format!("mailbox {mailbox}: {trouble}"));
+    }
+}

@@ -1,0 +1,224 @@
+//! One pass over a mailbox: what changed, into containers, until the mailbox is caught up (R21, R23).
+
+use std::collections::{BTreeMap, HashSet};
+
+use mailferry_rules::ids::MailboxId;
+
+use super::MailboxHalt;
+use super::changes::{self, Change, Gone};
+use crate::engine::agent::{Agent, Mailbox};
+use crate::engine::packing::Packing;
+use crate::model::{Envelope, FolderInfo, ItemKey, Token};
+use crate::ports::{Blast, MailSource, SeenItem, StoreError};
+use crate::prv::{self, PrvError, Record};
+use crate::state::ledger::source::{self, KnownItem};
+
+struct Pass<'a> {
+    mailbox: &'a Mailbox,
+    store: Box<dyn MailSource>,
+    /// Folders of the store and of the ledger by id; `None` for those the store no longer has.
+    folders: BTreeMap<u32, Option<FolderInfo>>,
+    gone: Gone,
+    /// Items that could not be read in this pass.
+    unreadable: HashSet<(u32, ItemKey)>,
+    open: Option<Packing>,
+}
+
+impl Agent {
+    pub(super) fn pack_changes(&mut self, mailbox: &Mailbox) -> Result<(), MailboxHalt> {
+        let mut store = self.around.stores.source(&mailbox.source)?;
+        let (folders, new) = self.folders_of(mailbox.id, store.as_mut())?;
+        let gone_again = self.db.read(|db| Ok(source::gone_again(db, mailbox.id)?))?;
+        let gone = match self.db.read(|db| Ok(source::has_items(db, mailbox.id)?))? {
+            true => changes::find_gone(&self.db, mailbox.id, store.as_mut(), &folders)?,
+            false => Gone::default(),
+        };
+        let mut pass = Pass { mailbox, store, folders, gone, unreadable: HashSet::new(), open: None };
+        for id in new {
+            self.announce(&mut pass, id)?;
+        }
+        for (folder, token) in gone_again {
+            self.write(&mut pass, Record::Gone { folder, token })?;
+        }
+        for id in pass.folders.keys().copied().collect::<Vec<_>>() {
+            self.pack_folder(&mut pass, id)?;
+        }
+        for item in std::mem::take(&mut pass.gone).into_missing() {
+            self.write(&mut pass, Record::Gone { folder: item.folder, token: item.token })?;
+        }
+        for id in pass.folders.iter().filter(|(_, info)| info.is_none()).map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.write(&mut pass, Record::FolderGone { id })?;
+        }
+        self.seal(&mut pass)?;
+        self.calm("store.failed");
+        Ok(())
+    }
+
+    /// Ids for all folders, and those the target has not been told of.
+    fn folders_of(&self, mailbox: MailboxId, store: &mut dyn MailSource) -> Result<(BTreeMap<u32, Option<FolderInfo>>, Vec<u32>), MailboxHalt> {
+        let known = self.db.read(|db| Ok(source::folders(db, mailbox)?))?;
+        let mut folders: BTreeMap<u32, Option<FolderInfo>> = known.iter().map(|folder| (folder.id, None)).collect();
+        let mut next = known.iter().map(|folder| folder.id + 1).max().unwrap_or(1);
+        let mut new = Vec::new();
+        for info in store.folders()? {
+            let old = known.iter().find(|folder| folder.info.path == info.path);
+            let id = old.map_or(next, |folder| folder.id);
+            next += u32::from(old.is_none());
+            if old.is_none_or(|folder| folder.info != info || !folder.sent) {
+                new.push(id);
+            }
+            folders.insert(id, Some(info));
+        }
+        Ok((folders, new))
+    }
+
+    fn pack_folder(&mut self, pass: &mut Pass<'_>, id: u32) -> Result<(), MailboxHalt> {
+        let Some(info) = pass.folders.get(&id).cloned().flatten().filter(|info| info.selectable) else { return Ok(()) };
+        loop {
+            let (changes, more) = changes::of_folder(&self.db, pass.mailbox.id, pass.store.as_mut(), id, &info, &pass.unreadable)?;
+            for change in changes {
+                self.pack_change(pass, id, &info, change)?;
+            }
+            if !more {
+                return Ok(());
+            }
+            // What is packed must be recorded before the folder is compared again.
+            self.seal(pass)?;
+        }
+    }
+
+    fn pack_change(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo, change: Change) -> Result<(), MailboxHalt> {
+        let seen = match change {
+            Change::Marked { token, marks } => return self.write(pass, Record::Marks { folder: id, token, marks }),
+            Change::Again(seen, token) => return self.pack_item(pass, id, info, seen, token),
+            Change::New(seen) => seen,
+        };
+        if let Some(item) = pass.gone.candidate(&seen) {
+            if is_same(pass, info, &seen, &item) {
+                return self.write(pass, Record::Moved { token: item.token, from: item.folder, to: id, key: seen.key, marks: seen.marks });
+            }
+            pass.gone.put_back(item);
+        }
+        let token = self.new_token(pass, info, &seen.key)?;
+        self.pack_item(pass, id, info, seen, token)
+    }
+
+    /// The same item gets the same token, whichever node names it first; a salt only where another item has it already.
+    fn new_token(&self, pass: &Pass<'_>, info: &FolderInfo, key: &ItemKey) -> Result<Token, MailboxHalt> {
+        let mut salt = 0u32;
+        loop {
+            let token = token(pass.mailbox.id, info, key, salt);
+            let in_container = pass.open.as_ref().is_some_and(|open| open.tokens.contains(&token));
+            if !in_container && !self.db.read(|db| Ok(source::has_token(db, pass.mailbox.id, &token)?))? {
+                return Ok(token);
+            }
+            salt += 1;
+        }
+    }
+
+    fn pack_item(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo, seen: SeenItem, token: Token) -> Result<(), MailboxHalt> {
+        self.make_room(pass, seen.size.unwrap_or(0))?;
+        self.announce(pass, id)?;
+        let envelope = Envelope { token, key: seen.key, marks: seen.marks, date: seen.date, sender: seen.sender };
+        let Pass { store, open, unreadable, mailbox, .. } = pass;
+        let Some(packing) = open.as_mut() else { return Ok(()) };
+        let failed = match store.open(&info.path, &envelope.key) {
+            // Moved or deleted since the scan: the next pass sees where it is.
+            Ok(None) => return Ok(()),
+            Ok(Some(mut opened)) => match packing.writer.item(id, &envelope, &mut opened.reader) {
+                Ok(written) => {
+                    packing.tokens.insert(token);
+                    packing.records.push(Record::Item { folder: id, envelope, size: written.size, digest: written.digest });
+                    return Ok(());
+                }
+                Err(PrvError::Body(error)) => StoreError::io(Blast::Item, "read a message", format!("{:?} in {}", envelope.key, info.path), &error),
+                Err(error) => return Err(self.pack_failed(error).into()),
+            },
+            Err(error) => error,
+        };
+        if failed.blast != Blast::Item {
+            return Err(failed.into());
+        }
+        unreadable.insert((id, envelope.key));
+        let name = mailbox.name.clone();
+        self.store_failed(&name, failed);
+        Ok(())
+    }
+
+    /// Writes one record, opening a container where none is open.
+    fn write(&mut self, pass: &mut Pass<'_>, record: Record) -> Result<(), MailboxHalt> {
+        self.make_room(pass, 0)?;
+        for folder in folders_named(&record) {
+            self.announce(pass, folder)?;
+        }
+        let packing = self.opened(pass)?;
+        packing.writer.record(&record).map(|()| packing.records.push(record)).map_err(|error| self.pack_failed(error).into())
+    }
+
+    /// Names a folder once in each container that speaks of it, so that every container explains itself.
+    fn announce(&mut self, pass: &mut Pass<'_>, id: u32) -> Result<(), MailboxHalt> {
+        let info = pass.folders.get(&id).cloned().flatten();
+        let packing = self.opened(pass)?;
+        match info {
+            Some(info) if packing.folders.insert(id) => {
+                let record = Record::Folder { id, info };
+                packing.writer.record(&record).map(|()| packing.records.push(record)).map_err(|error| self.pack_failed(error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn opened<'p>(&mut self, pass: &'p mut Pass<'_>) -> Result<&'p mut Packing, MailboxHalt> {
+        if pass.open.is_none() {
+            pass.open = Some(self.open_container(pass.mailbox.id)?);
+        }
+        Ok(pass.open.as_mut().expect("opened right above"))
+    }
+
+    /// Seals the open container when it is full, or when an item of this size would overfill it: an item larger than the
+    /// limit gets a container of its own (R23).
+    fn make_room(&mut self, pass: &mut Pass<'_>, size: u64) -> Result<(), MailboxHalt> {
+        let full = pass.open.as_ref().is_some_and(|open| {
+            let records = open.records.len() as u64;
+            let over = open.bytes() + size > self.policy.container_bytes_max && open.writer.items() > 0;
+            records >= self.policy.container_items_max || over
+        });
+        if full { self.seal(pass) } else { Ok(()) }
+    }
+
+    fn seal(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
+        match pass.open.take() {
+            Some(packing) => Ok(self.seal_container(packing)?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether an item that turned up has the very bytes of one that vanished.
+fn is_same(pass: &mut Pass<'_>, info: &FolderInfo, seen: &SeenItem, item: &KnownItem) -> bool {
+    let Some(digest) = item.digest else { return false };
+    match pass.store.open(&info.path, &seen.key) {
+        Ok(Some(mut opened)) => prv::file_digest(&mut opened.reader).is_ok_and(|found| found == digest),
+        _ => false,
+    }
+}
+
+fn folders_named(record: &Record) -> Vec<u32> {
+    match record {
+        Record::Marks { folder, .. } => vec![*folder],
+        Record::Moved { from, to, .. } => vec![*from, *to],
+        _ => Vec::new(),
+    }
+}
+
+fn token(mailbox: MailboxId, info: &FolderInfo, key: &ItemKey, salt: u32) -> Token {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&mailbox.0).update(&salt.to_le_bytes()).update(&(info.path.0.len() as u64).to_le_bytes());
+    for name in &info.path.0 {
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+    }
+    hasher.update(&key.0);
+    let mut token = Token([0; 16]);
+    token.0.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    token
+}

@@ -1,0 +1,283 @@
+//! The records of a container, each exactly once (R42).
+//!
+//! An item is known by its token. Tracked: it is there, only its marks or folder may change. Not tracked: after an
+//! interrupted run it is looked for at the target first; otherwise it is appended. Items go in batches: staged, made
+//! durable by one flush, then entered in the ledger in one transaction. A kill anywhere leaves at most a batch whose items
+//! stand at the target without their rows; the next run finds these by token.
+
+use std::collections::HashMap;
+
+use mailferry_rules::ids::MailboxId;
+use rusqlite::Connection;
+
+use crate::engine::agent::{Agent, Halt};
+use crate::engine::intake::Incoming;
+use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Skipped, Token};
+use crate::ports::{Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
+use crate::prv::{Reader, Record};
+use crate::state::StateError;
+use crate::state::ledger::target::{self, Tracked};
+
+pub(super) enum ApplyError {
+    Halt(Halt),
+    Store(StoreError),
+}
+
+impl From<Halt> for ApplyError {
+    fn from(halt: Halt) -> Self {
+        ApplyError::Halt(halt)
+    }
+}
+
+impl From<StateError> for ApplyError {
+    fn from(error: StateError) -> Self {
+        ApplyError::Halt(Halt::State(error))
+    }
+}
+
+impl From<StoreError> for ApplyError {
+    fn from(error: StoreError) -> Self {
+        ApplyError::Store(error)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ApplyCounts {
+    pub applied: u64,
+    pub already: u64,
+    pub found: u64,
+}
+
+/// Rows of the tracking map that wait for the flush of their items.
+#[derive(Default)]
+pub(super) struct Changes {
+    tracked: HashMap<Token, Option<Tracked>>,
+    order: Vec<Token>,
+}
+
+impl Changes {
+    fn set(&mut self, token: Token, tracked: Option<Tracked>) {
+        if self.tracked.insert(token, tracked).is_none() {
+            self.order.push(token);
+        }
+    }
+
+    pub fn write(&self, db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
+        self.order.iter().try_for_each(|token| match self.tracked.get(token) {
+            Some(Some(tracked)) => target::track(db, mailbox, tracked),
+            Some(None) => target::untrack(db, mailbox, token),
+            None => Ok(()),
+        })
+    }
+}
+
+/// A container applied as far as the store is concerned; `changes` are still to be committed.
+pub(super) struct Applied {
+    pub changes: Changes,
+    pub counts: ApplyCounts,
+    pub skipped: Vec<Skipped>,
+}
+
+/// One container being applied.
+struct Import {
+    mailbox: MailboxId,
+    store: Box<dyn MailTarget>,
+    reader: Reader<Box<dyn ReadSeek>>,
+    uncertain: bool,
+    /// Folders of this container: where they are at the target, or why they cannot be there.
+    folders: HashMap<u32, Result<FolderPath, String>>,
+    changes: Changes,
+    counts: ApplyCounts,
+    skipped: Vec<Skipped>,
+    staged_bytes: u64,
+    keywords_lost: Vec<String>,
+}
+
+impl Agent {
+    pub(super) fn apply_container(&mut self, incoming: Incoming, uncertain: bool) -> Result<Applied, ApplyError> {
+        let mailbox = incoming.name.mailbox;
+        let url = self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
+        let store = self.around.stores.target(&url)?;
+        let mut import = Import {
+            mailbox,
+            store,
+            reader: incoming.reader,
+            uncertain,
+            folders: HashMap::new(),
+            changes: Changes::default(),
+            counts: ApplyCounts::default(),
+            skipped: Vec::new(),
+            staged_bytes: 0,
+            keywords_lost: Vec::new(),
+        };
+        while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
+            self.apply_record(&mut import, record)?;
+            if import.changes.order.len() >= self.policy.import_batch_items || import.staged_bytes >= self.policy.import_batch_bytes {
+                self.commit_batch(&mut import)?;
+            }
+        }
+        import.store.flush()?;
+        if !import.keywords_lost.is_empty() {
+            import.keywords_lost.sort();
+            import.keywords_lost.dedup();
+            let text = format!("{}: the store cannot keep these keywords: {}", incoming.name, import.keywords_lost.join(" "));
+            self.event("keywords.lost", Level::Warning, text);
+        }
+        Ok(Applied { changes: import.changes, counts: import.counts, skipped: import.skipped })
+    }
+
+    fn commit_batch(&mut self, import: &mut Import) -> Result<(), ApplyError> {
+        import.store.flush()?;
+        self.check_stop()?;
+        let changes = std::mem::take(&mut import.changes);
+        self.db.write(|tx| Ok(changes.write(tx, import.mailbox)?))?;
+        import.staged_bytes = 0;
+        Ok(())
+    }
+
+    fn apply_record(&mut self, import: &mut Import, record: Record) -> Result<(), ApplyError> {
+        match record {
+            Record::Folder { id, info } => import.folder(id, &info),
+            Record::Item { folder, envelope, size, digest } => {
+                let (token, tracked) = (envelope.token, self.tracked(import, &envelope.token)?);
+                match import.item(folder, envelope, size, digest, tracked) {
+                    Err(error) if error.blast == Blast::Item => import.skip(token, error.to_string()),
+                    other => Ok(other?),
+                }
+            }
+            Record::Marks { token, marks, .. } => match self.tracked(import, &token)? {
+                Some(tracked) => import.update(tracked, None, marks),
+                None => Ok(()),
+            },
+            Record::Moved { token, to, marks, .. } => match (self.tracked(import, &token)?, import.place(to)) {
+                (Some(tracked), Ok(to)) => import.update(tracked, Some(to), marks),
+                (Some(_), Err(reason)) => import.skip(token, reason),
+                (None, _) => Ok(()),
+            },
+            Record::Gone { token, .. } => match self.tracked(import, &token)? {
+                Some(tracked) => import.gone(tracked, self.policy.apply_deletions),
+                None => Ok(()),
+            },
+            Record::FolderGone { .. } | Record::Receipt(_) => Ok(()),
+        }
+    }
+
+    /// What is known of an item, this batch included.
+    fn tracked(&self, import: &Import, token: &Token) -> Result<Option<Tracked>, ApplyError> {
+        match import.changes.tracked.get(token) {
+            Some(staged) => Ok(staged.clone()),
+            None => Ok(self.db.read(|db| Ok(target::tracked(db, import.mailbox, token)?))?),
+        }
+    }
+}
+
+impl Import {
+    fn folder(&mut self, id: u32, info: &FolderInfo) -> Result<(), ApplyError> {
+        let place = match self.store.ensure_folder(info) {
+            Ok(path) => Ok(path),
+            // A folder that can never be there takes only its own items with it, each listed.
+            Err(error) if error.blast <= Blast::Folder && error.retry == Retry::Never => Err(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        self.folders.insert(id, place);
+        Ok(())
+    }
+
+    fn place(&self, id: u32) -> Result<FolderPath, String> {
+        self.folders.get(&id).cloned().unwrap_or_else(|| Err(format!("its container does not say what folder {id} is")))
+    }
+
+    fn skip(&mut self, token: Token, reason: String) -> Result<(), ApplyError> {
+        self.skipped.push(Skipped { token, reason });
+        Ok(())
+    }
+
+    fn item(&mut self, folder: u32, envelope: Envelope, size: u64, digest: crate::model::Digest, tracked: Option<Tracked>) -> Result<(), StoreError> {
+        let place = match self.place(folder) {
+            Ok(place) => place,
+            Err(reason) => {
+                self.skipped.push(Skipped { token: envelope.token, reason });
+                return Ok(());
+            }
+        };
+        let replaced = match tracked {
+            Some(tracked) if tracked.digest == digest => {
+                self.counts.already += 1;
+                let to = (tracked.folder != place).then_some(place);
+                return self.update_store(tracked, to, envelope.marks);
+            }
+            // The same item with other bytes: the new version first, then the old one goes.
+            other => other,
+        };
+        let wanted = [Wanted { token: envelope.token, digest, size }];
+        let found = if self.uncertain && replaced.is_none() { self.store.locate(&place, &wanted)?.into_iter().next().flatten() } else { None };
+        let id = match found {
+            Some(id) => {
+                self.counts.found += 1;
+                self.store.set_marks(&place, &id, &envelope.marks)?.unwrap_or(id)
+            }
+            None => {
+                let appended = self.store.append(&place, &NewItem { envelope: &envelope, size }, &mut self.reader.body())?;
+                self.keywords_lost.extend(appended.keywords_lost);
+                self.counts.applied += 1;
+                self.staged_bytes += size;
+                appended.id
+            }
+        };
+        if let Some(old) = replaced {
+            self.store.remove(&old.folder, &old.id)?;
+        }
+        self.changes.set(envelope.token, Some(Tracked { token: envelope.token, folder: place, id, digest, marks: envelope.marks, gone: false }));
+        Ok(())
+    }
+
+    fn update(&mut self, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
+        self.counts.applied += 1;
+        Ok(self.update_store(tracked, to, marks)?)
+    }
+
+    /// Brings folder and marks of a tracked item to what they should be. An item that a user has deleted at the target
+    /// stays deleted.
+    fn update_store(&mut self, mut tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), StoreError> {
+        if let Some(to) = to.filter(|to| *to != tracked.folder)
+            && let Some(id) = self.move_there(&tracked, &to)?
+        {
+            tracked.id = id;
+            tracked.folder = to;
+        }
+        if (tracked.marks != marks || self.uncertain)
+            && let Some(id) = self.store.set_marks(&tracked.folder, &tracked.id, &marks)?
+        {
+            tracked.id = id;
+        }
+        tracked.marks = marks;
+        tracked.gone = false;
+        self.changes.set(tracked.token, Some(tracked));
+        Ok(())
+    }
+
+    /// After an interrupted run the item may have been moved already.
+    fn move_there(&mut self, tracked: &Tracked, to: &FolderPath) -> Result<Option<crate::model::TargetId>, StoreError> {
+        if let Some(id) = self.store.move_item(&tracked.folder, &tracked.id, to)? {
+            return Ok(Some(id));
+        }
+        let wanted = [Wanted { token: tracked.token, digest: tracked.digest, size: 0 }];
+        Ok(self.store.locate(to, &wanted)?.into_iter().next().flatten())
+    }
+
+    fn gone(&mut self, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
+        self.counts.applied += 1;
+        if apply {
+            self.store.remove(&tracked.folder, &tracked.id)?;
+            self.changes.set(tracked.token, None);
+        } else {
+            tracked.gone = true;
+            self.changes.set(tracked.token, Some(tracked));
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(name: &mailferry_rules::ids::ContainerName, error: &crate::prv::PrvError) -> StoreError {
+    StoreError::new(Blast::Mailbox, Retry::Later, "read a container", name.to_string(), error.to_string())
+}

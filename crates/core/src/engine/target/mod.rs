@@ -1,0 +1,131 @@
+//! The target agent: import, receipts (R40-R45).
+//!
+//! ```text
+//! mod       one container after another; failures and the archive
+//! apply     the records of a container, each exactly once
+//! receipts  the answers, packed and sent back
+//! ```
+
+mod apply;
+mod receipts;
+
+use apply::{Applied, ApplyError};
+use mailferry_rules::ids::ContainerName;
+use mailferry_rules::import::Arrival;
+
+use super::agent::{Agent, Halt};
+use super::intake::{Handled, Incoming};
+use crate::model::{Digest, Outcome, Receipt};
+use crate::ports::{Blast, Level, Retry, StoreError};
+use crate::prv::Kind;
+use crate::spool;
+use crate::state::ledger::inbound;
+use crate::trouble::Trouble;
+
+impl Agent {
+    pub(super) fn target_work(&mut self) -> Result<(), Halt> {
+        self.clear_leftovers()?;
+        self.take_all(Kind::Mail, &mut |agent, incoming| agent.import(incoming))?;
+        self.answer_all()
+    }
+
+    fn import(&mut self, incoming: Incoming) -> Result<Handled, Halt> {
+        let name = incoming.name;
+        self.still_active()?;
+        let begun = self.db.read(|db| Ok(inbound::attempt(db, &name)?))?;
+        let uncertain = begun.is_some() || !self.settled.contains(&name.mailbox);
+        self.settled.remove(&name.mailbox);
+        let now_ms = self.now_ms();
+        if begun.is_none() {
+            self.db.write(|tx| Ok(inbound::begin_attempt(tx, &name, now_ms)?))?;
+        }
+        let (digest, arrival) = (incoming.digest, incoming.arrival);
+        match self.apply_container(incoming, uncertain) {
+            Ok(applied) => {
+                self.commit_import(name, digest, arrival, applied)?;
+                self.settled.insert(name.mailbox);
+                self.calm("import.failed");
+                Ok(Handled::Taken)
+            }
+            Err(ApplyError::Halt(halt)) => Err(halt),
+            Err(ApplyError::Store(error)) => self.import_failed(name, digest, arrival, error),
+        }
+    }
+
+    fn commit_import(&mut self, name: ContainerName, digest: Digest, arrival: Arrival, applied: Applied) -> Result<(), Halt> {
+        let Applied { changes, counts, skipped } = applied;
+        let mailbox = name.mailbox;
+        let receipt = Receipt {
+            container: name,
+            digest,
+            outcome: Outcome::Applied,
+            applied: counts.applied,
+            already: counts.already,
+            found: counts.found,
+            skipped,
+        };
+        let now_ms = self.now_ms();
+        self.db.write(|tx| {
+            changes.write(tx, mailbox)?;
+            Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?)
+        })?;
+        self.counts.applied += counts.applied;
+        self.counts.already += counts.already;
+        self.counts.found += counts.found;
+        self.counts.skipped += receipt.skipped.len() as u64;
+        for skip in &receipt.skipped {
+            self.event("item.skipped", Level::Warning, format!("item {} of {name} was not applied: {}", skip.token, skip.reason));
+        }
+        let text = format!("{name} applied: {} new, {} already there, {} found again", counts.applied, counts.already, counts.found);
+        self.event("container.applied", Level::Info, text);
+        Ok(())
+    }
+
+    /// A store that is full or away says nothing about the container: the mailbox waits. A container that fails by itself
+    /// is archived after its attempts are used up (R44).
+    fn import_failed(&mut self, name: ContainerName, digest: Digest, arrival: Arrival, error: StoreError) -> Result<Handled, Halt> {
+        let label = self.mailbox(name.mailbox).map_or(name.mailbox.to_string(), |mailbox| mailbox.name.clone());
+        self.stall(label.clone(), error.to_string());
+        if error.no_space || error.blast == Blast::Store || error.retry == Retry::Later && error.blast != Blast::Folder {
+            let trouble = Trouble::from(error).now("the mailbox waits for the next session; the others go on");
+            self.tell("import.failed", Level::Warning, format!("mailbox {label}: {trouble}"));
+            return Ok(Handled::Waits);
+        }
+        let (cause, now_ms) = (error.to_string(), self.now_ms());
+        self.db.write(|tx| Ok(inbound::attempt_failed(tx, &name, &cause, now_ms)?))?;
+        let failures = self.db.read(|db| Ok(inbound::attempt(db, &name)?))?.map_or(0, |attempt| attempt.failures);
+        if failures < self.policy.import_attempts_max {
+            let trouble = Trouble::from(error).now(format!("attempt {failures} of {}; the mailbox waits", self.policy.import_attempts_max));
+            self.tell("import.failed", Level::Warning, format!("container {name}: {trouble}"));
+            return Ok(Handled::Waits);
+        }
+        self.archive(name, digest, arrival, failures, error)
+    }
+
+    fn archive(
+        &mut self,
+        name: ContainerName,
+        digest: Digest,
+        arrival: Arrival,
+        failures: u64,
+        error: StoreError,
+    ) -> Result<Handled, Halt> {
+        let origin = self.around.other.in_folder().to_owned();
+        let from = spool::file(&self.inbox().path(), &name);
+        let to = spool::file(&spool::archive(&origin), &name);
+        self.still_active()?;
+        let share = self.own_share();
+        if let Err(cause) = spool::copy((share.as_ref(), &from), (share.as_ref(), &to), digest) {
+            self.stall(name.to_string(), cause.to_string());
+            return Ok(Handled::Waits);
+        }
+        let receipt = Receipt { container: name, digest, outcome: Outcome::Archived, applied: 0, already: 0, found: 0, skipped: Vec::new() };
+        let now_ms = self.now_ms();
+        self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?))?;
+        let trouble = Trouble::from(error)
+            .now(format!("after {failures} attempts the container is kept in ARCHIVE; it blocks the switch of its mailbox"))
+            .hint(format!("when the cause is mended: `mailferry prv show {to}`, then move the file back into IN"));
+        self.event("container.archived", Level::Error, format!("container {name}: {trouble}"));
+        Ok(Handled::Taken)
+    }
+}

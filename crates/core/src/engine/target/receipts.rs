@@ -1,0 +1,21 @@
+//! The answers to the source: packed into containers of their own, sent back by the same road (R45).
+
+use crate::engine::agent::{Agent, Halt};
+use crate::prv::Record;
+use crate::state::ledger::inbound;
+
+impl Agent {
+    pub(super) fn answer_all(&mut self) -> Result<(), Halt> {
+        for mailbox in self.db.read(|db| Ok(inbound::mailboxes_to_answer(db)?))? {
+            let receipts = self.db.read(|db| Ok(inbound::receipts_to_send(db, mailbox)?))?;
+            let mut packing = self.open_container(mailbox)?;
+            for receipt in receipts {
+                let record = Record::Receipt(receipt);
+                packing.writer.record(&record).map_err(|error| self.pack_failed(error))?;
+                packing.records.push(record);
+            }
+            self.seal_container(packing)?;
+        }
+        Ok(())
+    }
+}

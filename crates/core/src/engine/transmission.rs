@@ -1,0 +1,194 @@
+//! The transmission agent: OUT to IN, one queue per node of the other side (R30-R34).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mailferry_rules::ids::{ContainerName, Epoch, MailboxId};
+use mailferry_rules::ship::{Arrived, Facts, OnSight, Step, back_off_ms, next_step, on_sight, rescue_from_passive};
+use mailferry_rules::topology::Lane;
+
+use super::agent::{Agent, Halt};
+use crate::model::Digest;
+use crate::ports::{Level, ShareErrorKind};
+use crate::spool::{self, Area, CopyError};
+use crate::state::ledger::{debts, delivery};
+use crate::trouble::Trouble;
+
+/// Patience with a node that did not answer (R34). Lost with the process: a restart tries at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+    next_ms: u64,
+}
+
+impl Agent {
+    pub(super) fn transmission_work(&mut self) -> Result<(), Halt> {
+        for lane in self.around.other.lanes() {
+            self.serve(&lane)?;
+        }
+        Ok(())
+    }
+
+    /// One queue. An unreachable node delays only itself (R34).
+    fn serve(&mut self, lane: &Lane) -> Result<(), Halt> {
+        self.rescue(lane)?;
+        let area = Area::Out(lane.folder.clone());
+        let queue = match self.own_share().list(&area.path()) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.stall(area.to_string(), error.to_string());
+                self.tell("spool.unreadable", Level::Error, Trouble::from(error).to_string());
+                return Ok(());
+            }
+        };
+        let mut waiting: BTreeMap<MailboxId, Vec<ContainerName>> = BTreeMap::new();
+        for name in queue.iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok()) {
+            waiting.entry(name.mailbox).or_default().push(name);
+        }
+        for (_, mut names) in self.by_priority(waiting) {
+            names.sort();
+            for name in names {
+                self.may_take_next_item()?;
+                if !self.carry(lane, &area, name)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One container. False: the rest of its mailbox waits behind it (R31).
+    fn carry(&mut self, lane: &Lane, area: &Area, name: ContainerName) -> Result<bool, Halt> {
+        let folder = area.to_string();
+        let facts = self.db.read(|db| {
+            Ok(Facts {
+                delivered: delivery::is_delivered(db, &lane.folder, &name)?,
+                tombstoned: debts::is_buried(db, &folder, &name)?,
+                in_debt: !debts::of(db, &folder, &name)?.is_empty(),
+            })
+        })?;
+        match on_sight(facts) {
+            OnSight::Invisible => Ok(true),
+            OnSight::Delete => self.delete_container(area, name, Digest::default()).map(|()| true),
+            OnSight::Ship => match self.ship(lane, area, name)? {
+                Some((digest, bytes)) => {
+                    self.counts.delivered += 1;
+                    self.counts.delivered_bytes += bytes;
+                    self.delete_container(area, name, digest)?;
+                    self.after_item()?;
+                    Ok(true)
+                }
+                None => Ok(false),
+            },
+        }
+    }
+
+    /// Takes a container to its node and commits "delivered" (R32, R33). `None`: not now, the reason has been told.
+    fn ship(&mut self, lane: &Lane, area: &Area, name: ContainerName) -> Result<Option<(Digest, u64)>, Halt> {
+        let backoff = self.backoffs.get(&lane.node).copied().unwrap_or_default();
+        if self.now_ms() < backoff.next_ms {
+            self.stall(lane.node.clone(), format!("did not answer {} times; next try at {} ms", backoff.failures, backoff.next_ms));
+            return Ok(None);
+        }
+        self.still_active()?;
+        match self.take_there(lane, area, name) {
+            Ok((digest, bytes)) => {
+                let now_ms = self.now_ms();
+                self.db.write(|tx| Ok(delivery::record(tx, &lane.folder, &name, digest, now_ms)?))?;
+                if self.backoffs.remove(&lane.node).is_some() {
+                    self.event("node.answers-again", Level::Info, format!("{} answers again", lane.node));
+                }
+                self.event("container.delivered", Level::Info, format!("{name} delivered to {}", lane.node));
+                Ok(Some((digest, bytes)))
+            }
+            // Gone since the listing.
+            Err(CopyError::Origin(error)) if error.kind == ShareErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                self.not_delivered(lane, name, &error);
+                Ok(None)
+            }
+        }
+    }
+
+    fn take_there(&self, lane: &Lane, area: &Area, name: ContainerName) -> Result<(Digest, u64), CopyError> {
+        let (own, there) = (self.own_share(), self.share(&lane.node));
+        let from = spool::file(&area.path(), &name);
+        let to = spool::file(&Area::In(self.around.own.in_folder().to_owned()).path(), &name);
+        let digest = spool::digest_of(own.as_ref(), &from).map_err(CopyError::Origin)?;
+        let bytes = own.size(&from).map_err(CopyError::Origin)?.unwrap_or(0);
+        loop {
+            let arrived = match spool::matches(there.as_ref(), &to, digest).map_err(CopyError::Destination)? {
+                None => Arrived::Nothing,
+                Some(true) => Arrived::Whole,
+                Some(false) => Arrived::Different,
+            };
+            match next_step(arrived) {
+                Step::Record => return Ok((digest, bytes)),
+                Step::SetAside => self.set_aside(there.as_ref(), &to, "a container of this name arrives with other bytes")?,
+                Step::Copy => {
+                    spool::copy((own.as_ref(), &from), (there.as_ref(), &to), digest)?;
+                    return Ok((digest, bytes));
+                }
+            }
+        }
+    }
+
+    fn not_delivered(&mut self, lane: &Lane, name: ContainerName, error: &CopyError) {
+        let backoff = self.backoffs.entry(lane.node.clone()).or_default();
+        backoff.failures += 1;
+        let wait_ms = back_off_ms(backoff.failures, self.policy.poll_interval_ms, self.policy.back_off_max_ms);
+        backoff.next_ms = self.around.clock.now_ms() + wait_ms;
+        self.stall(lane.node.clone(), error.to_string());
+        let trouble = Trouble::new(format!("could not deliver containers to {}", lane.node))
+            .cause(error)
+            .now(format!("{name} and what follows it wait; next try in {} s; other nodes are served", wait_ms / 1000))
+            .hint("check that the share of that node is reachable and has space");
+        // Told once per node until it answers again: the cause may change its words at every try.
+        if self.told.insert(format!("node.unreachable {}", lane.node)) {
+            self.event("node.unreachable", Level::Warning, trouble.to_string());
+        }
+    }
+
+    /// Containers of an earlier activation that only the passive node holds: finished with, or brought over.
+    fn rescue(&mut self, lane: &Lane) -> Result<(), Halt> {
+        let area = Area::Out(lane.folder.clone());
+        let Ok(own) = self.own_share().list(&area.path()) else { return Ok(()) };
+        let own: BTreeSet<String> = own.into_iter().map(|entry| entry.name).collect();
+        let mut newest: Option<Epoch> = None;
+        for node in self.passive_nodes() {
+            let Ok(entries) = self.share(&node).list(&area.path()) else { continue };
+            let only_there = entries.iter().filter(|entry| !own.contains(&entry.name)).filter_map(|entry| entry.name.parse::<ContainerName>().ok());
+            for name in only_there.collect::<Vec<_>>() {
+                let folder = area.to_string();
+                let (done, owed) = self.db.read(|db| {
+                    let done = delivery::is_delivered(db, &lane.folder, &name)? || debts::is_buried(db, &folder, &name)?;
+                    Ok((done, !debts::of(db, &folder, &name)?.is_empty()))
+                })?;
+                if owed {
+                    continue;
+                }
+                let newest = match newest {
+                    Some(epoch) => epoch,
+                    None => *newest.insert(self.newest_epoch_of(self.around.packer)?),
+                };
+                if done {
+                    self.delete_container(&area, name, Digest::default())?;
+                } else if rescue_from_passive(name.epoch, newest) {
+                    self.bring_over(&node, &area, name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bring_over(&mut self, node: &str, area: &Area, name: ContainerName) {
+        let (own, there) = (self.own_share(), self.share(node));
+        let file = spool::file(&area.path(), &name);
+        let copied = spool::digest_of(there.as_ref(), &file)
+            .map_err(CopyError::Origin)
+            .and_then(|digest| spool::copy((there.as_ref(), &file), (own.as_ref(), &file), digest));
+        match copied {
+            Ok(()) => self.event("container.rescued", Level::Info, format!("{name} lay only on {node}: brought over")),
+            Err(error) => self.stall(name.to_string(), error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The safe copy (R32): a temporary name, resumed where it stopped, read back where it landed, then renamed.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use super::part_of;
+use crate::model::Digest;
+use crate::ports::{Share, ShareError, ShareErrorKind, SharePath};
+
+/// What a copy could not do; the side that failed decides what it holds up.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error("reading the original failed: {0}")]
+    Origin(ShareError),
+    #[error("writing the copy failed: {0}")]
+    Destination(ShareError),
+    /// Read back, the copy is not what was written.
+    #[error("the copy reads back differently: {place} has digest {found}, wanted {wanted}")]
+    Differs { place: String, wanted: Digest, found: Digest },
+}
+
+impl CopyError {
+    /// The share error behind it, if any.
+    pub fn kind(&self) -> Option<ShareErrorKind> {
+        match self {
+            CopyError::Origin(error) | CopyError::Destination(error) => Some(error.kind),
+            CopyError::Differs { .. } => None,
+        }
+    }
+}
+
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Copies `from` to `to`, whose bytes must have the digest `wanted` in the end. What an interrupted copy left under the
+/// temporary name is kept as far as it is the same.
+pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted: Digest) -> Result<(), CopyError> {
+    let part = part_of(to.1);
+    let mut original = from.0.open(from.1).map_err(CopyError::Origin)?;
+    let kept = same_beginning(from, &mut original, to.0, &part)?;
+    let mut writer = to.0.part(&part, kept).map_err(CopyError::Destination)?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let got = original.read(&mut chunk).map_err(|error| CopyError::Origin(read_error(from, error)))?;
+        if got == 0 {
+            break;
+        }
+        writer.write_all(&chunk[..got]).map_err(|error| CopyError::Destination(read_error((to.0, &part), error)))?;
+    }
+    writer.sync().map_err(CopyError::Destination)?;
+    drop(writer);
+    let found = digest_of(to.0, &part).map_err(CopyError::Destination)?;
+    if found != wanted {
+        let _ = to.0.remove(&part);
+        return Err(CopyError::Differs { place: format!("{}/{part}", to.0.describe()), wanted, found });
+    }
+    to.0.publish(&part, to.1).map_err(CopyError::Destination)
+}
+
+/// Length of the part that equals the beginning of the original, which is left standing right behind it.
+fn same_beginning(from: (&dyn Share, &SharePath), original: &mut dyn crate::ports::ReadSeek, to: &dyn Share, part: &SharePath) -> Result<u64, CopyError> {
+    let Some(length) = to.size(part).map_err(CopyError::Destination)?.filter(|length| *length > 0) else { return Ok(0) };
+    let mut left = to.open(part).map_err(CopyError::Destination)?;
+    let origin = |error| CopyError::Origin(read_error(from, error));
+    let mine = hash(&mut left).map_err(|error| CopyError::Destination(read_error((to, part), error)))?;
+    let theirs = hash(&mut Read::take(&mut *original, length)).map_err(origin)?;
+    let kept = if mine == theirs { length } else { 0 };
+    original.seek(SeekFrom::Start(kept)).map_err(origin)?;
+    Ok(kept)
+}
+
+/// Digest of a file as read back from its share.
+pub fn digest_of(share: &dyn Share, file: &SharePath) -> Result<Digest, ShareError> {
+    hash(&mut share.open(file)?).map_err(|error| read_error((share, file), error))
+}
+
+/// Whether a file is there with exactly these bytes; `None` when it is not there.
+pub fn matches(share: &dyn Share, file: &SharePath, wanted: Digest) -> Result<Option<bool>, ShareError> {
+    match share.size(file)? {
+        None => Ok(None),
+        Some(_) => digest_of(share, file).map(|found| Some(found == wanted)),
+    }
+}
+
+fn hash(reader: &mut dyn Read) -> io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => return Ok(Digest(*hasher.finalize().as_bytes())),
+            Ok(got) => hasher.update(&chunk[..got]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+    }
+}
+
+fn read_error((share, file): (&dyn Share, &SharePath), error: io::Error) -> ShareError {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ShareErrorKind::NoSpace,
+        io::ErrorKind::PermissionDenied => ShareErrorKind::Denied,
+        io::ErrorKind::NotFound => ShareErrorKind::NotFound,
+        _ => ShareErrorKind::Other,
+    };
+    ShareError { kind, place: format!("{}/{file}", share.describe()), cause: error.to_string() }
+}

@@ -1,0 +1,86 @@
+//! Where things lie below a share. Every name was checked when it was made: node and server names by the settings,
+//! container names by their type.
+
+use std::fmt;
+
+use mailferry_rules::ids::ContainerName;
+
+use crate::ports::SharePath;
+
+/// A folder of containers that agents of both sides work in.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Area {
+    /// `OUT/<lane>`
+    Out(String),
+    /// `IN/<origin>`
+    In(String),
+}
+
+impl Area {
+    pub fn path(&self) -> SharePath {
+        match self {
+            Area::Out(lane) => below("OUT", lane),
+            Area::In(origin) => below("IN", origin),
+        }
+    }
+
+    /// Reads the text that `Display` writes.
+    pub fn parse(text: &str) -> Option<Area> {
+        match text.split_once('/')? {
+            ("OUT", lane) => Some(Area::Out(lane.into())),
+            ("IN", origin) => Some(Area::In(origin.into())),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Area::Out(lane) => write!(f, "OUT/{lane}"),
+            Area::In(origin) => write!(f, "IN/{origin}"),
+        }
+    }
+}
+
+fn below(folder: &str, name: &str) -> SharePath {
+    named(&["NTA", folder, name])
+}
+
+fn named(names: &[&str]) -> SharePath {
+    SharePath::of(names).expect("settings admit only names that are one path component")
+}
+
+pub fn work(agent: &str) -> SharePath {
+    below("WORK", agent)
+}
+
+pub fn corrupt(origin: &str) -> SharePath {
+    below("CORRUPT", origin)
+}
+
+pub fn stale(agent: &str) -> SharePath {
+    below("STALE", agent)
+}
+
+pub fn archive(origin: &str) -> SharePath {
+    below("ARCHIVE", origin)
+}
+
+pub fn replica(agent: &str) -> SharePath {
+    below("REP", agent)
+}
+
+/// At the witness: one file per activation of an agent (R3).
+pub fn claims(side: &str, agent: &str) -> SharePath {
+    named(&["NTA", "CLAIMS", side, agent])
+}
+
+pub fn file(folder: &SharePath, name: &ContainerName) -> SharePath {
+    folder.join(&name.to_string()).expect("a container name is one path component")
+}
+
+/// The temporary name beside a final one.
+pub fn part_of(file: &SharePath) -> SharePath {
+    file.parent_join(&format!("{}.part", file.name()))
+}

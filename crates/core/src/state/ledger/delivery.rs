@@ -1,0 +1,30 @@
+//! What the transmission agent has delivered, per lane (R33).
+
+use mailferry_rules::ids::ContainerName;
+use rusqlite::{Connection, params};
+
+use crate::model::Digest;
+
+pub fn is_delivered(db: &Connection, lane: &str, name: &ContainerName) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM delivery WHERE lane = ?1 AND mailbox = ?2 AND seq = ?3 AND epoch = ?4")?.exists(params![
+        lane,
+        name.mailbox.0,
+        name.sequence.0 as i64,
+        name.epoch.0 as i64
+    ])
+}
+
+pub fn record(db: &Connection, lane: &str, name: &ContainerName, digest: Digest, now_ms: u64) -> rusqlite::Result<()> {
+    db.execute(
+        "INSERT OR IGNORE INTO delivery (lane, mailbox, seq, epoch, digest, delivered_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![lane, name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, digest.0, now_ms as i64],
+    )?;
+    Ok(())
+}
+
+/// Containers delivered so far per lane, for `status`.
+pub fn counts(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
+    let mut query = db.prepare_cached("SELECT lane, count(*) FROM delivery GROUP BY lane ORDER BY lane")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+    rows.collect()
+}

@@ -1,0 +1,164 @@
+//! The incoming chain: what has been taken from IN, what is being tried, which receipts are still to be sent.
+
+use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
+use mailferry_rules::import::{Arrival, Position, advance};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{container, digest, from_json, to_json};
+use crate::model::{Outcome, Receipt, Skipped, Token};
+
+pub(super) fn outcome_number(outcome: Outcome) -> i64 {
+    match outcome {
+        Outcome::Applied => 1,
+        Outcome::Damaged => 2,
+        Outcome::Archived => 3,
+    }
+}
+
+pub(super) fn outcome_from(number: i64) -> Option<Outcome> {
+    [Outcome::Applied, Outcome::Damaged, Outcome::Archived].into_iter().find(|outcome| outcome_number(*outcome) == number)
+}
+
+pub fn position(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Position> {
+    let row = db
+        .prepare_cached("SELECT last_seq, newest_epoch, base FROM inbound WHERE mailbox = ?1")?
+        .query_row([mailbox.0], |row| {
+            let number = |at: usize| row.get::<_, i64>(at).map(|value| value as u64);
+            Ok(Position { last: Sequence(number(0)?), epoch: Epoch(number(1)?), base: Sequence(number(2)?) })
+        })
+        .optional()?;
+    Ok(row.unwrap_or_default())
+}
+
+pub fn is_taken(db: &Connection, name: &ContainerName) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM taken WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3")?.exists(params![
+        name.mailbox.0,
+        name.sequence.0 as i64,
+        name.epoch.0 as i64
+    ])
+}
+
+/// Takes a container: its receipt and the new position of the chain (R43). The attempt is over.
+/// `answer`: whether a receipt goes back to the other side.
+pub fn take(db: &Connection, receipt: &Receipt, arrival: Arrival, answer: bool, now_ms: u64) -> rusqlite::Result<()> {
+    let name = &receipt.container;
+    let position = advance(position(db, name.mailbox)?, arrival);
+    db.execute(
+        "INSERT OR REPLACE INTO inbound (mailbox, last_seq, newest_epoch, base) VALUES (?1, ?2, ?3, ?4)",
+        params![name.mailbox.0, position.last.0 as i64, position.epoch.0 as i64, position.base.0 as i64],
+    )?;
+    let skipped: Vec<(String, &str)> = receipt.skipped.iter().map(|skip| (skip.token.to_string(), skip.reason.as_str())).collect();
+    db.execute(
+        "INSERT INTO taken (mailbox, seq, epoch, digest, outcome, applied, already, found, skipped, taken_ms, receipt_seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![
+            name.mailbox.0,
+            name.sequence.0 as i64,
+            name.epoch.0 as i64,
+            receipt.digest.0,
+            outcome_number(receipt.outcome),
+            receipt.applied as i64,
+            receipt.already as i64,
+            receipt.found as i64,
+            to_json(&skipped)?,
+            now_ms as i64,
+            if answer { 0 } else { -1 },
+        ],
+    )?;
+    end_attempt(db, name)
+}
+
+/// Receipts of a mailbox that have not been sent back, oldest first.
+pub fn receipts_to_send(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<Receipt>> {
+    let mut query = db.prepare_cached(
+        "SELECT mailbox, seq, epoch, digest, outcome, applied, already, found, skipped FROM taken
+         WHERE mailbox = ?1 AND receipt_seq = 0 ORDER BY taken_ms, seq, epoch",
+    )?;
+    let rows = query.query_map([mailbox.0], receipt)?;
+    rows.collect()
+}
+
+/// Every container of a mailbox with this outcome, for `status` and the operator.
+pub fn taken_with(db: &Connection, outcome: Outcome) -> rusqlite::Result<Vec<Receipt>> {
+    let mut query = db.prepare_cached(
+        "SELECT mailbox, seq, epoch, digest, outcome, applied, already, found, skipped FROM taken WHERE outcome = ?1 ORDER BY mailbox, seq, epoch",
+    )?;
+    let rows = query.query_map([outcome_number(outcome)], receipt)?;
+    rows.collect()
+}
+
+fn receipt(row: &rusqlite::Row<'_>) -> rusqlite::Result<Receipt> {
+    let number = |at: usize| row.get::<_, i64>(at);
+    let outcome = number(4)?;
+    let skipped: Vec<(String, String)> = from_json(row, 8)?;
+    let skipped = skipped.into_iter().filter_map(|(token, reason)| Some(Skipped { token: token.parse::<Token>().ok()?, reason }));
+    Ok(Receipt {
+        container: container(row, 0)?,
+        digest: digest(row, 3)?,
+        outcome: outcome_from(outcome).ok_or(rusqlite::Error::IntegralValueOutOfRange(4, outcome))?,
+        applied: number(5)? as u64,
+        already: number(6)? as u64,
+        found: number(7)? as u64,
+        skipped: skipped.collect(),
+    })
+}
+
+/// The receipt of `name` went out in container `sequence` of the way back.
+pub fn receipt_sent(db: &Connection, name: &ContainerName, sequence: Sequence) -> rusqlite::Result<()> {
+    db.execute(
+        "UPDATE taken SET receipt_seq = ?4 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, sequence.0 as i64],
+    )?;
+    Ok(())
+}
+
+/// Mailboxes that have receipts to send.
+pub fn mailboxes_to_answer(db: &Connection) -> rusqlite::Result<Vec<MailboxId>> {
+    let mut query = db.prepare_cached("SELECT DISTINCT mailbox FROM taken WHERE receipt_seq = 0 ORDER BY mailbox")?;
+    let rows = query.query_map([], |row| Ok(MailboxId(row.get(0)?)))?;
+    rows.collect()
+}
+
+/// A container whose import has begun.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attempt {
+    pub name: ContainerName,
+    pub begun_ms: u64,
+    pub failures: u64,
+    pub last_error: String,
+}
+
+pub fn attempt(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<Attempt>> {
+    db.prepare_cached("SELECT begun_ms, failures, last_error FROM attempt WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3")?
+        .query_row(params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64], |row| {
+            Ok(Attempt { name: *name, begun_ms: row.get::<_, i64>(0)? as u64, failures: row.get::<_, i64>(1)? as u64, last_error: row.get(2)? })
+        })
+        .optional()
+}
+
+/// The intent of R42: written before the first append of a container.
+pub fn begin_attempt(db: &Connection, name: &ContainerName, now_ms: u64) -> rusqlite::Result<()> {
+    db.execute(
+        "INSERT OR IGNORE INTO attempt (mailbox, seq, epoch, begun_ms, failures, last_error) VALUES (?1, ?2, ?3, ?4, 0, '')",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, now_ms as i64],
+    )?;
+    Ok(())
+}
+
+/// Counts a failure of the container itself (R44).
+pub fn attempt_failed(db: &Connection, name: &ContainerName, error: &str, now_ms: u64) -> rusqlite::Result<()> {
+    begin_attempt(db, name, now_ms)?;
+    db.execute(
+        "UPDATE attempt SET failures = failures + 1, last_error = ?4 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, error],
+    )?;
+    Ok(())
+}
+
+fn end_attempt(db: &Connection, name: &ContainerName) -> rusqlite::Result<()> {
+    db.execute(
+        "DELETE FROM attempt WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The source agent's memory of a mailbox: its folders and items as last published.
+
+use mailferry_rules::ids::{MailboxId, Sequence};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{digest, keywords_text, marks, token};
+use crate::model::{Digest, FolderInfo, FolderPath, ItemKey, Marks, Token};
+
+/// An item as last published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnownItem {
+    pub folder: u32,
+    pub key: ItemKey,
+    pub token: Token,
+    pub size: u64,
+    /// `None`: the target asked for it again (R40).
+    pub digest: Option<Digest>,
+    pub marks: Marks,
+    /// The container that carried its bytes.
+    pub body: Sequence,
+}
+
+/// A folder as last published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnownFolder {
+    pub id: u32,
+    pub info: FolderInfo,
+    /// Cleared when the target asked for it again (R40).
+    pub sent: bool,
+}
+
+pub fn folders(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<KnownFolder>> {
+    let mut query = db.prepare_cached("SELECT id, path, info, sent FROM source_folder WHERE mailbox = ?1 ORDER BY id")?;
+    let rows = query.query_map([mailbox.0], |row| {
+        let path: Vec<String> = super::from_json(row, 1)?;
+        let (selectable, subscribed, special_use): (bool, bool, Option<String>) = super::from_json(row, 2)?;
+        let info = FolderInfo { path: FolderPath(path), selectable, subscribed, special_use };
+        Ok(KnownFolder { id: row.get(0)?, info, sent: row.get(3)? })
+    })?;
+    rows.collect()
+}
+
+pub fn record_folder(db: &Connection, mailbox: MailboxId, id: u32, info: &FolderInfo) -> rusqlite::Result<()> {
+    let about = (info.selectable, info.subscribed, &info.special_use);
+    db.prepare_cached("INSERT OR REPLACE INTO source_folder (mailbox, id, path, info, sent) VALUES (?1, ?2, ?3, ?4, 1)")?.execute(params![
+        mailbox.0,
+        id,
+        super::to_json(&info.path.0)?,
+        super::to_json(&about)?
+    ])?;
+    Ok(())
+}
+
+pub fn forget_folder(db: &Connection, mailbox: MailboxId, id: u32) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM source_folder WHERE mailbox = ?1 AND id = ?2", params![mailbox.0, id])?;
+    Ok(())
+}
+
+const ITEM: &str = "folder, key, token, size, digest, flags, keywords, body_seq";
+
+fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<KnownItem> {
+    let digest = if row.get_ref(4)? == rusqlite::types::ValueRef::Null { None } else { Some(digest(row, 4)?) };
+    Ok(KnownItem {
+        folder: row.get(0)?,
+        key: ItemKey(row.get(1)?),
+        token: token(row, 2)?,
+        size: row.get::<_, i64>(3)? as u64,
+        digest,
+        marks: marks(row, 5)?,
+        body: Sequence(row.get::<_, i64>(7)? as u64),
+    })
+}
+
+pub fn item(db: &Connection, mailbox: MailboxId, folder: u32, key: &ItemKey) -> rusqlite::Result<Option<KnownItem>> {
+    db.prepare_cached(&format!("SELECT {ITEM} FROM source_item WHERE mailbox = ?1 AND folder = ?2 AND key = ?3"))?
+        .query_row(params![mailbox.0, folder, key.0], known)
+        .optional()
+}
+
+/// Calls `each` for every item known in a folder, in key order.
+pub fn items(db: &Connection, mailbox: MailboxId, folder: u32, each: &mut dyn FnMut(KnownItem)) -> rusqlite::Result<()> {
+    let mut query = db.prepare_cached(&format!("SELECT {ITEM} FROM source_item WHERE mailbox = ?1 AND folder = ?2 ORDER BY key"))?;
+    let mut rows = query.query(params![mailbox.0, folder])?;
+    while let Some(row) = rows.next()? {
+        each(known(row)?);
+    }
+    Ok(())
+}
+
+pub fn has_items(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 LIMIT 1")?.exists([mailbox.0])
+}
+
+pub fn has_token(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 AND token = ?2")?.exists(params![mailbox.0, token.0])
+}
+
+/// Container `sequence` said something about an item: its row is replaced, wherever it was.
+pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequence: Sequence) -> rusqlite::Result<()> {
+    forget_item(db, mailbox, &item.token)?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        mailbox.0,
+        item.folder,
+        item.key.0,
+        item.token.0,
+        item.size as i64,
+        item.digest.map(|digest| digest.0),
+        item.marks.flags.bits(),
+        keywords_text(&item.marks.keywords),
+        item.body.0 as i64,
+        sequence.0 as i64,
+    ])?;
+    Ok(())
+}
+
+pub fn by_token(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<Option<KnownItem>> {
+    db.prepare_cached(&format!("SELECT {ITEM} FROM source_item WHERE mailbox = ?1 AND token = ?2"))?
+        .query_row(params![mailbox.0, token.0], known)
+        .optional()
+}
+
+pub fn forget_item(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM source_item WHERE mailbox = ?1 AND token = ?2")?.execute(params![mailbox.0, token.0])?;
+    Ok(())
+}
+
+/// An item was reported gone in container `sequence`: its row becomes a note that lasts until the target confirms.
+pub fn record_gone(db: &Connection, mailbox: MailboxId, folder: u32, token: &Token, sequence: Sequence) -> rusqlite::Result<()> {
+    forget_item(db, mailbox, token)?;
+    db.prepare_cached("INSERT OR REPLACE INTO source_gone (mailbox, token, folder, seq) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        mailbox.0,
+        token.0,
+        folder,
+        sequence.0 as i64
+    ])?;
+    Ok(())
+}
+
+/// Items to be reported gone again.
+pub fn gone_again(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<(u32, Token)>> {
+    let mut query = db.prepare_cached("SELECT folder, token FROM source_gone WHERE mailbox = ?1 AND seq = 0 ORDER BY token")?;
+    let rows = query.query_map([mailbox.0], |row| Ok((row.get(0)?, token(row, 1)?)))?;
+    rows.collect()
+}
+
+/// The target has applied container `sequence`: what it reported gone needs no note any more.
+pub fn confirm(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM source_gone WHERE mailbox = ?1 AND seq = ?2", params![mailbox.0, sequence.0 as i64])?;
+    Ok(())
+}
+
+/// The target could not use container `sequence`: whatever it carried last is to be sent again (R40).
+/// Folders are few; all of them go again.
+pub fn send_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<u64> {
+    let which = params![mailbox.0, sequence.0 as i64];
+    let items = db.execute("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND (seq = ?2 OR body_seq = ?2)", which)?;
+    db.execute("UPDATE source_gone SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", which)?;
+    db.execute("UPDATE source_folder SET sent = 0 WHERE mailbox = ?1", [mailbox.0])?;
+    Ok(items as u64)
+}

@@ -1,0 +1,196 @@
+//! A node's disk in memory, and the share that one process sees of it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath};
+
+use crate::process::Process;
+
+/// The files of one node; survives its processes.
+pub struct Disk {
+    name: String,
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
+    away: AtomicBool,
+    refuses_deletion: AtomicBool,
+}
+
+impl Disk {
+    pub fn new(name: &str) -> Arc<Self> {
+        Arc::new(Disk { name: name.into(), files: Mutex::default(), away: AtomicBool::new(false), refuses_deletion: AtomicBool::new(false) })
+    }
+
+    /// The node is down or its share is not reachable.
+    pub fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
+    pub fn is_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    /// Deletions are denied, everything else works.
+    pub fn set_refuses_deletion(&self, refuses: bool) {
+        self.refuses_deletion.store(refuses, Ordering::Relaxed);
+    }
+
+    pub fn files(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names of the files below a folder.
+    pub fn below(&self, folder: &str) -> Vec<String> {
+        let prefix = format!("{folder}/");
+        self.files().keys().filter(|path| path.starts_with(&prefix)).cloned().collect()
+    }
+}
+
+/// What one process sees of a disk.
+pub struct SimShare {
+    disk: Arc<Disk>,
+    process: Arc<Process>,
+}
+
+impl SimShare {
+    pub fn new(disk: Arc<Disk>, process: Arc<Process>) -> Arc<Self> {
+        Arc::new(SimShare { disk, process })
+    }
+
+    fn reach(&self) -> Result<(), ShareError> {
+        self.process.alive(&self.disk.name)?;
+        if self.disk.is_away() { Err(self.error(ShareErrorKind::Unreachable, "", "the node is away")) } else { Ok(()) }
+    }
+
+    fn error(&self, kind: ShareErrorKind, path: &str, cause: &str) -> ShareError {
+        ShareError { kind, place: format!("{}/{path}", self.disk.name), cause: cause.into() }
+    }
+
+    fn step(&self, what: &str, path: &SharePath) -> Result<(), ShareError> {
+        self.reach()?;
+        self.process.share_step(&self.disk.name, || format!("{what} {}/{path}", self.disk.name))
+    }
+}
+
+impl Share for SimShare {
+    fn describe(&self) -> String {
+        self.disk.name.clone()
+    }
+
+    fn list(&self, folder: &SharePath) -> Result<Vec<Entry>, ShareError> {
+        self.reach()?;
+        let prefix = format!("{folder}/");
+        let files = self.disk.files();
+        let inside = files.iter().filter_map(|(path, bytes)| path.strip_prefix(&prefix).map(|name| (name, bytes)));
+        Ok(inside.filter(|(name, _)| !name.contains('/')).map(|(name, bytes)| Entry { name: name.into(), size: bytes.len() as u64 }).collect())
+    }
+
+    fn size(&self, file: &SharePath) -> Result<Option<u64>, ShareError> {
+        self.reach()?;
+        Ok(self.disk.files().get(file.as_str()).map(|bytes| bytes.len() as u64))
+    }
+
+    fn open(&self, file: &SharePath) -> Result<Box<dyn ReadSeek>, ShareError> {
+        self.reach()?;
+        let bytes = self.disk.files().get(file.as_str()).cloned();
+        bytes.map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn ReadSeek>).ok_or_else(|| self.error(ShareErrorKind::NotFound, file.as_str(), "not found"))
+    }
+
+    fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError> {
+        self.step("begin", file)?;
+        let mut files = self.disk.files();
+        let bytes = files.entry(file.as_str().into()).or_default();
+        bytes.truncate(keep as usize);
+        Ok(Box::new(SimPart { disk: self.disk.clone(), process: self.process.clone(), path: file.clone(), pending: Vec::new() }))
+    }
+
+    fn publish(&self, part: &SharePath, file: &SharePath) -> Result<(), ShareError> {
+        self.step("publish", file)?;
+        let mut files = self.disk.files();
+        if files.contains_key(file.as_str()) {
+            return Err(self.error(ShareErrorKind::Exists, file.as_str(), "the name is taken"));
+        }
+        let bytes = files.remove(part.as_str()).ok_or_else(|| self.error(ShareErrorKind::NotFound, part.as_str(), "not found"))?;
+        files.insert(file.as_str().into(), bytes);
+        Ok(())
+    }
+
+    fn replace(&self, file: &SharePath, content: &[u8]) -> Result<(), ShareError> {
+        self.step("replace", file)?;
+        self.disk.files().insert(file.as_str().into(), content.into());
+        Ok(())
+    }
+
+    fn claim(&self, file: &SharePath, content: &[u8]) -> Result<Claim, ShareError> {
+        self.step("claim", file)?;
+        let mut files = self.disk.files();
+        if files.contains_key(file.as_str()) {
+            return Ok(Claim::Taken);
+        }
+        files.insert(file.as_str().into(), content.into());
+        Ok(Claim::Won)
+    }
+
+    fn move_to(&self, file: &SharePath, to: &SharePath) -> Result<(), ShareError> {
+        self.step("move", to)?;
+        let mut files = self.disk.files();
+        let bytes = files.remove(file.as_str()).ok_or_else(|| self.error(ShareErrorKind::NotFound, file.as_str(), "not found"))?;
+        files.insert(to.as_str().into(), bytes);
+        Ok(())
+    }
+
+    fn remove(&self, file: &SharePath) -> Result<Removed, ShareError> {
+        self.reach()?;
+        if !self.disk.files().contains_key(file.as_str()) {
+            return Ok(Removed::NotFound);
+        }
+        self.step("remove", file)?;
+        if self.disk.refuses_deletion.load(Ordering::Relaxed) {
+            return Err(self.error(ShareErrorKind::Denied, file.as_str(), "access denied"));
+        }
+        self.disk.files().remove(file.as_str());
+        Ok(Removed::Deleted)
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>, ShareError> {
+        self.reach().map(|()| None)
+    }
+}
+
+/// A file in the making: what is not synced when its process dies is torn in the middle.
+struct SimPart {
+    disk: Arc<Disk>,
+    process: Arc<Process>,
+    path: SharePath,
+    pending: Vec<u8>,
+}
+
+impl SimPart {
+    fn land(&mut self, bytes: usize) {
+        let landed: Vec<u8> = self.pending.drain(..bytes).collect();
+        self.disk.files().entry(self.path.as_str().into()).or_default().extend(landed);
+    }
+}
+
+impl Write for SimPart {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl PartWriter for SimPart {
+    fn sync(&mut self) -> Result<(), ShareError> {
+        if self.disk.is_away() {
+            return Err(ShareError { kind: ShareErrorKind::Unreachable, place: self.disk.name.clone(), cause: "the node is away".into() });
+        }
+        let stepped = self.process.share_step(&self.disk.name, || format!("write {}/{}", self.disk.name, self.path));
+        self.land(if stepped.is_ok() { self.pending.len() } else { self.pending.len() / 2 });
+        stepped
+    }
+}

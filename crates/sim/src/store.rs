@@ -1,0 +1,257 @@
+//! Mail stores in memory: the source that users change, the target that agents fill.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mailferry_core::model::{Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
+use mailferry_core::ports::{Appended, Blast, MailSource, MailTarget, NewItem, OpenItem, Retry, SeenItem, StoreError, Stores, Wanted};
+
+use crate::process::Process;
+
+/// One message of a simulated mailbox.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SimItem {
+    pub key: Vec<u8>,
+    pub bytes: Vec<u8>,
+    pub marks: Marks,
+    pub date: InternalDate,
+    pub token: Option<Token>,
+}
+
+/// Folders in order of creation do not matter; items in order of arrival do.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct SimMailbox {
+    pub folders: BTreeMap<FolderPath, Vec<SimItem>>,
+    next: u64,
+}
+
+impl SimMailbox {
+    pub fn add(&mut self, folder: &str, bytes: &[u8], marks: Marks) -> Vec<u8> {
+        self.next += 1;
+        let key = format!("m{:04}", self.next).into_bytes();
+        let date = InternalDate { seconds: 1_700_000_000 + self.next as i64, nanos: 0, offset_minutes: None };
+        let item = SimItem { key: key.clone(), bytes: bytes.into(), marks, date, token: None };
+        self.folders.entry(FolderPath(vec![folder.into()])).or_default().push(item);
+        key
+    }
+
+    pub fn change(&mut self, folder: &str, at: usize, marks: Marks) {
+        if let Some(item) = self.folders.get_mut(&FolderPath(vec![folder.into()])).and_then(|items| items.get_mut(at)) {
+            item.marks = marks;
+        }
+    }
+
+    pub fn remove(&mut self, folder: &str, at: usize) -> Option<SimItem> {
+        let items = self.folders.get_mut(&FolderPath(vec![folder.into()]))?;
+        (at < items.len()).then(|| items.remove(at))
+    }
+
+    pub fn move_item(&mut self, from: &str, at: usize, to: &str) {
+        if let Some(item) = self.remove(from, at) {
+            self.folders.entry(FolderPath(vec![to.into()])).or_default().push(item);
+        }
+    }
+}
+
+pub type Shelf = Arc<Mutex<BTreeMap<String, SimMailbox>>>;
+
+pub fn locked(shelf: &Shelf) -> MutexGuard<'_, BTreeMap<String, SimMailbox>> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The stores as one process reaches them.
+pub struct SimStores {
+    pub shelf: Shelf,
+    pub process: Arc<Process>,
+}
+
+impl SimStores {
+    fn known(&self, url: &str) -> Result<(), StoreError> {
+        if self.process.is_dead() {
+            return Err(dead());
+        }
+        let known = locked(&self.shelf).contains_key(url);
+        if known { Ok(()) } else { Err(StoreError::new(Blast::Mailbox, Retry::Never, "open a store", url, "there is no such store")) }
+    }
+}
+
+fn dead() -> StoreError {
+    StoreError::new(Blast::Store, Retry::Later, "reach a store", "", "the process is dead")
+}
+
+impl Stores for SimStores {
+    fn source(&self, url: &str) -> Result<Box<dyn MailSource>, StoreError> {
+        self.known(url)?;
+        Ok(Box::new(SimSource { shelf: self.shelf.clone(), url: url.into() }))
+    }
+
+    fn target(&self, url: &str) -> Result<Box<dyn MailTarget>, StoreError> {
+        self.known(url)?;
+        let view = locked(&self.shelf)[url].clone();
+        Ok(Box::new(SimTarget { shelf: self.shelf.clone(), url: url.into(), process: self.process.clone(), view, staged: Vec::new() }))
+    }
+}
+
+struct SimSource {
+    shelf: Shelf,
+    url: String,
+}
+
+impl MailSource for SimSource {
+    fn describe(&self) -> String {
+        self.url.clone()
+    }
+
+    fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError> {
+        Ok(locked(&self.shelf)[&self.url].folders.keys().cloned().map(FolderInfo::plain).collect())
+    }
+
+    fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let items = locked(&self.shelf)[&self.url].folders.get(folder).cloned().unwrap_or_default();
+        items.into_iter().try_for_each(|item| {
+            each(SeenItem {
+                move_hint: Some(item.key.clone()),
+                key: ItemKey(item.key),
+                marks: item.marks,
+                date: item.date,
+                sender: None,
+                size: Some(item.bytes.len() as u64),
+            })
+        })
+    }
+
+    fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {
+        let shelf = locked(&self.shelf);
+        let item = shelf[&self.url].folders.get(folder).and_then(|items| items.iter().find(|item| item.key == key.0));
+        Ok(item.map(|item| OpenItem { reader: Box::new(Cursor::new(item.bytes.clone())) }))
+    }
+}
+
+/// A staged change.
+#[derive(Clone, Debug)]
+enum Op {
+    Folder(FolderPath),
+    Append(FolderPath, SimItem),
+    Marks(FolderPath, Vec<u8>, Marks),
+    Move(FolderPath, Vec<u8>, FolderPath),
+    Remove(FolderPath, Vec<u8>),
+}
+
+impl Op {
+    fn apply(&self, mailbox: &mut SimMailbox) -> bool {
+        let items = |mailbox: &mut SimMailbox, folder: &FolderPath| mailbox.folders.entry(folder.clone()).or_default().len();
+        match self {
+            Op::Folder(path) => {
+                items(mailbox, path);
+                true
+            }
+            Op::Append(path, item) => {
+                mailbox.folders.entry(path.clone()).or_default().push(item.clone());
+                true
+            }
+            Op::Marks(path, key, marks) => match find(mailbox, path, key) {
+                Some(item) => {
+                    item.marks = marks.clone();
+                    true
+                }
+                None => false,
+            },
+            Op::Move(from, key, to) => match take(mailbox, from, key) {
+                Some(item) => {
+                    mailbox.folders.entry(to.clone()).or_default().push(item);
+                    true
+                }
+                None => false,
+            },
+            Op::Remove(path, key) => take(mailbox, path, key).is_some(),
+        }
+    }
+}
+
+fn find<'m>(mailbox: &'m mut SimMailbox, folder: &FolderPath, key: &[u8]) -> Option<&'m mut SimItem> {
+    mailbox.folders.get_mut(folder)?.iter_mut().find(|item| item.key == key)
+}
+
+fn take(mailbox: &mut SimMailbox, folder: &FolderPath, key: &[u8]) -> Option<SimItem> {
+    let items = mailbox.folders.get_mut(folder)?;
+    let at = items.iter().position(|item| item.key == key)?;
+    Some(items.remove(at))
+}
+
+/// Answers from its view; only `flush` changes the store, one step per change.
+struct SimTarget {
+    shelf: Shelf,
+    url: String,
+    process: Arc<Process>,
+    view: SimMailbox,
+    staged: Vec<Op>,
+}
+
+impl SimTarget {
+    fn stage(&mut self, op: Op) -> Result<bool, StoreError> {
+        if self.process.is_dead() {
+            return Err(dead());
+        }
+        let done = op.apply(&mut self.view);
+        if done {
+            self.staged.push(op);
+        }
+        Ok(done)
+    }
+}
+
+impl MailTarget for SimTarget {
+    fn describe(&self) -> String {
+        self.url.clone()
+    }
+
+    fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError> {
+        if !self.view.folders.contains_key(&folder.path) {
+            self.stage(Op::Folder(folder.path.clone()))?;
+        }
+        Ok(folder.path.clone())
+    }
+
+    fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
+        let items = self.view.folders.get(folder);
+        let found = |wanted: &Wanted| items.and_then(|items| items.iter().find(|item| item.token == Some(wanted.token)));
+        Ok(wanted.iter().map(|wanted| found(wanted).map(|item| TargetId(item.key.clone()))).collect())
+    }
+
+    fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
+        let Envelope { token, marks, date, .. } = item.envelope.clone();
+        let mut bytes = Vec::new();
+        body.read_to_end(&mut bytes).map_err(|error| StoreError::io(Blast::Item, "append", &self.url, &error))?;
+        // Every append makes another item, whatever its token: doubling must be seen.
+        self.view.next += 1;
+        let key = format!("t{:04}-{token}", self.view.next).into_bytes();
+        self.stage(Op::Append(folder.clone(), SimItem { key: key.clone(), bytes, marks, date, token: Some(token) }))?;
+        Ok(Appended { id: TargetId(key), keywords_lost: Vec::new() })
+    }
+
+    fn set_marks(&mut self, folder: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError> {
+        Ok(self.stage(Op::Marks(folder.clone(), id.0.clone(), marks.clone()))?.then(|| id.clone()))
+    }
+
+    fn move_item(&mut self, from: &FolderPath, id: &TargetId, to: &FolderPath) -> Result<Option<TargetId>, StoreError> {
+        Ok(self.stage(Op::Move(from.clone(), id.0.clone(), to.clone()))?.then(|| id.clone()))
+    }
+
+    fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError> {
+        self.stage(Op::Remove(folder.clone(), id.0.clone())).map(|_| ())
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        for op in std::mem::take(&mut self.staged) {
+            let cause = |cause: String| StoreError::new(Blast::Store, Retry::Later, "change a store", &self.url, cause);
+            self.process.step(|| format!("store {} {op:.60?}", self.url)).map_err(cause)?;
+            let mut shelf = locked(&self.shelf);
+            if let Some(mailbox) = shelf.get_mut(&self.url) {
+                mailbox.next = mailbox.next.max(self.view.next);
+                op.apply(mailbox);
+            }
+        }
+        Ok(())
+    }
+}

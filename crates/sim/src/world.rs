@@ -1,0 +1,272 @@
+//! Two sides of nodes, the agents on them, and sessions in a fixed order.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mailferry_core::engine::{Agent, Mailbox, Policy, SessionReport, Surroundings};
+use mailferry_core::ports::{Clock, Event, EventSink, Level, Role, RolePort, Share, StoresWithoutCopies};
+use mailferry_core::settings::AgentKind;
+use mailferry_core::state::{Database, StateError};
+use mailferry_rules::ids::MailboxId;
+use mailferry_rules::topology::Side;
+
+use crate::disk::{Disk, SimShare};
+use crate::process::{Fate, Process};
+use crate::store::{Shelf, SimMailbox, SimStores, locked};
+
+const START_MS: u64 = 1_750_000_000_000;
+const SESSION_MS: u64 = 60_000;
+
+#[derive(Default)]
+struct SimClock(AtomicU64);
+
+impl Clock for SimClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Who is active on each side, as the cluster manager sees it.
+#[derive(Default)]
+struct Roles(Mutex<BTreeMap<String, String>>);
+
+struct SimRole {
+    roles: Arc<Roles>,
+    side: String,
+    me: String,
+}
+
+impl RolePort for SimRole {
+    fn role(&self) -> Role {
+        let roles = self.roles.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match roles.get(&self.side) {
+            Some(active) if *active == self.me => Role::Active,
+            Some(active) => Role::Passive { active: active.clone() },
+            None => Role::Unknown { why: "nobody has said".into() },
+        }
+    }
+}
+
+/// Everything that was told, and by whom.
+#[derive(Default)]
+pub struct Told(Mutex<Vec<(String, Event)>>);
+
+impl Told {
+    pub fn errors(&self) -> Vec<String> {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.iter().filter(|(_, event)| event.level == Level::Error).map(|(who, event)| format!("{who}: {} {}", event.name, event.text)).collect()
+    }
+
+    pub fn named(&self, name: &str) -> Vec<String> {
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.iter().filter(|(_, event)| event.name == name).map(|(_, event)| event.text.clone()).collect()
+    }
+}
+
+struct Teller {
+    who: String,
+    told: Arc<Told>,
+    process: Arc<Process>,
+}
+
+impl EventSink for Teller {
+    fn event(&self, event: Event) {
+        // What a dying process still says is heard by nobody.
+        if !self.process.is_dead() {
+            self.told.0.lock().unwrap_or_else(PoisonError::into_inner).push((self.who.clone(), event));
+        }
+    }
+}
+
+/// One agent of one node: its process, its database, and the agent while the process lives.
+struct Slot {
+    process: Arc<Process>,
+    database: Option<Database>,
+    agent: Option<Agent>,
+}
+
+pub struct World {
+    pub source: Side,
+    pub target: Side,
+    pub disks: BTreeMap<String, Arc<Disk>>,
+    pub told: Arc<Told>,
+    pub fate: Arc<Fate>,
+    pub shelf: Shelf,
+    pub policy: Policy,
+    pub mailboxes: Vec<Mailbox>,
+    witnesses: BTreeMap<String, Arc<Disk>>,
+    roles: Arc<Roles>,
+    clock: Arc<SimClock>,
+    slots: BTreeMap<(String, AgentKind), Slot>,
+}
+
+impl World {
+    pub fn new(source: Side, target: Side, fate: Arc<Fate>) -> Result<World, StateError> {
+        let mut world = World {
+            disks: source.nodes().iter().chain(target.nodes()).map(|node| (node.clone(), Disk::new(node))).collect(),
+            witnesses: [&source, &target].map(|side| (side.name().to_owned(), Disk::new(&format!("WITNESS-{}", side.name())))).into(),
+            source,
+            target,
+            told: Arc::default(),
+            fate,
+            shelf: Shelf::default(),
+            policy: Policy { apply_deletions: true, free_bytes_floor: 0, ..Policy::default() },
+            mailboxes: Vec::new(),
+            roles: Arc::default(),
+            clock: Arc::new(SimClock(AtomicU64::new(START_MS))),
+            slots: BTreeMap::new(),
+        };
+        for side in [world.source.clone(), world.target.clone()] {
+            world.activate(&side, &side.nodes()[0].clone());
+            for node in side.nodes() {
+                for kind in world.kinds(&side) {
+                    let process = Process::new(format!("{node} {kind}"), world.fate.clone());
+                    let database = Some(Database::in_memory(process.clone())?);
+                    world.slots.insert((node.clone(), kind), Slot { process, database, agent: None });
+                }
+            }
+        }
+        Ok(world)
+    }
+
+    pub fn kinds(&self, side: &Side) -> [AgentKind; 2] {
+        let packer = if *side == self.source { AgentKind::Source } else { AgentKind::Target };
+        [packer, AgentKind::Transmission]
+    }
+
+    /// A mailbox of the project, empty on both sides.
+    pub fn add_mailbox(&mut self, name: &str, priority: i64) {
+        let mut id = [0; 16];
+        id[..name.len().min(16)].copy_from_slice(&name.as_bytes()[..name.len().min(16)]);
+        let mailbox = Mailbox { id: MailboxId(id), name: name.into(), source: format!("sim:{name}"), target: format!("sim:new-{name}"), priority };
+        locked(&self.shelf).insert(mailbox.source.clone(), SimMailbox::default());
+        locked(&self.shelf).insert(mailbox.target.clone(), SimMailbox::default());
+        self.mailboxes.push(mailbox);
+    }
+
+    pub fn edit(&self, name: &str, edit: impl FnOnce(&mut SimMailbox)) {
+        if let Some(mailbox) = locked(&self.shelf).get_mut(&format!("sim:{name}")) {
+            edit(mailbox);
+        }
+    }
+
+    pub fn active(&self, side: &Side) -> String {
+        self.roles.0.lock().unwrap_or_else(PoisonError::into_inner)[side.name()].clone()
+    }
+
+    /// The role moves to `node`.
+    pub fn activate(&self, side: &Side, node: &str) {
+        self.roles.0.lock().unwrap_or_else(PoisonError::into_inner).insert(side.name().into(), node.into());
+    }
+
+    /// The role moves to the other node; a standalone server keeps it.
+    pub fn fail_over(&self, side: &Side) {
+        let active = self.active(side);
+        if let Some(other) = side.others(&active).next() {
+            self.activate(side, other);
+        }
+    }
+
+    pub fn pass_time(&self, ms: u64) {
+        self.clock.0.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    pub fn database(&self, node: &str, kind: AgentKind) -> &Database {
+        let slot = &self.slots[&(node.to_owned(), kind)];
+        slot.agent.as_ref().map(Agent::database).or(slot.database.as_ref()).expect("a slot holds its database itself or in its agent")
+    }
+
+    fn side_of(&self, node: &str) -> (Side, Side) {
+        let on_source = self.source.nodes().iter().any(|name| name == node);
+        if on_source { (self.source.clone(), self.target.clone()) } else { (self.target.clone(), self.source.clone()) }
+    }
+
+    fn surroundings(&self, node: &str, kind: AgentKind, process: &Arc<Process>) -> Surroundings {
+        let (own, other) = self.side_of(node);
+        let share = |disk: &Arc<Disk>| SimShare::new(disk.clone(), process.clone()) as Arc<dyn Share>;
+        Surroundings {
+            kind,
+            packer: self.kinds(&own)[0],
+            me: node.to_owned(),
+            shares: self.disks.iter().map(|(name, disk)| (name.clone(), share(disk))).collect(),
+            witness: share(&self.witnesses[own.name()]),
+            role: Arc::new(SimRole { roles: self.roles.clone(), side: own.name().into(), me: node.into() }),
+            clock: self.clock.clone(),
+            events: Arc::new(Teller { who: format!("{node} {kind}"), told: self.told.clone(), process: process.clone() }),
+            stores: Arc::new(SimStores { shelf: self.shelf.clone(), process: process.clone() }),
+            guarantee: Arc::new(StoresWithoutCopies),
+            own,
+            other,
+        }
+    }
+
+    /// One session of one agent. `None`: its node is down, or it died in the middle; the next call starts it again.
+    pub fn session(&mut self, node: &str, kind: AgentKind) -> Option<SessionReport> {
+        if self.disks[node].is_away() {
+            return None;
+        }
+        let key = (node.to_owned(), kind);
+        let process = self.slots[&key].process.clone();
+        process.restart();
+        let around = self.surroundings(node, kind, &process);
+        let (policy, mailboxes) = (self.policy.clone(), self.mailboxes.clone());
+        let slot = self.slots.get_mut(&key)?;
+        let mut agent = match slot.agent.take() {
+            Some(agent) => agent,
+            None => Agent::new(around, policy, slot.database.take()?),
+        };
+        agent.set_mailboxes(mailboxes);
+        let report = agent.session();
+        if process.is_dead() {
+            slot.database = Some(agent.into_database());
+            return None;
+        }
+        slot.agent = Some(agent);
+        Some(report)
+    }
+
+    /// Every agent once, sources first. `Some(side)`: an agent of that side died.
+    pub fn round(&mut self) -> Round {
+        let mut round = Round::default();
+        for side in [self.source.clone(), self.target.clone()] {
+            for kind in self.kinds(&side) {
+                for node in side.nodes() {
+                    match self.session(node, kind) {
+                        Some(report) => round.progress |= report.counts.progress(),
+                        None if self.disks[node].is_away() => {}
+                        None => round.died = Some(side.clone()),
+                    }
+                    if round.died.is_some() {
+                        return round;
+                    }
+                }
+            }
+        }
+        self.pass_time(SESSION_MS);
+        round
+    }
+
+    /// Rounds until nothing changes any more. An error names what does not come to rest.
+    pub fn settle(&mut self, rounds_max: usize) -> Result<Option<Side>, String> {
+        let mut quiet = 0;
+        for _ in 0..rounds_max {
+            let round = self.round();
+            if round.died.is_some() {
+                return Ok(round.died);
+            }
+            quiet = if round.progress { 0 } else { quiet + 1 };
+            if quiet == 2 {
+                return Ok(None);
+            }
+        }
+        Err(format!("no rest after {rounds_max} rounds"))
+    }
+}
+
+/// What a round came to.
+#[derive(Debug, Default)]
+pub struct Round {
+    pub progress: bool,
+    pub died: Option<Side>,
+}
