@@ -1,0 +1,95 @@
+//! Files that every version must read, and that this version must still write. After a change of the format that is meant (and has
+//! a new version number), `MAILFERRY_BLESS=1 cargo test -p mailferry-core golden` writes them anew.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use super::super::verify;
+use super::*;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/prv")
+}
+
+fn marks(flags: Flags, keywords: &[&str]) -> Marks {
+    Marks { flags, keywords: keywords.iter().map(|keyword| (*keyword).to_owned()).collect() }
+}
+
+fn envelope(number: u8) -> Envelope {
+    let date = InternalDate { seconds: 1_600_000_000, nanos: 500_000_000, offset_minutes: Some(-90) };
+    let (token, key) = (Token([number; 16]), ItemKey(vec![b'k', number]));
+    Envelope { token, key, marks: marks(Flags::SEEN.with(Flags::DRAFT), &["$Forwarded", "work"]), date, sender: Some("a@b.example".into()) }
+}
+
+/// Name, options, content.
+fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
+    let special = FolderInfo {
+        path: FolderPath(vec!["Post".into(), "Gr\u{fc}\u{df}e/2020".into()]),
+        selectable: false,
+        subscribed: true,
+        special_use: Some("Sent".into()),
+    };
+    let before = Envelope { date: InternalDate { seconds: -1, ..InternalDate::default() }, sender: None, ..envelope(2) };
+    let every = vec![
+        Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
+        Entry::Plain(Record::Folder { id: 2, info: special }),
+        Entry::Item(1, envelope(1), b"Subject: one\r\n\r\nbody\r\n".to_vec()),
+        Entry::Item(2, before, Vec::new()),
+        Entry::Plain(Record::Marks { folder: 1, token: Token([3; 16]), marks: marks(Flags::NONE, &[]) }),
+        Entry::Plain(Record::Moved {
+            token: Token([4; 16]),
+            from: 1,
+            to: 2,
+            key: ItemKey(vec![0, 255]),
+            marks: marks(Flags::FLAGGED, &["x"]),
+        }),
+        Entry::Plain(Record::Gone { folder: 1, token: Token([5; 16]) }),
+        Entry::Plain(Record::FolderGone { id: 2 }),
+    ];
+    let large = vec![
+        Entry::Item(1, envelope(6), b"0123456789abcdef".repeat(700)),
+        Entry::Failing(envelope(7), b"lost in the middle".repeat(500)),
+        Entry::Item(1, envelope(8), b"small".to_vec()),
+    ];
+    let skipped = vec![Skipped { token: Token([9; 16]), reason: "the store refused the item".into() }];
+    let answer =
+        Receipt { container: name(41), digest: Digest([1; 32]), outcome: Outcome::Applied, applied: 5, already: 1, found: 2, skipped };
+    let receipts = vec![
+        Entry::Plain(Record::Receipt(answer.clone())),
+        Entry::Plain(Record::Receipt(Receipt { outcome: Outcome::Damaged, skipped: Vec::new(), ..answer })),
+    ];
+    vec![
+        ("v1-empty.prv", Kind::Mail, Vec::new()),
+        ("v1-every-record.prv", Kind::Mail, every),
+        ("v1-large-and-withdrawn.prv", Kind::Mail, large),
+        ("v1-receipts.prv", Kind::Receipts, receipts),
+    ]
+}
+
+fn written(kind: Kind, entries: &[Entry]) -> Vec<u8> {
+    write_with(&Header { kind, ..header() }, entries, SMALL_BLOCKS).0
+}
+
+#[test]
+fn todays_writer_makes_the_golden_files_byte_for_byte() {
+    for (name, kind, entries) in files() {
+        let path = folder().join(name);
+        if std::env::var_os("MAILFERRY_BLESS").is_some() {
+            fs::create_dir_all(folder()).unwrap();
+            fs::write(&path, written(kind, &entries)).unwrap();
+        }
+        assert_eq!(written(kind, &entries), fs::read(&path).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn todays_reader_reads_the_golden_files() {
+    for (name, kind, entries) in files() {
+        let file = fs::read(folder().join(name)).unwrap();
+        assert_eq!(Reader::open(Cursor::new(&file)).unwrap().header(), &Header { kind, ..header() }, "{name}");
+        assert_eq!(read(&file).unwrap(), expected(&entries), "{name}");
+        assert_eq!(rescue(&file).0, expected(&entries), "{name}");
+        assert!(verify(Cursor::new(&file)).is_ok(), "{name}");
+    }
+}
