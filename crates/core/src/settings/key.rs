@@ -121,7 +121,7 @@ impl Value for Seconds {
     }
 
     fn allowed(range: Option<RangeInclusive<Self>>) -> String {
-        format!("a duration{}, such as 90s, 15m or 1d12h; a bare number is seconds", limits(range))
+        format!("a duration{}, written like 90s, 15m or 1d12h; a bare number is seconds", limits(range))
     }
 }
 
@@ -131,7 +131,7 @@ impl Value for ByteSize {
     }
 
     fn allowed(range: Option<RangeInclusive<Self>>) -> String {
-        format!("a size{}, such as 64 MiB, 10 GB or 4096; a bare number is bytes", limits(range))
+        format!("a size{}, written like 64 MiB, 10 GB or 4096; a bare number is bytes", limits(range))
     }
 }
 
@@ -170,7 +170,7 @@ impl Value for Floor {
     }
 
     fn allowed(_: Option<RangeInclusive<Self>>) -> String {
-        "a size such as 10 GB, or a share of the disk from 1% to 90%; 0 is no floor".into()
+        "a size written like 10 GB, or a share of the disk from 1% to 90%; 0 is no floor".into()
     }
 }
 

@@ -70,7 +70,7 @@ settings! {
         agents [Target], section "Target", rules ["R42"];
 
     /// Failed attempts after which a container is archived with its reason and waits for a person.
-    /// Until then its mailbox cannot be switched.
+    /// While a container is archived its mailbox cannot be switched.
     import_attempts_max "ImportAttemptsMax": u32 = 5, within 1..=1_000,
         agents [Target], section "Target", rules ["R44"];
 

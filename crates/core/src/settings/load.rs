@@ -107,15 +107,20 @@ impl Loaded {
         }
         let odd = ini.oddities().into_iter();
         self.findings.extend(odd.map(|odd| Finding::new(Level::Warning, file, Some(odd.line), odd.text)));
+        let mut seen: BTreeMap<&str, Entry<'_>> = BTreeMap::new();
         for entry in ini.entries() {
-            self.entry(file, entry);
+            let Some(key) = self.entry(file, entry) else { continue };
+            if let Some(earlier) = seen.insert(key.name, entry).filter(|earlier| !earlier.section.eq_ignore_ascii_case(entry.section)) {
+                let text = format!("{key} stands in line {} too; this line counts", earlier.line);
+                self.findings.push(Finding::new(Level::Warning, file, Some(entry.line), text));
+            }
         }
         self.findings.sort_by_key(|finding| finding.line);
     }
 
-    fn entry(&mut self, file: &str, entry: Entry<'_>) {
+    fn entry(&mut self, file: &str, entry: Entry<'_>) -> Option<&'static Key> {
         let (line, origin) = (Some(entry.line), Origin::ConfigIni { line: entry.line });
-        let Some(key) = self.apply(file, line, entry.key, entry.value, origin) else { return };
+        let key = self.apply(file, line, entry.key, entry.value, origin)?;
         if !key.is_for(self.agent) {
             self.findings.push(Finding::new(Level::Info, file, line, format!("the {} agent does not use {key}", self.agent)));
         }
@@ -123,6 +128,7 @@ impl Loaded {
             let text = format!("{key} belongs to [{}]; it counts here too", key.section);
             self.findings.push(Finding::new(Level::Warning, file, line, text));
         }
+        Some(key)
     }
 
     fn command_line(&mut self, pairs: &[String]) {

@@ -145,9 +145,9 @@ fn full_url(root: Option<&str>, text: &str) -> Option<String> {
         return Some(text.into());
     }
     let root = root?;
-    let rooted = text.starts_with(['/', '\\']) || text.as_bytes().get(1) == Some(&b':');
+    let leaves = text.starts_with(['/', '\\']) || text.contains(':') || text.split(['/', '\\']).any(|name| name == "..");
     let between = if root.ends_with(['/', '\\', ':']) { "" } else { "/" };
-    (!rooted).then(|| format!("{root}{between}{text}"))
+    (!leaves).then(|| format!("{root}{between}{text}"))
 }
 
 /// The kind before the colon. One letter is a drive of Windows.

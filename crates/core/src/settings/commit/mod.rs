@@ -4,18 +4,21 @@
 //! knows what the last one wrote, so that it can tell a hand's edits apart. A node that cannot be reached holds up no
 //! other. The road not taken: one archive per node that the agents unpack; nobody could read what is in force.
 
-use std::fmt;
+mod edits;
+mod print;
+
 use std::path::{Path, PathBuf};
 
-use super::config_ini;
-use super::desired::{DESIRED_BYTES_MAX, DESIRED_FORMAT, Desired, Revision, Setting};
-use super::files;
-use super::finding::shown;
-use super::ini::Ini;
-use super::load::CONFIG_INI_BYTES_MAX;
-use super::project::Project;
-use super::topology::{AgentKind, Node, Side};
+pub use edits::Overwritten;
+use edits::overwritten;
+
 use crate::model::Digest;
+use crate::settings::config_ini;
+use crate::settings::desired::{DESIRED_BYTES_MAX, DESIRED_FORMAT, Desired, Revision, Setting};
+use crate::settings::files;
+use crate::settings::load::CONFIG_INI_BYTES_MAX;
+use crate::settings::project::Project;
+use crate::settings::topology::{AgentKind, Node, Side};
 use crate::trouble::Trouble;
 
 /// What a commit will do, on every node.
@@ -56,15 +59,6 @@ pub enum Effect {
     Create,
     Change,
     Keep,
-}
-
-/// A line that someone wrote, changed or took out after the last commit.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Overwritten {
-    /// Of the config.ini as it is; `None`: the line was taken out.
-    pub line: Option<u32>,
-    pub was: Option<String>,
-    pub becomes: Option<String>,
 }
 
 /// What became of one node.
@@ -161,61 +155,12 @@ fn desired(project: &Project, revision: &Revision, side: Side, node: &Node, agen
 fn plan_agent(project: &Project, revision: &Revision, side: Side, node: &Node, found: Found) -> Result<AgentPlan, Trouble> {
     let desired = desired(project, revision, side, node, found.agent);
     let config_ini = config_ini::render(&desired).map_err(|error| Trouble::new("could not write a config.ini").cause(error))?;
-    let overwritten = overwritten(&found, &config_ini);
+    let overwritten = overwritten(found.desired.as_ref(), found.config_ini.as_deref(), &config_ini);
     let files = vec![
         FilePlan::new(found.folder.join("config.ini"), found.config_ini, config_ini.into_bytes(), CONFIG_INI_BYTES_MAX),
         FilePlan::new(found.folder.join("desired.toml"), found.desired_toml, desired.render()?, DESIRED_BYTES_MAX),
     ];
     Ok(AgentPlan { agent: found.agent, files, overwritten })
-}
-
-/// Lines of the config.ini on the node that are neither the last commit's nor this one's, and lines of the last commit that
-/// are gone and come back.
-fn overwritten(found: &Found, after: &str) -> Vec<Overwritten> {
-    let Some(bytes) = &found.config_ini else { return Vec::new() };
-    let committed = found.desired.as_ref().and_then(|desired| config_ini::render(desired).ok()).unwrap_or_default();
-    let Ok(now) = Ini::read(bytes) else {
-        return vec![Overwritten { line: None, was: Some("(the whole file: it is no text)".into()), becomes: None }];
-    };
-    let (now, after) = (Keyed::of(&now.text()), Keyed::of(after));
-    let committed = Keyed::of(&committed);
-    let edited = now.0.iter().filter(|line| !committed.holds(line) && !after.holds(line));
-    let edited = edited.map(|line| Overwritten { line: Some(line.number), was: Some(shown(&line.text)), becomes: after.instead_of(line) });
-    let taken_out = committed.0.iter().filter(|line| !now.holds(line) && now.instead_of(line).is_none() && after.holds(line));
-    let taken_out = taken_out.map(|line| Overwritten { line: None, was: None, becomes: Some(shown(&line.text)) });
-    edited.chain(taken_out).collect()
-}
-
-/// The lines of a config.ini that say something.
-struct Keyed(Vec<KeyedLine>);
-
-struct KeyedLine {
-    number: u32,
-    text: String,
-    /// Lower-case section and key of `key = value`.
-    key: Option<(String, String)>,
-}
-
-impl Keyed {
-    fn of(text: &str) -> Self {
-        let ini = Ini::parse(text);
-        let mut entries = ini.entries().peekable();
-        let lines = text.lines().zip(1u32..).map(|(line, number)| {
-            let key = entries.next_if(|entry| entry.line == number);
-            let key = key.map(|entry| (entry.section.to_ascii_lowercase(), entry.key.to_ascii_lowercase()));
-            KeyedLine { number, text: line.trim().into(), key }
-        });
-        Keyed(lines.filter(|line| !line.text.is_empty()).collect())
-    }
-
-    fn holds(&self, line: &KeyedLine) -> bool {
-        self.0.iter().any(|other| other.text == line.text && other.key == line.key)
-    }
-
-    fn instead_of(&self, line: &KeyedLine) -> Option<String> {
-        line.key.as_ref()?;
-        self.0.iter().find(|other| other.key == line.key).map(|other| shown(&other.text))
-    }
 }
 
 impl FilePlan {
@@ -265,48 +210,5 @@ impl NodePlan {
     }
 }
 
-impl fmt::Display for CommitPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "revision {}", self.revision)?;
-        for node in &self.nodes {
-            match &node.agents {
-                Ok(agents) => agents.iter().try_for_each(|agent| write!(f, "{}: {agent}", node.node))?,
-                Err(trouble) => writeln!(f, "{}: left out: {}", node.node, trouble.to_string().replace('\n', "\n  "))?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for AgentPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.agent)?;
-        for file in &self.files {
-            let verb = match file.effect {
-                Effect::Create => "create",
-                Effect::Change => "change",
-                Effect::Keep => "keep",
-            };
-            writeln!(f, "  {verb:<6} {}", file.path.display())?;
-        }
-        self.overwritten.iter().try_for_each(|edit| writeln!(f, "    overwrites {edit}"))
-    }
-}
-
-impl fmt::Display for Overwritten {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line}: ")?,
-            None => f.write_str("a line taken out: ")?,
-        }
-        match (&self.was, &self.becomes) {
-            (Some(was), Some(becomes)) => write!(f, "`{was}` becomes `{becomes}`"),
-            (Some(was), None) => write!(f, "`{was}` goes"),
-            (None, becomes) => write!(f, "`{}` comes back", becomes.as_deref().unwrap_or_default()),
-        }
-    }
-}
-
 #[cfg(test)]
-#[path = "commit_tests.rs"]
-mod tests;
+pub(super) mod tests;
