@@ -89,16 +89,24 @@ pub fn load_project(path: &Path) -> Result<Project, Vec<Finding>> {
 pub fn parse_project(file: &str, text: &str) -> Result<Project, Vec<Finding>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let raw: RawProject = toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line_of(text, span.start));
+        let line = error.span().map(|span| Lines::of(text).number(span.start));
         vec![Finding::new(Level::Error, file, line, error.message().replace('\n', ", "))]
     })?;
     check(file, text, raw)
 }
 
-/// Counted from 1.
-pub(super) fn line_of(text: &str, offset: usize) -> u32 {
-    let before = text.as_bytes().get(..offset).unwrap_or_default();
-    1 + before.iter().filter(|byte| **byte == b'\n').count() as u32
+/// Where the lines of a text end, to tell the number of a line from a place in bytes.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub fn of(text: &str) -> Self {
+        Lines(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// Counted from 1.
+    pub fn number(&self, at: usize) -> u32 {
+        1 + self.0.partition_point(|end| *end < at) as u32
+    }
 }
 
 /// A documented name of the project file.
@@ -243,6 +251,8 @@ impl<'de> Visitor<'de> for KeysVisitor {
                 _ => keys.all.push(RawKey { key, value: scalar(map.next_value()?) }),
             }
         }
+        // The parser hands them out by name; the order of the file decides which of two counts.
+        keys.all.sort_by_key(|raw| raw.key.span().start);
         Ok(keys)
     }
 }

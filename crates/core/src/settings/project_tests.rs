@@ -253,6 +253,15 @@ fn a_bad_value_of_a_setting_is_an_error_and_an_unknown_key_a_warning() {
 }
 
 #[test]
+fn of_two_spellings_of_one_key_the_later_line_counts() {
+    for (first, second) in [("SleepInterval", "sleepinterval"), ("sleepinterval", "SleepInterval")] {
+        let text = GOOD.replacen("[settings]", &format!("[settings]\n{first} = 5\n{second} = 6"), 1);
+        let values = parse_project("p.toml", &text).map(|project| project.settings_used(AgentKind::Source));
+        assert_eq!(values, Ok(vec![Chosen { key: "SleepInterval".into(), value: "6s".into(), line: 12 }]));
+    }
+}
+
+#[test]
 fn a_project_without_a_mailbox_is_told() {
     let (head, _) = GOOD.split_once("[[collections]]").unwrap_or_default();
     assert_eq!(

@@ -78,7 +78,7 @@ pub fn config_ini_sample(agent: AgentKind) -> String {
     for section in sections() {
         let keys: Vec<&Key> = keys_of(section).filter(|key| key.is_for(agent)).collect();
         if !keys.is_empty() {
-            let _ = write!(sample, "[{section}]\n");
+            let _ = writeln!(sample, "[{section}]");
         }
         keys.into_iter().for_each(|key| sample.push_str(&sample_key(key)));
     }

@@ -82,8 +82,11 @@ impl Check<'_> {
     }
 
     fn id(&mut self, text: &Spanned<String>) -> Option<MailboxId> {
-        let id = text.get_ref().parse();
-        id.map_err(|wrong| drop(self.error(text.span(), format!("{wrong}")))).ok()
+        let id: Result<MailboxId, _> = text.get_ref().parse();
+        if let Err(wrong) = &id {
+            self.error(text.span(), wrong.to_string());
+        }
+        id.ok()
     }
 
     fn store(&mut self, root: Option<&str>, url: &Spanned<String>) -> Option<String> {

@@ -7,11 +7,11 @@ mod servers;
 use std::ops::Range;
 
 use super::finding::Finding;
-use super::project::{Project, RawProject, line_of};
+use super::project::{Lines, Project, RawProject};
 use crate::ports::Level;
 
 pub(super) fn check(file: &str, text: &str, raw: RawProject) -> Result<Project, Vec<Finding>> {
-    let mut check = Check { file, text, findings: Vec::new() };
+    let mut check = Check { file, lines: Lines::of(text), findings: Vec::new() };
     let name = raw.project.name.get_ref().clone();
     if !is_title(&name) {
         check.error(raw.project.name.span(), format!("`{name}` is no name for a project")).hint(TITLE_HINT);
@@ -37,7 +37,7 @@ fn is_title(name: &str) -> bool {
 
 struct Check<'a> {
     file: &'a str,
-    text: &'a str,
+    lines: Lines,
     findings: Vec<Finding>,
 }
 
@@ -65,6 +65,6 @@ impl Check<'_> {
     }
 
     fn line(&self, at: &Range<usize>) -> u32 {
-        line_of(self.text, at.start)
+        self.lines.number(at.start)
     }
 }

@@ -229,3 +229,15 @@ fn a_plan_reads_as_what_it_does() {
         .replace('\\', "/");
     assert_golden("plan.txt", shown.as_bytes());
 }
+
+#[test]
+fn a_large_project_is_committed_and_read_back() {
+    let world = World::new();
+    let mailbox = |number: u32| {
+        format!("[[collections.mailboxes]]\nname = \"m{number}\"\nsource = \"maildir:/a/{number}\"\ntarget = \"maildir:/b/{number}\"\n")
+    };
+    let collection = format!("[[collections]]\nname = \"all\"\n{}", (0..20_000).map(mailbox).collect::<String>());
+    assert_eq!(world.commit(&collection), Vec::<String>::new());
+    let desired = load_desired(&world.path("T1/target/desired.toml")).map(|desired| desired.mailboxes.len());
+    assert_eq!(desired, Ok(20_000));
+}
