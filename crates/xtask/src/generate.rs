@@ -32,10 +32,10 @@ fn files() -> Vec<(PathBuf, String)> {
     files.push(("config/project.toml".into(), project_sample().into()));
     files.push(("docs/reference/settings.md".into(), settings_reference()));
     files.push(("docs/reference/project.md".into(), project_reference()));
-    files.into_iter().map(|(path, text)| (root().join(path), text)).collect()
+    files.into_iter().map(|(path, text)| (root().join(path), text.replace("\r\n", "\n"))).collect()
 }
 
-/// Line ends are those of the checkout.
+/// Files whose text differs; line ends may be those of the checkout.
 fn drifted() -> Result<Vec<(PathBuf, String)>> {
     let mut drifted = Vec::new();
     for (path, text) in files() {

@@ -39,7 +39,7 @@ pub use commit::{AgentPlan, CommitPlan, Effect, FilePlan, NodeOutcome, NodePlan,
 pub use desired::{DESIRED_FORMAT, Desired, Revision, load_desired};
 pub use duration::Seconds;
 pub use finding::Finding;
-pub use key::{BadValue, Key, Value};
+pub use key::{BadValue, Key};
 pub use keys::{AgentSettings, KEYS};
 pub use load::{Effective, Loaded, Origin, load};
 pub use mailbox::{Mailbox, mailbox_id};

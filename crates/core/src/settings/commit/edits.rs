@@ -7,13 +7,15 @@ use crate::settings::desired::Desired;
 use crate::settings::finding::shown;
 use crate::settings::ini::Ini;
 
-/// A line that someone wrote, changed or took out after the last commit.
+/// What someone did to a config.ini after the last commit, and what becomes of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Overwritten {
-    /// Of the config.ini as it is; `None`: the line was taken out.
-    pub line: Option<u32>,
-    pub was: Option<String>,
-    pub becomes: Option<String>,
+pub enum Overwritten {
+    /// A line was written or changed; `becomes` is what the key will be, `None` when the line goes.
+    Line { line: u32, was: String, becomes: Option<String> },
+    /// A line of the last commit was taken out and comes back.
+    TakenOut { becomes: String },
+    /// The file is no text; it is written anew.
+    Damaged { why: String },
 }
 
 /// Lines of the config.ini on the node that are neither the last commit's nor this one's, and lines of the last commit that
@@ -21,15 +23,15 @@ pub struct Overwritten {
 pub(super) fn overwritten(last: Option<&Desired>, now: Option<&[u8]>, after: &str) -> Vec<Overwritten> {
     let Some(bytes) = now else { return Vec::new() };
     let committed = last.and_then(|desired| config_ini::render(desired).ok()).unwrap_or_default();
-    let Ok(now) = Ini::read(bytes) else {
-        return vec![Overwritten { line: None, was: Some("(the whole file: it is no text)".into()), becomes: None }];
+    let now = match Ini::read(bytes) {
+        Ok(now) => Keyed::of(&now.text()),
+        Err(why) => return vec![Overwritten::Damaged { why }],
     };
-    let (now, after) = (Keyed::of(&now.text()), Keyed::of(after));
-    let committed = Keyed::of(&committed);
+    let (committed, after) = (Keyed::of(&committed), Keyed::of(after));
     let edited = now.0.iter().filter(|line| !committed.holds(line) && !after.holds(line));
-    let edited = edited.map(|line| Overwritten { line: Some(line.number), was: Some(shown(&line.text)), becomes: after.instead_of(line) });
+    let edited = edited.map(|line| Overwritten::Line { line: line.number, was: shown(&line.text), becomes: after.instead_of(line) });
     let taken_out = committed.0.iter().filter(|line| !now.holds(line) && now.instead_of(line).is_none() && after.holds(line));
-    let taken_out = taken_out.map(|line| Overwritten { line: None, was: None, becomes: Some(shown(&line.text)) });
+    let taken_out = taken_out.map(|line| Overwritten::TakenOut { becomes: shown(&line.text) });
     edited.chain(taken_out).collect()
 }
 
@@ -67,14 +69,11 @@ impl Keyed {
 
 impl fmt::Display for Overwritten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line}: ")?,
-            None => f.write_str("a line taken out: ")?,
-        }
-        match (&self.was, &self.becomes) {
-            (Some(was), Some(becomes)) => write!(f, "`{was}` becomes `{becomes}`"),
-            (Some(was), None) => write!(f, "`{was}` goes"),
-            (None, becomes) => write!(f, "`{}` comes back", becomes.as_deref().unwrap_or_default()),
+        match self {
+            Overwritten::Line { line, was, becomes: Some(becomes) } => write!(f, "line {line}: `{was}` becomes `{becomes}`"),
+            Overwritten::Line { line, was, becomes: None } => write!(f, "line {line}: `{was}` goes"),
+            Overwritten::TakenOut { becomes } => write!(f, "a line taken out: `{becomes}` comes back"),
+            Overwritten::Damaged { why } => write!(f, "the whole file: {why}"),
         }
     }
 }

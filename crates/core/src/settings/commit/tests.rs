@@ -182,7 +182,7 @@ fn a_config_ini_that_no_commit_wrote_is_shown_line_by_line() {
     world.write("T1/target/config.ini", "\n[Log]\nLogLevel = error\n");
     assert_eq!(world.edits(DEBUG), ["line 3: `LogLevel = error` becomes `LogLevel = debug`"]);
     fs::write(world.path("T1/target/config.ini"), [0u8; 9]).expect("a temporary file");
-    assert_eq!(world.edits(DEBUG), ["a line taken out: `(the whole file: it is no text)` goes"]);
+    assert_eq!(world.edits(DEBUG), ["the whole file: it holds a zero byte in line 1"]);
 }
 
 #[test]
