@@ -1,0 +1,125 @@
+//! Every key of config.ini, documented once. The struct, the samples in config/ and docs/reference/settings.md are made
+//! from this list; to add a key is to add it here and to run `cargo xtask gen`.
+
+use super::bytes::{ByteSize, Floor};
+use super::choice::{Constraint, LogFormat, LogLevel};
+use super::duration::Seconds;
+use super::key::{Key, Value, settings};
+use super::topology::AgentKind;
+
+settings! {
+    /// How long the agent sleeps between two sessions.
+    /// Files that arrive wake it earlier where the system tells of them.
+    sleep_interval "SleepInterval": Seconds = Seconds(60), within Seconds(1)..=Seconds::days(1),
+        agents [Source, Transmission, Target], section "Session", rules ["R10"];
+
+    /// A clock that moved by more than this between two turns of the agent's loop means that the node was frozen.
+    /// The role is then asked for again before anything else is done.
+    freeze_detection "FreezeDetection": Seconds = Seconds::minutes(2), within Seconds(10)..=Seconds::hours(1),
+        agents [Source, Transmission, Target], section "Session", rules ["R3"];
+
+    /// What to do when the other node cannot be reached.
+    /// 0: stop work and try the replication again in each session. 1: go on, and try it at the end of each session.
+    /// With 1 a failover may find the other node behind: switching a mailbox and deleting a container at the target still wait for a replication.
+    continue_without_replication "ContinueWithoutReplication": bool = false,
+        agents [Source, Transmission, Target], section "Replication", rules ["R11", "R12", "R22"];
+
+    /// Change sets kept for a node that cannot be reached.
+    /// Beyond this the oldest are dropped and the node gets a snapshot of the whole database instead.
+    replication_outbox_max "ReplicationOutboxMax": ByteSize = ByteSize::mib(64), within ByteSize::mib(1)..=ByteSize::gib(64),
+        agents [Source, Transmission, Target], section "Replication", rules ["R14"];
+
+    /// Space that must stay free on the disk written to.
+    /// Below it the source agent packs no container and the transmission agent copies none; both go on by themselves when there is space again.
+    free_space_floor "FreeSpaceFloor": Floor = Floor::Bytes(ByteSize::gib(1)),
+        agents [Source, Transmission], section "Spool", rules ["R23"];
+
+    /// Compressed size at which a container is closed and the next one begun.
+    /// An item larger than this gets a container of its own.
+    container_size_max "ContainerSizeMax": ByteSize = ByteSize::mib(64), within ByteSize::kib(64)..=ByteSize::gib(4),
+        agents [Source], section "Source", rules ["R23"];
+
+    /// Number of items at which a container is closed and the next one begun.
+    container_items_max "ContainerItemsMax": u32 = 10_000, within 1..=1_000_000,
+        agents [Source], section "Source", rules ["R23"];
+
+    /// Level of zstd: higher is smaller and slower.
+    compression_level "CompressionLevel": u32 = 3, within 1..=19,
+        agents [Source], section "Source", rules ["R21"];
+
+    /// Threads that compress one container.
+    compression_threads "CompressionThreads": u32 = 1, within 1..=64,
+        agents [Source], section "Source", rules ["R21"];
+
+    /// How often OUT is scanned, give or take 10 %.
+    /// Files that arrive wake the agent earlier where the system tells of them.
+    transmission_poll_interval "TransmissionPollInterval": Seconds = Seconds(60), within Seconds(1)..=Seconds::days(1),
+        agents [Transmission], section "Transmission", rules ["R30"];
+
+    /// Longest wait before a node that could not be reached is tried again.
+    /// The wait grows with each failure; other nodes are not delayed.
+    retry_backoff_max "RetryBackoffMax": Seconds = Seconds::minutes(15), within Seconds(1)..=Seconds::days(1),
+        agents [Transmission], section "Transmission", rules ["R34"];
+
+    /// Bytes copied at a time; an interrupted copy goes on behind what was verified at the receiver.
+    copy_chunk "CopyChunk": ByteSize = ByteSize::mib(1), within ByteSize::kib(64)..=ByteSize::mib(64),
+        agents [Transmission], section "Transmission", rules ["R32"];
+
+    /// Whether an item deleted at the source after it was imported is deleted at the target too.
+    apply_deletions "ApplyDeletions": bool = false,
+        agents [Target], section "Target", rules ["R42"];
+
+    /// Failed attempts after which a container is archived with its reason and waits for a person.
+    /// While a container is archived its mailbox cannot be switched.
+    import_attempts_max "ImportAttemptsMax": u32 = 5, within 1..=1_000,
+        agents [Target], section "Target", rules ["R44"];
+
+    /// How long a missing container of a mailbox is waited for in silence.
+    /// Then an error event names it; the later ones still wait.
+    gap_alarm_after "GapAlarmAfter": Seconds = Seconds::hours(1), within Seconds::minutes(1)..=Seconds::days(30),
+        agents [Target], section "Target", rules ["R41"];
+
+    /// Items applied in one transaction at most.
+    import_batch_items "ImportBatchItems": u32 = 256, within 1..=100_000,
+        agents [Target], section "Target", rules ["R42"];
+
+    /// Bytes of items applied in one transaction at most; one larger item is a transaction of its own.
+    import_batch_bytes "ImportBatchBytes": ByteSize = ByteSize::mib(16), within ByteSize::kib(64)..=ByteSize::gib(1),
+        agents [Target], section "Target", rules ["R42"];
+
+    /// Copies of the target store that must hold an item before its container is deleted or its mailbox switched.
+    /// Anything but None needs a copy-status provider, which this version does not have: a commit refuses it.
+    data_move_replication_constraint "DataMoveReplicationConstraint": Constraint = Constraint::None,
+        agents [Target], section "Target", rules ["R70", "R71"];
+
+    /// How often the deletion of a container that failed on a node is tried again.
+    ccr_deleted_items_touch_interval "CcrDeletedItemsTouchInterval": Seconds = Seconds::hours(1), within Seconds(1)..=Seconds::days(7),
+        agents [Transmission, Target], section "Deletion", rules ["R54", "R56"];
+
+    /// Age at which a failed deletion is given up, with a warning that names the file left behind.
+    /// Should that file turn up later, it is deleted on sight.
+    ccr_deleted_items_life_time "CcrDeletedItemsLifeTime": Seconds = Seconds::days(1), within Seconds::minutes(1)..=Seconds::days(365),
+        agents [Transmission, Target], section "Deletion", rules ["R55", "R56"];
+
+    /// Least level that is written to the log.
+    /// Subjects and addresses of mail appear at debug only, credentials never.
+    log_level "LogLevel": LogLevel = LogLevel::Info,
+        agents [Source, Transmission, Target], section "Log", rules [];
+
+    /// Lines for people, or one JSON object per line for programs.
+    log_format "LogFormat": LogFormat = LogFormat::Text,
+        agents [Source, Transmission, Target], section "Log", rules [];
+
+    /// Folder of the log files.
+    /// Empty: the folder `log` beside this config.ini.
+    log_directory "LogDirectory": String = String::new(),
+        agents [Source, Transmission, Target], section "Log", rules [];
+
+    /// Size at which a log file is closed and the next one begun.
+    log_file_size_max "LogFileSizeMax": ByteSize = ByteSize::mib(16), within ByteSize::kib(64)..=ByteSize::gib(1),
+        agents [Source, Transmission, Target], section "Log", rules [];
+
+    /// Closed log files kept; older ones are deleted.
+    log_files_max "LogFilesMax": u32 = 10, within 1..=1_000,
+        agents [Source, Transmission, Target], section "Log", rules [];
+}

@@ -1,0 +1,303 @@
+use super::*;
+
+const GOOD: &str = r#"[project]
+name = "p"
+[source]
+name = "SRC"
+witness = "/w"
+nodes = [{ name = "S1", agents = "/s1" }, { name = "S2", agents = "/s2" }]
+[target]
+name = "TGT"
+nodes = [{ name = "T1", agents = "/t1" }]
+[settings]
+[additional-parameters]
+[[collections]]
+name = "c"
+mailboxes = [
+  { name = "alice", source = "maildir:/a", target = "maildir:/x/a" },
+  { name = "bob", source = "maildir:/b", target = "maildir:/x/b" },
+]
+"#;
+
+fn told(text: &str) -> Vec<String> {
+    let findings = parse_project("p.toml", text).map_or_else(|errors| errors, |project| project.warnings);
+    findings.iter().map(|finding| format!("{:?} {finding}", finding.level)).collect()
+}
+
+/// What is told of the good project with one text replaced.
+fn told_with(from: &str, to: &str) -> Vec<String> {
+    assert!(GOOD.contains(from), "{from}");
+    told(&GOOD.replacen(from, to, 1))
+}
+
+fn checks(cases: &[(&str, &str, &str)]) {
+    for (from, to, wanted) in cases {
+        assert_eq!(told_with(from, to), [*wanted], "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_good_project_is_taken_without_a_word() {
+    assert_eq!(told(GOOD), Vec::<String>::new());
+    assert_eq!(told(&format!("\u{feff}{}", GOOD.replace('\n', "\r\n"))), Vec::<String>::new(), "as Notepad saves it");
+}
+
+#[test]
+fn what_is_no_toml_or_has_the_wrong_shape_is_told_with_its_line() {
+    checks(&[
+        (
+            "witness",
+            "whitness",
+            "Error unknown field `whitness`, expected one of `name`, `witness`, `store_root`, `nodes`\n  where: p.toml:5",
+        ),
+        ("name = \"p\"", "", "Error missing field `name`\n  where: p.toml:1"),
+        ("name = \"p\"", "name = 5", "Error invalid type: integer `5`, expected a string\n  where: p.toml:2"),
+        ("[settings]", "[settings]\nsource = 5", "Error invalid type: integer `5`, expected a table of keys\n  where: p.toml:11"),
+        ("[project]", "[project", "Error unclosed table, expected `]`\n  where: p.toml:1"),
+    ]);
+}
+
+#[test]
+fn names_of_servers_are_names_of_folders_on_every_system() {
+    let hint = "  hint:  write 1 to 63 letters, digits, `-`, `_` or `.`, with a letter or digit at both ends";
+    for name in ["", "-S", "S.", "S/..", "..", "S$", "Ä", "con", "NUL.local", "com1", "a b", &"n".repeat(64)] {
+        let told = told_with("\"T1\"", &format!("{name:?}"));
+        assert_eq!(told, [format!("Error `{name}` is no name of a server\n  where: p.toml:9\n{hint}")]);
+    }
+    for name in ["s", "SRV-01", "mail.contoso.example", "10.0.0.1", "a_b", "CONSOLE", "com10"] {
+        assert_eq!(told_with("\"T1\"", &format!("{name:?}")), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn nodes_that_cannot_be_told_apart_are_errors() {
+    checks(&[
+        (
+            "\"TGT\"",
+            "\"src\"",
+            "Error source and target are both called src\n  where: p.toml:8\n  hint:  folders below OUT and IN carry these names: give each side its own",
+        ),
+        (
+            "\"S1\"",
+            "\"src\"",
+            "Error the node src is called like its cluster\n  where: p.toml:6\n  hint:  the cluster has the name of the virtual server, which moves from node to node",
+        ),
+        (
+            "\"/s2\"",
+            "\"/S1/\"",
+            "Error the agents folder /S1/ is that of the node in line 6 too\n  where: p.toml:6\n  hint:  every node has its own",
+        ),
+        (
+            "\"/t1\"",
+            "\"/s1\"",
+            "Error the agents folder /s1 is that of the node in line 6 too\n  where: p.toml:9\n  hint:  every node has its own",
+        ),
+        (
+            "agents = \"/t1\"",
+            "agents = \"/t1\", share = '\\\\s1\\MFExNode$'",
+            "Error the share \\\\s1\\MFExNode$ is that of the node in line 6 too\n  where: p.toml:9\n  hint:  every node has its own",
+        ),
+    ]);
+    let twice = told_with("\"S2\"", "\"s1\"");
+    assert_eq!(twice[0], "Error the node name s1 is that of the node in line 6 too\n  where: p.toml:6\n  hint:  every node has its own");
+}
+
+#[test]
+fn a_side_has_one_or_two_nodes_and_a_cluster_has_a_witness() {
+    let hint = "  hint:  write one node for a standalone server, two for a cluster";
+    let none = told_with("[{ name = \"T1\", agents = \"/t1\" }]", "[]");
+    assert_eq!(none, [format!("Error the target has 0 nodes\n  where: p.toml:9\n{hint}")]);
+    let three = told_with("\"/t1\" }]", "\"/t1\" }, { name = \"T2\", agents = \"/t2\" }, { name = \"T3\", agents = \"/t3\" }]");
+    assert_eq!(three, [format!("Error the target has 3 nodes\n  where: p.toml:9\n{hint}")]);
+    checks(&[
+        (
+            "witness = \"/w\"",
+            "",
+            "Error the source cluster SRC has no witness\n  where: p.toml:4\n  hint:  set `witness` to a folder that either node reaches when the other is down: epochs are claimed there",
+        ),
+        (
+            "\"/w\"",
+            r#"'\\S1\MFExNode$'"#,
+            "Warning the witness is the share of a node: while that node is down no epoch can be claimed\n  where: p.toml:5\n  hint:  use a folder on a third machine",
+        ),
+        ("\"/w\"", "\" \"", "Error ` ` is no path of a folder\n  where: p.toml:5\n  hint:  no blanks at the ends"),
+        ("\"/t1\"", "\"/t\\n1\"", "Error `/t\\n1` is no path of a folder\n  where: p.toml:9\n  hint:  no blanks at the ends"),
+    ]);
+}
+
+#[test]
+fn a_store_is_named_by_kind_and_place() {
+    let hint = "  hint:  write its kind and place, such as maildir:/srv/mail/alice, or set store_root";
+    for store in ["", "/a", "a", "C:/mail/a", "maildir:", ":x", "maildir:/a ", "mail dir:/a"] {
+        let told = told_with("\"maildir:/a\"", &format!("{store:?}"));
+        assert_eq!(told, [format!("Error `{store}` does not name a store\n  where: p.toml:15\n{hint}")]);
+    }
+    let secret = "Error a password stands in the name of a store\n  where: p.toml:15\n  hint:  the project file is copied to every node: keep passwords in the key store, a file or the environment";
+    checks(&[("\"maildir:/a\"", "\"imap://alice:hunter2@host/\"", secret)]);
+    assert_eq!(told_with("\"maildir:/a\"", "\"imap://alice@host:993/\""), Vec::<String>::new());
+}
+
+#[test]
+fn a_store_root_is_put_before_stores_that_name_no_kind() {
+    let rooted = |root: &str, store: &str| {
+        let text = GOOD.replacen("witness", &format!("store_root = {root:?}\nwitness"), 1).replacen("maildir:/a", store, 1);
+        parse_project("p.toml", &text).map(|project| project.mailboxes[0].source.clone()).map_err(|errors| errors[0].text.clone())
+    };
+    assert_eq!(rooted("maildir:/srv/", "alice/x"), Ok("maildir:/srv/alice/x".into()));
+    assert_eq!(rooted("maildir:/srv", "alice"), Ok("maildir:/srv/alice".into()));
+    assert_eq!(rooted("maildir:", "alice"), Err("store_root `maildir:` does not say which kind of store it is".into()));
+    assert_eq!(rooted("maildir:/srv", "mbox:/b"), Ok("mbox:/b".into()));
+    assert_eq!(rooted("maildir:/srv", "/etc"), Err("`/etc` does not name a store".into()), "a root is not left");
+    assert_eq!(rooted("maildir:/srv", "../etc"), Err("`../etc` does not name a store".into()), "a root is not left");
+    assert_eq!(rooted("/srv", "alice"), Err("store_root `/srv` does not say which kind of store it is".into()));
+}
+
+#[test]
+fn of_two_mailboxes_of_one_name_the_first_counts() {
+    let text = GOOD.replacen("\"bob\"", "\"ALICE\"", 1);
+    assert_eq!(told(&text), ["Warning the mailbox ALICE stands in line 15 too: that one counts, this one is left out\n  where: p.toml:16"]);
+    let mailboxes = parse_project("p.toml", &text).map(|project| project.mailboxes);
+    assert_eq!(
+        mailboxes.map(|mailboxes| mailboxes.iter().map(|mailbox| mailbox.source.clone()).collect()),
+        Ok(vec!["maildir:/a".to_string()])
+    );
+}
+
+#[test]
+fn mailboxes_that_would_get_mixed_up_are_errors() {
+    checks(&[
+        (
+            "\"maildir:/x/b\"",
+            "\"maildir:/x/a/\"",
+            "Error the mailbox bob goes to the same store as the mailbox in line 15\n  where: p.toml:16\n  hint:  two mailboxes in one store cannot be told apart again: give each its own",
+        ),
+        (
+            "\"maildir:/x/b\"",
+            "\"maildir:/a\"",
+            "Error maildir:/a is read from here and written to by the mailbox in line 16\n  where: p.toml:15\n  hint:  a source store is never changed: choose another target",
+        ),
+        (
+            "\"maildir:/x/b\"",
+            "\"maildir:/b\"",
+            "Error maildir:/b is read from here and written to by the mailbox in line 16\n  where: p.toml:16\n  hint:  a source store is never changed: choose another target",
+        ),
+        ("\"bob\"", "\"bob\", id = \"x\"", "Error `x` is not a mailbox id (32 lower-case hex digits)\n  where: p.toml:16"),
+        (
+            "\"bob\"",
+            "\"\"",
+            "Error `` is no name for a mailbox\n  where: p.toml:16\n  hint:  write 1 to 100 characters, none of them a control character, and no blanks at the ends",
+        ),
+    ]);
+    let id = super::super::mailbox_id("p", "alice");
+    checks(&[(
+        "\"bob\"",
+        &format!("\"bob\", id = \"{id}\""),
+        "Error the mailbox bob has the id of the mailbox in line 15\n  where: p.toml:16",
+    )]);
+}
+
+#[test]
+fn a_bad_value_of_a_setting_is_an_error_and_an_unknown_key_a_warning() {
+    checks(&[
+        (
+            "[settings]",
+            "[settings]\nSleepIntervall = 5",
+            "Warning there is no key `SleepIntervall`; it is left out\n  where: p.toml:11\n  hint:  did you mean SleepInterval?",
+        ),
+        (
+            "[settings]",
+            "[settings]\nSleepInterval = \"2d\"",
+            "Error SleepInterval cannot be `2d`: allowed is a duration from 1s to 1d, written like 90s, 15m or 1d12h; a bare number is seconds\n  where: p.toml:11",
+        ),
+        (
+            "[settings]",
+            "[settings]\nSleepInterval = 1.5",
+            "Error SleepInterval must be a text, a whole number, true or false\n  where: p.toml:11",
+        ),
+        (
+            "[settings]",
+            "[settings]\nSleepInterval = 5\nsleepinterval = 6",
+            "Warning sleepinterval stands in line 11 too; this line counts\n  where: p.toml:12",
+        ),
+        (
+            "[settings]",
+            "[settings.source]\nApplyDeletions = true",
+            "Warning the source agent does not use ApplyDeletions\n  where: p.toml:11",
+        ),
+        (
+            "[settings]",
+            "[settings]\nDataMoveReplicationConstraint = \"AllCopies\"",
+            "Error DataMoveReplicationConstraint = AllCopies needs a copy-status provider, which this version does not have\n  where: p.toml:11\n  hint:  set it to None",
+        ),
+        (
+            "[settings]",
+            "[settings]\nCcrDeletedItemsLifeTime = \"1h\"",
+            "Warning CcrDeletedItemsLifeTime 1h is not above CcrDeletedItemsTouchInterval 1h: a failed deletion is given up before its second try\n  where: p.toml:11",
+        ),
+        (
+            "[additional-parameters]",
+            "[additional-parameters]\nNew = \"x\"",
+            "Warning there is no key `New`; it is written to config.ini as it is\n  where: p.toml:12",
+        ),
+        (
+            "[additional-parameters]",
+            "[additional-parameters]\nNew = \"x\\ny\"",
+            "Error New = \"x\\ny\" cannot be a line of a config.ini\n  where: p.toml:12",
+        ),
+        (
+            "[additional-parameters]",
+            "[additional-parameters]\n\"N=w\" = \"x\"",
+            "Error N=w = \"x\" cannot be a line of a config.ini\n  where: p.toml:12",
+        ),
+    ]);
+}
+
+#[test]
+fn of_two_spellings_of_one_key_the_later_line_counts() {
+    for (first, second) in [("SleepInterval", "sleepinterval"), ("sleepinterval", "SleepInterval")] {
+        let text = GOOD.replacen("[settings]", &format!("[settings]\n{first} = 5\n{second} = 6"), 1);
+        let values = parse_project("p.toml", &text).map(|project| project.settings_used(AgentKind::Source));
+        assert_eq!(values, Ok(vec![Chosen { key: "SleepInterval".into(), value: "6s".into(), line: 12 }]));
+    }
+}
+
+#[test]
+fn a_project_without_a_mailbox_is_told() {
+    let (head, _) = GOOD.split_once("[[collections]]").unwrap_or_default();
+    assert_eq!(
+        told(head),
+        ["Warning the project has no mailbox yet\n  where: p.toml:2\n  hint:  add [[collections]] and [[collections.mailboxes]]"]
+    );
+}
+
+#[test]
+fn everything_found_is_told_at_once_in_the_order_of_the_file() {
+    let text = GOOD.replace("\"p\"", "\"\"").replace("\"S1\"", "\"S$\"").replace("maildir:/b", "b").replace("witness = \"/w\"\n", "");
+    let lines: Vec<Option<u32>> =
+        parse_project("p.toml", &text).map_or_else(|found| found.iter().map(|finding| finding.line).collect(), |_| Vec::new());
+    assert_eq!(lines, [Some(2), Some(4), Some(5), Some(15)]);
+}
+
+#[test]
+fn a_project_file_that_cannot_be_read_says_why() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("p.toml");
+    std::fs::write(&path, b"[project]\nname = \"\xff\"").expect("a temporary file");
+    let told = |path: &Path| load_project(path).map_or_else(|errors| errors[0].text.clone(), |_| String::new());
+    assert_eq!(told(&path), "could not read the project file: byte 18 is not UTF-8");
+    assert!(told(&folder.path().join("none.toml")).starts_with("could not read the project file: "));
+}
+
+#[test]
+fn no_cut_or_changed_project_file_makes_the_reader_fail_other_than_by_saying_why() {
+    let mut taken = 0;
+    for at in 0..GOOD.len() {
+        for text in [GOOD[..at].to_string(), format!("{}\"{}", &GOOD[..at], &GOOD[at..]), format!("{}é{}", &GOOD[..at], &GOOD[at + 1..])] {
+            match parse_project("p.toml", &text) {
+                Ok(_) => taken += 1,
+                Err(findings) => assert!(findings.iter().any(Finding::is_error), "{text}"),
+            }
+        }
+    }
+    assert!(taken < GOOD.len(), "most are refused");
+}
