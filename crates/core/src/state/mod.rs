@@ -1,1 +1,28 @@
-//! In preparation.
+//! The agent's own memory: one SQLite file, `config.db` (docs/formats/state.md).
+//!
+//! ```text
+//! database     open, read, write: every write is one durable transaction whose change set is kept for the standbys
+//! migrations   numbered scripts, applied once each
+//! log          position, outbox, replicas: the local tables
+//! lineage      which epoch began where; decides what is shared and what has diverged
+//! rows         all replicated rows as one stream in a defined order: snapshots and row digests
+//! ```
+//!
+//! Tables named `local_*` belong to this node; every other table is replicated. Only this module writes SQL.
+
+mod database;
+mod error;
+mod lineage;
+mod log;
+mod migrations;
+mod rows;
+
+pub use database::{Database, Position};
+pub use error::StateError;
+pub use lineage::{Beginning, Lineage};
+pub use log::{ChangeSet, Outbox, Replica};
+pub use migrations::Schema;
+pub use rows::RowCount;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,264 @@
+//! One SQLite file per agent, or one in memory for the simulator: the same code.
+//!
+//! Holds R14 (WAL, synchronous=FULL; nothing but recorded change sets and row streams leaves it), R21 (one transaction per item)
+//! and the writing half of R3: only the node that began an epoch appends to it.
+//!
+//! A write is recorded by SQLite's session extension; its change set gets the next number of the log and is put into the outbox by
+//! the very same transaction, so the log never knows more or less than the tables. Roads not taken are in docs/adr/0002.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailferry_changeset::{Recorder, Tables};
+use mailferry_rules::ids::Epoch;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::{ChangeSet, Lineage, Outbox, Replica, RowCount, Schema, StateError, log, migrations, rows};
+use crate::model::Digest;
+use crate::ports::Steps;
+
+/// How long a statement waits for another process.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// The outbox keeps no more than this unless told otherwise; a standby that lags further gets a snapshot.
+pub const OUTBOX_BYTES_MAX: u64 = 64 << 20;
+
+const PRAGMAS: &str = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;";
+const PRAGMAS_OF_A_FILE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;";
+
+/// Where a log stands: `digest` covers everything up to `lsn`, so equal positions mean equal histories.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position {
+    pub epoch: Epoch,
+    /// Number of the last change set; 0: none yet. Never starts again.
+    pub lsn: u64,
+    pub digest: Digest,
+}
+
+/// What is written while a snapshot is taken in.
+pub(crate) struct Incoming<'a> {
+    pub position: Position,
+    pub lineage: &'a Lineage,
+    pub rows: Digest,
+}
+
+pub struct Database {
+    connection: Connection,
+    tables: Tables,
+    schema: Schema,
+    steps: Arc<dyn Steps>,
+    outbox_bytes_max: u64,
+    in_memory: bool,
+}
+
+impl Database {
+    /// Opens or makes the database. A file that is not ours is left as it was.
+    pub fn open(path: &Path, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
+        Self::open_scripts(path, steps, migrations::SCRIPTS)
+    }
+
+    fn open_scripts(path: &Path, steps: Arc<dyn Steps>, scripts: &[&[&str]]) -> Result<Self, StateError> {
+        let place = path.display().to_string();
+        refuse_other_files(path, &place)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::prepare(Connection::open_with_flags(path, flags)?, steps, scripts, Some(&place))
+    }
+
+    pub fn in_memory(steps: Arc<dyn Steps>) -> Result<Self, StateError> {
+        Self::prepare(Connection::open_in_memory()?, steps, migrations::SCRIPTS, None)
+    }
+
+    /// With replicated tables of its own instead of the agent's, for trials of the engine itself; in memory without a path.
+    pub fn open_trial(path: Option<&Path>, steps: Arc<dyn Steps>, replicated: &str) -> Result<Self, StateError> {
+        let scripts: &[&[&str]] = &[&[migrations::LOCAL, replicated]];
+        match path {
+            Some(path) => Self::open_scripts(path, steps, scripts),
+            None => Self::prepare(Connection::open_in_memory()?, steps, scripts, None),
+        }
+    }
+
+    fn prepare(mut connection: Connection, steps: Arc<dyn Steps>, scripts: &[&[&str]], file: Option<&str>) -> Result<Self, StateError> {
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.execute_batch(PRAGMAS)?;
+        if let Some(place) = file {
+            migrations::accepted_version(&connection, scripts.len(), place)?;
+            connection.execute_batch(PRAGMAS_OF_A_FILE)?;
+        }
+        migrations::migrate(&mut connection, scripts, &*steps, file.unwrap_or(":memory:"))?;
+        migrations::refuse_triggers(&connection)?;
+        let names = migrations::replicated(&connection)?;
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let tables = Tables::of(&connection, &names)?;
+        let schema = migrations::schema_of(&connection, &names)?;
+        Ok(Database { connection, tables, schema, steps, outbox_bytes_max: OUTBOX_BYTES_MAX, in_memory: file.is_none() })
+    }
+
+    /// One durable transaction. When it changed replicated rows, its change set gets the next number and goes into the outbox with
+    /// it. After `Stopped` the transaction may stand: ask the tables, as after a kill.
+    pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let recorder = Recorder::start(&transaction, &self.tables)?;
+        let value = work(&transaction)?;
+        let changes = recorder.finish()?;
+        if !changes.is_empty() {
+            log::append(&transaction, &changes, self.outbox_bytes_max)?;
+        }
+        commit(transaction, &*self.steps)?;
+        Ok(value)
+    }
+
+    /// One consistent view; whatever `work` changes is undone.
+    pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StateError>) -> Result<T, StateError> {
+        if !self.connection.is_autocommit() {
+            return work(&self.connection);
+        }
+        let transaction = self.connection.unchecked_transaction()?;
+        work(&transaction)
+    }
+
+    pub fn position(&self) -> Result<Position, StateError> {
+        self.read(log::position)
+    }
+
+    /// The change sets from here on carry this epoch, and this node may write. The epoch must be larger than any seen, or the one
+    /// this node has begun itself. What the outbox holds is no longer needed: the first ship of an epoch is a snapshot.
+    pub fn begin_epoch(&mut self, epoch: Epoch) -> Result<(), StateError> {
+        self.transact(|transaction, _| log::begin_epoch(transaction, epoch))
+    }
+
+    /// Whether this node may write in the epoch of its position.
+    pub fn is_writer(&self) -> Result<bool, StateError> {
+        self.read(log::is_writer)
+    }
+
+    /// `PRAGMA integrity_check` and `foreign_key_check`: reads the whole database.
+    pub fn integrity(&self) -> Result<(), StateError> {
+        self.read(rows::integrity)
+    }
+
+    /// Digest over all replicated rows in a defined order (R14): equal on an active node and its standby at the same position.
+    pub fn row_digest(&self) -> Result<Digest, StateError> {
+        let mut hasher = blake3::Hasher::new();
+        self.read(|connection| rows::write(connection, &self.tables, &mut hasher))?;
+        Ok(Digest(*hasher.finalize().as_bytes()))
+    }
+
+    pub fn schema(&self) -> Schema {
+        self.schema
+    }
+
+    /// Names of the replicated tables.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        self.tables.names()
+    }
+
+    pub fn set_outbox_bytes_max(&mut self, bytes: u64) {
+        self.outbox_bytes_max = bytes;
+    }
+
+    /// Why this standby needs a snapshot; `None` when its log is whole.
+    pub fn wants_snapshot(&self) -> Result<Option<String>, StateError> {
+        self.read(log::wants)
+    }
+
+    pub fn outbox(&self) -> Result<Outbox, StateError> {
+        self.read(log::outbox)
+    }
+
+    pub fn replicas(&self) -> Result<Vec<Replica>, StateError> {
+        self.read(log::replicas)
+    }
+
+    pub fn lineage(&self) -> Result<Lineage, StateError> {
+        self.read(log::lineage)
+    }
+
+    /// Drops what every one of these standbys was seen to hold in this epoch, and forgets other standbys. With no standby the
+    /// outbox is emptied.
+    pub fn prune(&mut self, standbys: &[&str]) -> Result<(), StateError> {
+        self.note(|transaction| log::prune(transaction, standbys))
+    }
+
+    /// Change sets after `after`, up to `up_to`, as many as fit into `bytes` and at least one.
+    pub(crate) fn changes(&self, after: u64, up_to: u64, bytes: u64) -> Result<Vec<ChangeSet>, StateError> {
+        self.read(|connection| log::changes(connection, after, up_to, bytes))
+    }
+
+    /// The chain digest at `lsn`, where it is still known.
+    pub(crate) fn digest_at(&self, lsn: u64) -> Result<Option<Digest>, StateError> {
+        self.read(|connection| log::digest_at(connection, lsn))
+    }
+
+    pub(crate) fn saw_replica(&mut self, replica: &Replica) -> Result<(), StateError> {
+        self.note(|transaction| log::saw_replica(transaction, replica))
+    }
+
+    pub(crate) fn want_snapshot(&mut self, why: &str) -> Result<(), StateError> {
+        self.note(|transaction| log::want(transaction, why))
+    }
+
+    /// All replicated rows as a stream; the position is of the same view.
+    pub(crate) fn write_rows(&self, out: &mut dyn std::io::Write) -> Result<RowCount, StateError> {
+        self.read(|connection| rows::write(connection, &self.tables, out))
+    }
+
+    /// Applies change sets that go on where this log stands, all or none. Returns the number of changes.
+    pub(crate) fn apply(&mut self, epoch: Epoch, sets: &[ChangeSet]) -> Result<u64, StateError> {
+        self.transact(|transaction, tables| log::apply(transaction, tables, epoch, sets))
+    }
+
+    /// Replaces every replicated row, the position and the lineage by those of a snapshot, all or nothing.
+    pub(crate) fn take_over(&mut self, incoming: &Incoming<'_>, input: &mut dyn Read) -> Result<RowCount, StateError> {
+        // Off, or SQLite would delete the old rows one by one; the new ones are checked as a whole before the commit.
+        self.connection.execute_batch("PRAGMA foreign_keys = OFF")?;
+        let result = self.transact(|transaction, tables| {
+            let (count, digest) = rows::replace(transaction, tables, input)?;
+            if digest != incoming.rows {
+                return Err(StateError::Discontinuous("the rows of the snapshot are not those its digest was made of".into()));
+            }
+            log::restart(transaction, incoming.position, incoming.lineage)?;
+            rows::integrity(transaction)?;
+            Ok(count)
+        });
+        self.connection.execute_batch("PRAGMA foreign_keys = ON")?;
+        result
+    }
+
+    fn transact<T>(&mut self, work: impl FnOnce(&Transaction<'_>, &Tables) -> Result<T, StateError>) -> Result<T, StateError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction, &self.tables)?;
+        commit(transaction, &*self.steps)?;
+        Ok(value)
+    }
+
+    /// A note that may be lost in a power cut, because it can be found out again: it costs no sync of the disk.
+    fn note<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
+        if self.in_memory {
+            return self.transact(|transaction, _| work(transaction));
+        }
+        self.connection.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let result = self.transact(|transaction, _| work(transaction));
+        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
+        result
+    }
+}
+
+pub(super) fn commit(transaction: Transaction<'_>, steps: &dyn Steps) -> Result<(), StateError> {
+    steps.before_commit().map_err(StateError::Stopped)?;
+    transaction.commit()?;
+    steps.after_commit().map_err(StateError::Stopped)
+}
+
+/// SQLite would take a short file for an empty database and write over it.
+fn refuse_other_files(path: &Path, place: &str) -> Result<(), StateError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut magic = Vec::new();
+    file.by_ref().take(16).read_to_end(&mut magic)?;
+    if magic.is_empty() || magic == b"SQLite format 3\0" { Ok(()) } else { Err(StateError::NotADatabase(place.into())) }
+}

@@ -1,0 +1,192 @@
+//! All replicated rows as one stream in a defined order: what a snapshot carries and what the row digest is made of (R14).
+//!
+//! Tables by name, rows by primary key. A record is a byte and what it announces; numbers are little-endian:
+//! `1` table (name length u16, name, columns u16) · `2` row (its values) · `0` end of the stream.
+//! A value is a byte and its content: `0` null · `1` i64 · `2` f64 · `3` text (length u32, bytes) · `4` blob (length u32, bytes).
+//!
+//! Road not taken: the bytes of the SQLite file. They differ between equal databases, hold the local tables, and tie both nodes to
+//! one page layout.
+
+use std::io::{Read, Write};
+
+use mailferry_changeset::Tables;
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Statement, Transaction, params_from_iter};
+
+use super::StateError;
+use crate::model::Digest;
+
+const END: u8 = 0;
+const TABLE: u8 = 1;
+const ROW: u8 = 2;
+
+/// Rows in a stream.
+pub type RowCount = u64;
+
+struct Columns {
+    names: Vec<String>,
+    key: Vec<String>,
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn columns(connection: &Connection, table: &str) -> Result<Columns, StateError> {
+    let mut statement = connection.prepare("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid")?;
+    let rows = statement.query_map([table], |row| Ok((quoted(&row.get::<_, String>(0)?), row.get::<_, i64>(1)?)))?;
+    let rows = rows.collect::<Result<Vec<(String, i64)>, _>>()?;
+    let mut key: Vec<&(String, i64)> = rows.iter().filter(|(_, place)| *place > 0).collect();
+    key.sort_by_key(|(_, place)| *place);
+    let key = key.into_iter().map(|(name, _)| name.clone()).collect();
+    Ok(Columns { key, names: rows.into_iter().map(|(name, _)| name).collect() })
+}
+
+pub fn write(connection: &Connection, tables: &Tables, out: &mut dyn Write) -> Result<RowCount, StateError> {
+    let mut count = 0;
+    let mut record = Vec::new();
+    for table in tables.names() {
+        let columns = columns(connection, table)?;
+        write_table(out, table, columns.names.len())?;
+        let sql = format!("SELECT {} FROM {} ORDER BY {}", columns.names.join(", "), quoted(table), columns.key.join(", "));
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            record.clear();
+            record.push(ROW);
+            (0..columns.names.len()).try_for_each(|column| row.get_ref(column).map(|value| put(&mut record, value)))?;
+            out.write_all(&record)?;
+            count += 1;
+        }
+    }
+    out.write_all(&[END])?;
+    Ok(count)
+}
+
+fn write_table(out: &mut dyn Write, name: &str, columns: usize) -> std::io::Result<()> {
+    let length = u16::try_from(name.len()).map_err(|_| broken("a table name is too long"))?;
+    let columns = u16::try_from(columns).map_err(|_| broken("a table has too many columns"))?;
+    out.write_all(&[TABLE])?;
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(name.as_bytes())?;
+    out.write_all(&columns.to_le_bytes())
+}
+
+fn put(record: &mut Vec<u8>, value: ValueRef<'_>) {
+    let mut bytes = |kind: u8, bytes: &[u8]| {
+        record.push(kind);
+        // SQLite's own limit is 2^31 - 1.
+        record.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+        record.extend_from_slice(bytes);
+    };
+    match value {
+        ValueRef::Text(text) => bytes(3, text),
+        ValueRef::Blob(blob) => bytes(4, blob),
+        ValueRef::Null => record.push(0),
+        ValueRef::Integer(number) => {
+            record.push(1);
+            record.extend_from_slice(&number.to_le_bytes());
+        }
+        ValueRef::Real(number) => {
+            record.push(2);
+            record.extend_from_slice(&number.to_bits().to_le_bytes());
+        }
+    }
+}
+
+/// Deletes every replicated row, puts the rows of the stream in their place, and returns their number and digest.
+pub fn replace(transaction: &Transaction<'_>, tables: &Tables, input: &mut dyn Read) -> Result<(RowCount, Digest), StateError> {
+    for table in tables.names() {
+        transaction.execute(&format!("DELETE FROM {}", quoted(table)), [])?;
+    }
+    let mut input = Hashed { input, hasher: blake3::Hasher::new() };
+    let mut count = 0;
+    let mut target: Option<(Statement<'_>, usize)> = None;
+    loop {
+        match input.byte()? {
+            END => break,
+            TABLE => target = Some(next_table(transaction, tables, &mut input)?),
+            ROW => {
+                let (insert, columns) = target.as_mut().ok_or_else(|| broken("a row comes before its table"))?;
+                let values = (0..*columns).map(|_| input.value()).collect::<Result<Vec<Value>, _>>()?;
+                insert.execute(params_from_iter(values))?;
+                count += 1;
+            }
+            _ => return Err(broken("a record of unknown kind").into()),
+        }
+    }
+    Ok((count, Digest(*input.hasher.finalize().as_bytes())))
+}
+
+fn next_table<'t>(transaction: &'t Transaction<'_>, tables: &Tables, input: &mut Hashed<'_>) -> Result<(Statement<'t>, usize), StateError> {
+    let length = u16::from_le_bytes(input.array()?);
+    let name = String::from_utf8(input.bytes(u32::from(length))?).map_err(|_| broken("a table name is not UTF-8"))?;
+    let wanted = usize::from(u16::from_le_bytes(input.array()?));
+    let table = tables.names().find(|table| *table == name).ok_or_else(|| broken("a table that is not replicated here"))?;
+    let columns = columns(transaction, table)?.names;
+    if columns.len() != wanted {
+        return Err(broken("a table with other columns than here").into());
+    }
+    let places = vec!["?"; wanted].join(", ");
+    let insert = transaction.prepare(&format!("INSERT INTO {} ({}) VALUES ({places})", quoted(table), columns.join(", ")))?;
+    Ok((insert, wanted))
+}
+
+fn broken(what: &str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, what)
+}
+
+struct Hashed<'i> {
+    input: &'i mut dyn Read,
+    hasher: blake3::Hasher,
+}
+
+impl Hashed<'_> {
+    fn array<const N: usize>(&mut self) -> std::io::Result<[u8; N]> {
+        let mut array = [0; N];
+        self.input.read_exact(&mut array)?;
+        self.hasher.update(&array);
+        Ok(array)
+    }
+
+    fn byte(&mut self) -> std::io::Result<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    /// Grows with what is really there, not with what the length promises.
+    fn bytes(&mut self, length: u32) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let got = (&mut *self.input).take(u64::from(length)).read_to_end(&mut bytes)?;
+        self.hasher.update(&bytes);
+        if got as u64 == u64::from(length) { Ok(bytes) } else { Err(broken("the stream ends within a value")) }
+    }
+
+    fn value(&mut self) -> std::io::Result<Value> {
+        Ok(match self.byte()? {
+            0 => Value::Null,
+            1 => Value::Integer(i64::from_le_bytes(self.array()?)),
+            2 => Value::Real(f64::from_bits(u64::from_le_bytes(self.array()?))),
+            3 => {
+                let length = u32::from_le_bytes(self.array()?);
+                Value::Text(String::from_utf8(self.bytes(length)?).map_err(|_| broken("a text is not UTF-8"))?)
+            }
+            4 => {
+                let length = u32::from_le_bytes(self.array()?);
+                Value::Blob(self.bytes(length)?)
+            }
+            _ => return Err(broken("a value of unknown kind")),
+        })
+    }
+}
+
+pub fn integrity(connection: &Connection) -> Result<(), StateError> {
+    let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Err(StateError::Corrupt(verdict));
+    }
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    match statement.query([])?.next()? {
+        None => Ok(()),
+        Some(row) => Err(StateError::Corrupt(format!("a row of table `{}` points nowhere", row.get::<_, String>(0)?))),
+    }
+}
