@@ -192,7 +192,7 @@ impl Share for Disk {
     }
 
     fn replace(&self, file: &SharePath, content: &[u8]) -> Result<(), ShareError> {
-        self.step(file, |files| Ok(drop(files.insert(file.to_string(), content.to_vec()))))
+        self.step(file, |files| Ok(files.insert(file.to_string(), content.to_vec()))).map(|_| ())
     }
 
     fn claim(&self, file: &SharePath, _content: &[u8]) -> Result<Claim, ShareError> {
