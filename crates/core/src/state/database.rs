@@ -262,3 +262,11 @@ fn refuse_other_files(path: &Path, place: &str) -> Result<(), StateError> {
     file.by_ref().take(16).read_to_end(&mut magic)?;
     if magic.is_empty() || magic == b"SQLite format 3\0" { Ok(()) } else { Err(StateError::NotADatabase(place.into())) }
 }
+
+#[cfg(test)]
+impl Database {
+    /// Changes rows behind the back of the log.
+    pub(crate) fn tamper(&mut self, sql: &str) {
+        self.connection.execute_batch(sql).expect("valid SQL of a test");
+    }
+}

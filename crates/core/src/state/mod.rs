@@ -17,7 +17,8 @@ mod log;
 mod migrations;
 mod rows;
 
-pub use database::{Database, Position};
+pub(crate) use database::Incoming;
+pub use database::{Database, OUTBOX_BYTES_MAX, Position};
 pub use error::StateError;
 pub use lineage::{Beginning, Lineage};
 pub use log::{ChangeSet, Outbox, Replica};

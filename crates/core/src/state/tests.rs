@@ -286,3 +286,32 @@ fn the_schema_of_the_agents_can_be_replicated() {
     assert!(db.tables().all(|name| !name.starts_with("local_")));
     db.integrity().unwrap();
 }
+
+#[test]
+fn a_snapshot_brings_unique_indices_and_foreign_keys_through() {
+    let schema =
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT; CREATE UNIQUE INDEX parent_name ON parent (name);
+                  CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES parent) STRICT";
+    let open = || Database::open_trial(None, Arc::new(UnwatchedSteps), schema).unwrap();
+    let (mut active, mut standby) = (open(), open());
+    active.begin_epoch(Epoch(1)).unwrap();
+    active.write(|tx| Ok(tx.execute_batch("INSERT INTO parent VALUES (1, 'a'), (2, 'b'); INSERT INTO child VALUES (1, 2)")?)).unwrap();
+    let mut stream = Vec::new();
+    active.write_rows(&mut stream).unwrap();
+    let (position, lineage) = (active.position().unwrap(), active.lineage().unwrap());
+    let incoming = Incoming { position, lineage: &lineage, rows: active.row_digest().unwrap() };
+    standby.take_over(&incoming, &mut stream.as_slice()).unwrap();
+    assert_eq!(standby.row_digest().unwrap(), active.row_digest().unwrap());
+    standby.begin_epoch(Epoch(2)).unwrap();
+    for wrong in ["INSERT INTO parent VALUES (3, 'a')", "INSERT INTO child VALUES (2, 9)"] {
+        assert!(standby.write(|tx| Ok(tx.execute_batch(wrong)?)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_database_in_memory_is_made_quickly() {
+    let start = std::time::Instant::now();
+    (0..50).for_each(|_| drop(Database::in_memory(Arc::new(UnwatchedSteps)).unwrap()));
+    let each = start.elapsed() / 50;
+    assert!(each < std::time::Duration::from_millis(20), "{each:?}");
+}
