@@ -108,7 +108,7 @@ impl Agent {
         let (own, who) = (self.own_share(), self.identity());
         match replication::replay(&mut self.db, own.as_ref(), &who) {
             Ok(replayed) => {
-                self.counts.replayed += replayed.change_sets;
+                self.counts.replayed += replayed.sets + replayed.snapshot.map_or(0, |_| 1);
                 self.calm("replication.replay-failed");
             }
             Err(error) => self.tell("replication.replay-failed", Level::Error, error.to_string()),

@@ -40,9 +40,9 @@ impl Agent {
         let who = self.identity();
         for node in &others {
             let share = self.share(node);
-            replication::ship(&mut self.db, share.as_ref(), &who, node).map_err(|error| error.to_string())?;
+            replication::ship(&mut self.db, share.as_ref(), &who, node, None).map_err(|error| error.to_string())?;
         }
-        replication::prune(&mut self.db, &others.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| error.to_string())
+        self.db.prune(&others.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| error.to_string())
     }
 
     /// After an item: replicate, and decide whether another may be touched (R11, R12).
@@ -65,6 +65,6 @@ impl Agent {
     }
 
     pub(super) fn copy_queue(&self) -> u64 {
-        if self.passive_nodes().is_empty() { 0 } else { replication::copy_queue(&self.db).map_or(0, |queue| queue.change_sets) }
+        if self.passive_nodes().is_empty() { 0 } else { self.db.outbox().map_or(0, |outbox| outbox.sets) }
     }
 }

@@ -21,6 +21,8 @@ pub struct Header {
     pub name: ContainerName,
     /// Last sequence inherited from earlier epochs (R3).
     pub base: Sequence,
+    /// Epoch of the container before this one in the chain of its mailbox; 0 for the first.
+    pub previous: Epoch,
     /// Virtual name of the server that wrote.
     pub cluster: String,
     pub node: String,
@@ -52,7 +54,7 @@ impl Header {
         frame.u32(0);
         frame.u32(0);
         frame.put(&self.name.mailbox.0);
-        for number in [self.name.sequence.0, self.name.epoch.0, self.base.0, self.created_ms] {
+        for number in [self.name.sequence.0, self.name.epoch.0, self.base.0, self.previous.0, self.created_ms] {
             frame.u64(number);
         }
         frame.bytes16("the length of the cluster name", self.cluster.as_bytes())?;
@@ -69,7 +71,8 @@ impl Header {
         within("the length of the node name", self.node.len() as u64, NAME_BYTES_MAX as u64)?;
         within("the sequence", self.name.sequence.0, TEN_DIGITS_MAX)?;
         within("the epoch", self.name.epoch.0, TEN_DIGITS_MAX)?;
-        within("the base sequence", self.base.0, TEN_DIGITS_MAX)
+        within("the base sequence", self.base.0, TEN_DIGITS_MAX)?;
+        within("the previous epoch", self.previous.0, TEN_DIGITS_MAX)
     }
 }
 
@@ -125,7 +128,7 @@ fn fields(signed: &[u8]) -> Option<Header> {
     let _flags = fields.u64()?;
     let mailbox = MailboxId(fields.array()?);
     let (sequence, epoch) = (Sequence(fields.u64()?), Epoch(fields.u64()?));
-    let (base, created_ms) = (Sequence(fields.u64()?), fields.u64()?);
+    let (base, previous, created_ms) = (Sequence(fields.u64()?), Epoch(fields.u64()?), fields.u64()?);
     let (cluster, node) = (fields.text16()?, fields.text16()?);
-    Some(Header { kind, name: ContainerName { mailbox, sequence, epoch }, base, cluster, node, created_ms })
+    Some(Header { kind, name: ContainerName { mailbox, sequence, epoch }, base, previous, cluster, node, created_ms })
 }

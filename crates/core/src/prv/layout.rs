@@ -16,7 +16,7 @@ pub(super) const TRAILER_MARK: [u8; 8] = *b"PRVEND\r\n";
 pub(super) const FRAME_BYTES: usize = 8;
 pub(super) const DIGEST_BYTES: usize = 32;
 /// Header up to and with the created time.
-pub(super) const HEADER_FIXED_BYTES: usize = 76;
+pub(super) const HEADER_FIXED_BYTES: usize = 84;
 pub(super) const HEADER_BYTES_MAX: usize = 4096;
 pub(super) const NAME_BYTES_MAX: usize = 255;
 pub(super) const BLOCK_HEAD_BYTES: usize = 84;

@@ -1,6 +1,6 @@
 //! The safe copy (R32): a temporary name, resumed where it stopped, read back where it landed, then renamed.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, SeekFrom, Write};
 
 use super::part_of;
 use crate::model::Digest;

@@ -12,6 +12,7 @@
 
 mod database;
 mod error;
+pub mod ledger;
 mod lineage;
 mod log;
 mod migrations;

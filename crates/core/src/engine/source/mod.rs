@@ -11,7 +11,7 @@ mod changes;
 mod pack;
 mod receipts;
 
-use super::agent::{Agent, Halt, Mailbox};
+use super::agent::{Agent, Halt};
 use crate::ports::{Blast, Level, StoreError};
 use crate::trouble::Trouble;
 

@@ -110,7 +110,7 @@ pub(super) fn name(sequence: u64) -> ContainerName {
 
 pub(super) fn header() -> Header {
     let (cluster, node) = ("MAIL".into(), "NODE1".into());
-    Header { kind: Kind::Mail, name: name(42), base: Sequence(40), cluster, node, created_ms: 1_700_000_000_000 }
+    Header { kind: Kind::Mail, name: name(42), base: Sequence(40), previous: Epoch(2), cluster, node, created_ms: 1_700_000_000_000 }
 }
 
 pub(super) const SMALL_BLOCKS: Options = Options { level: 3, threads: 1, block_bytes: 4096 };
