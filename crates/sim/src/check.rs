@@ -42,8 +42,12 @@ fn mailboxes(world: &World, troubles: &mut Vec<String>) {
 
 /// Bytes and marks, sorted: a moved item may stand at another place among its equals.
 fn contents(items: &[SimItem]) -> Vec<String> {
-    let mut contents: Vec<String> =
-        items.iter().map(|item| format!("{} [{} {:?}] {}", String::from_utf8_lossy(&item.bytes), item.marks.flags, item.marks.keywords, item.date.seconds)).collect();
+    let mut contents: Vec<String> = items
+        .iter()
+        .map(|item| {
+            format!("{} [{} {:?}] {}", String::from_utf8_lossy(&item.bytes), item.marks.flags, item.marks.keywords, item.date.seconds)
+        })
+        .collect();
     contents.sort();
     contents
 }
@@ -52,7 +56,8 @@ fn contents(items: &[SimItem]) -> Vec<String> {
 fn spools(world: &World, troubles: &mut Vec<String>) {
     for (node, disk) in &world.disks {
         for folder in ["NTA/OUT", "NTA/IN", "NTA/WORK", "NTA/CORRUPT", "NTA/ARCHIVE"] {
-            troubles.extend(disk.below(folder).iter().filter(|path| path.ends_with(".prv")).map(|path| format!("stranded on {node}: {path}")));
+            troubles
+                .extend(disk.below(folder).iter().filter(|path| path.ends_with(".prv")).map(|path| format!("stranded on {node}: {path}")));
         }
     }
 }

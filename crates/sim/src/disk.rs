@@ -19,7 +19,12 @@ pub struct Disk {
 
 impl Disk {
     pub fn new(name: &str) -> Arc<Self> {
-        Arc::new(Disk { name: name.into(), files: Mutex::default(), away: AtomicBool::new(false), refuses_deletion: AtomicBool::new(false) })
+        Arc::new(Disk {
+            name: name.into(),
+            files: Mutex::default(),
+            away: AtomicBool::new(false),
+            refuses_deletion: AtomicBool::new(false),
+        })
     }
 
     /// The node is down or its share is not reachable.
@@ -31,7 +36,7 @@ impl Disk {
         self.away.load(Ordering::Relaxed)
     }
 
-    /// Deletions are denied, everything else works.
+    /// Deletions in OUT and IN are denied, everything else works.
     pub fn set_refuses_deletion(&self, refuses: bool) {
         self.refuses_deletion.store(refuses, Ordering::Relaxed);
     }
@@ -83,7 +88,10 @@ impl Share for SimShare {
         let prefix = format!("{folder}/");
         let files = self.disk.files();
         let inside = files.iter().filter_map(|(path, bytes)| path.strip_prefix(&prefix).map(|name| (name, bytes)));
-        Ok(inside.filter(|(name, _)| !name.contains('/')).map(|(name, bytes)| Entry { name: name.into(), size: bytes.len() as u64 }).collect())
+        Ok(inside
+            .filter(|(name, _)| !name.contains('/'))
+            .map(|(name, bytes)| Entry { name: name.into(), size: bytes.len() as u64 })
+            .collect())
     }
 
     fn size(&self, file: &SharePath) -> Result<Option<u64>, ShareError> {
@@ -94,7 +102,9 @@ impl Share for SimShare {
     fn open(&self, file: &SharePath) -> Result<Box<dyn ReadSeek>, ShareError> {
         self.reach()?;
         let bytes = self.disk.files().get(file.as_str()).cloned();
-        bytes.map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn ReadSeek>).ok_or_else(|| self.error(ShareErrorKind::NotFound, file.as_str(), "not found"))
+        bytes
+            .map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn ReadSeek>)
+            .ok_or_else(|| self.error(ShareErrorKind::NotFound, file.as_str(), "not found"))
     }
 
     fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError> {
@@ -146,7 +156,8 @@ impl Share for SimShare {
             return Ok(Removed::NotFound);
         }
         self.step("remove", file)?;
-        if self.disk.refuses_deletion.load(Ordering::Relaxed) {
+        let spool = ["NTA/OUT/", "NTA/IN/"].iter().any(|folder| file.as_str().starts_with(folder));
+        if spool && self.disk.refuses_deletion.load(Ordering::Relaxed) {
             return Err(self.error(ShareErrorKind::Denied, file.as_str(), "access denied"));
         }
         self.disk.files().remove(file.as_str());

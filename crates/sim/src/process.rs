@@ -17,6 +17,8 @@ pub struct Fate {
     dies_before: AtomicU64,
     story: Mutex<Vec<String>>,
     telling: AtomicBool,
+    /// Steps count once the world stands.
+    armed: AtomicBool,
 }
 
 impl Fate {
@@ -28,6 +30,10 @@ impl Fate {
 
     pub fn steps(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
+    }
+
+    pub fn arm(&self) {
+        self.armed.store(true, Ordering::Relaxed);
     }
 
     /// Keeps a line per step from now on.
@@ -64,6 +70,9 @@ impl Process {
     pub fn step(&self, what: impl FnOnce() -> String) -> Result<(), String> {
         if self.is_dead() {
             return Err("the process is dead".into());
+        }
+        if !self.fate.armed.load(Ordering::Relaxed) {
+            return Ok(());
         }
         let step = self.fate.taken.fetch_add(1, Ordering::Relaxed) + 1;
         if self.fate.telling.load(Ordering::Relaxed)

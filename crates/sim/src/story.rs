@@ -45,7 +45,8 @@ pub struct Story {
 pub fn all() -> Vec<Story> {
     let (one, two) = (Side::standalone("SRC"), Side::cluster("SRC", &["SRC1", "SRC2"]));
     let (uno, duo) = (Side::standalone("TGT"), Side::cluster("TGT", &["TGT1", "TGT2"]));
-    let story = |name, source: &Side, target: &Side, plot, recovery| Story { name, source: source.clone(), target: target.clone(), plot, recovery };
+    let story =
+        |name, source: &Side, target: &Side, plot, recovery| Story { name, source: source.clone(), target: target.clone(), plot, recovery };
     use Plot::*;
     use Recovery::*;
     vec![
@@ -151,4 +152,3 @@ impl Story {
 fn seen() -> Marks {
     Marks { flags: Flags::SEEN, keywords: Default::default() }
 }
-

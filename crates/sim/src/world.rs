@@ -55,7 +55,10 @@ pub struct Told(Mutex<Vec<(String, Event)>>);
 impl Told {
     pub fn errors(&self) -> Vec<String> {
         let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.iter().filter(|(_, event)| event.level == Level::Error).map(|(who, event)| format!("{who}: {} {}", event.name, event.text)).collect()
+        told.iter()
+            .filter(|(_, event)| event.level == Level::Error)
+            .map(|(who, event)| format!("{who}: {} {}", event.name, event.text))
+            .collect()
     }
 
     pub fn named(&self, name: &str) -> Vec<String> {
@@ -127,6 +130,7 @@ impl World {
                 }
             }
         }
+        world.fate.arm();
         Ok(world)
     }
 
@@ -139,7 +143,8 @@ impl World {
     pub fn add_mailbox(&mut self, name: &str, priority: i64) {
         let mut id = [0; 16];
         id[..name.len().min(16)].copy_from_slice(&name.as_bytes()[..name.len().min(16)]);
-        let mailbox = Mailbox { id: MailboxId(id), name: name.into(), source: format!("sim:{name}"), target: format!("sim:new-{name}"), priority };
+        let mailbox =
+            Mailbox { id: MailboxId(id), name: name.into(), source: format!("sim:{name}"), target: format!("sim:new-{name}"), priority };
         locked(&self.shelf).insert(mailbox.source.clone(), SimMailbox::default());
         locked(&self.shelf).insert(mailbox.target.clone(), SimMailbox::default());
         self.mailboxes.push(mailbox);

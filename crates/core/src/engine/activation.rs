@@ -19,6 +19,7 @@ impl Agent {
             Role::Passive { .. } => {
                 self.epoch = Epoch(0);
                 self.settled.clear();
+                self.clear_work();
                 self.replay();
                 return Ok(false);
             }
@@ -46,7 +47,8 @@ impl Agent {
         let Some(epoch) = names.iter().filter_map(|entry| claimed_epoch(&entry.name)).max() else { return Ok(None) };
         let mut owner = String::new();
         let mut file = self.around.witness.open(&claim_file(&folder, epoch)).map_err(away)?;
-        std::io::Read::read_to_string(&mut file, &mut owner).map_err(|error| Halt::NotActive(format!("the newest claim cannot be read: {error}")))?;
+        std::io::Read::read_to_string(&mut file, &mut owner)
+            .map_err(|error| Halt::NotActive(format!("the newest claim cannot be read: {error}")))?;
         Ok(Some(Claimed { epoch, mine: owner.lines().next() == Some(self.around.me.as_str()) }))
     }
 

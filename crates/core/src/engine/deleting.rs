@@ -42,13 +42,23 @@ impl Agent {
         }
         let now_ms = self.now_ms();
         let time = Debt { first_failure_ms: now_ms, next_attempt_ms: now_ms + self.policy.patience.touch_interval_ms };
-        let debt = DeletionDebt { node: node.into(), path: path.to_string(), doomed: doomed.clone(), time, attempts: 1, last_error: error.cause.clone() };
+        let debt = DeletionDebt {
+            node: node.into(),
+            path: path.to_string(),
+            doomed: doomed.clone(),
+            time,
+            attempts: 1,
+            last_error: error.cause.clone(),
+        };
         self.db.write(|tx| Ok(debts::owe(tx, &debt)?))?;
         self.counts.debts_made += 1;
         let trouble = Trouble::new(format!("could not delete container {} on {node}", doomed.name))
             .place(&error.place)
             .cause(&error.cause)
-            .now(format!("kept in DeletedDataFiles; the active copy stays hidden; next try in {} s", self.policy.patience.touch_interval_ms / 1000))
+            .now(format!(
+                "kept in DeletedDataFiles; the active copy stays hidden; next try in {} s",
+                self.policy.patience.touch_interval_ms / 1000
+            ))
             .hint("see `mailferry debts`; give the service account delete rights or bring the node back");
         self.event("deletion.owed", Level::Warning, trouble.to_string());
         Ok(Copy::Owed)
@@ -79,12 +89,17 @@ impl Agent {
             Ok(_) => {
                 self.db.write(|tx| Ok(debts::paid(tx, &debt)?))?;
                 self.counts.debts_paid += 1;
-                self.event("deletion.paid", Level::Info, format!("container {} on {} is deleted after {} attempts", debt.doomed.name, debt.node, debt.attempts + 1));
+                self.event(
+                    "deletion.paid",
+                    Level::Info,
+                    format!("container {} on {} is deleted after {} attempts", debt.doomed.name, debt.node, debt.attempts + 1),
+                );
                 self.delete_container(&area, debt.doomed.name, debt.doomed.digest)
             }
             Err(cause) => {
                 let next_attempt_ms = self.now_ms() + self.policy.patience.touch_interval_ms;
-                let debt = DeletionDebt { attempts: debt.attempts + 1, last_error: cause, time: Debt { next_attempt_ms, ..debt.time }, ..debt };
+                let debt =
+                    DeletionDebt { attempts: debt.attempts + 1, last_error: cause, time: Debt { next_attempt_ms, ..debt.time }, ..debt };
                 Ok(self.db.write(|tx| Ok(debts::owe(tx, &debt)?))?)
             }
         }

@@ -49,7 +49,11 @@ impl Agent {
     }
 
     /// Takes every container in IN that can be taken, mailbox by mailbox in order of priority.
-    pub(super) fn take_all(&mut self, kind: prv::Kind, handle: &mut dyn FnMut(&mut Agent, Incoming) -> Result<Handled, Halt>) -> Result<(), Halt> {
+    pub(super) fn take_all(
+        &mut self,
+        kind: prv::Kind,
+        handle: &mut dyn FnMut(&mut Agent, Incoming) -> Result<Handled, Halt>,
+    ) -> Result<(), Halt> {
         let waiting = match self.waiting() {
             Ok(waiting) => waiting,
             Err(error) => {
@@ -60,7 +64,11 @@ impl Agent {
         };
         for (mailbox, names) in self.by_priority(waiting) {
             if self.mailbox(mailbox).is_none() {
-                self.tell("mailbox.unknown", Level::Warning, format!("containers wait for mailbox {mailbox}, which this project does not name"));
+                self.tell(
+                    "mailbox.unknown",
+                    Level::Warning,
+                    format!("containers wait for mailbox {mailbox}, which this project does not name"),
+                );
                 continue;
             }
             for name in names {
@@ -144,9 +152,17 @@ impl Agent {
         }
     }
 
-    fn judge(&mut self, name: ContainerName, header: prv::Header, digest: Digest, reader: prv::Reader<Box<dyn ReadSeek>>) -> Result<Look, Halt> {
+    fn judge(
+        &mut self,
+        name: ContainerName,
+        header: prv::Header,
+        digest: Digest,
+        reader: prv::Reader<Box<dyn ReadSeek>>,
+    ) -> Result<Look, Halt> {
         let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: header.base, previous_epoch: header.previous };
-        let taken = |db: &rusqlite::Connection, sequence: Sequence, epoch: Epoch| inbound::is_taken(db, &ContainerName { mailbox: name.mailbox, sequence, epoch });
+        let taken = |db: &rusqlite::Connection, sequence: Sequence, epoch: Epoch| {
+            inbound::is_taken(db, &ContainerName { mailbox: name.mailbox, sequence, epoch })
+        };
         let answer = self.db.read(|db| {
             let previous_taken = match arrival.previous() {
                 Some((sequence, epoch)) => taken(db, sequence, epoch)?,
@@ -173,9 +189,10 @@ impl Agent {
         self.stall(name.to_string(), format!("waits for {wanted}"));
         let since_ms = self.gap_since(&wanted);
         if self.now_ms().saturating_sub(since_ms) >= self.policy.gap_alarm_ms {
-            let trouble = Trouble::new(text).cause("a container of this mailbox has not arrived").now("the mailbox waits; the others go on").hint(
-                "look at the transmission agent's status on the other side; `mailferry status` lists both queues",
-            );
+            let trouble = Trouble::new(text)
+                .cause("a container of this mailbox has not arrived")
+                .now("the mailbox waits; the others go on")
+                .hint("look at the transmission agent's status on the other side; `mailferry status` lists both queues");
             self.tell("mailbox.gap", Level::Warning, trouble.to_string());
         }
         Ok(Look::Wait)
@@ -228,7 +245,12 @@ impl Agent {
         }
         // The header of a damaged file proves nothing: its place in the chain is what the name and the position say.
         let position = self.db.read(|db| Ok(inbound::position(db, name.mailbox)?))?;
-        let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: Sequence(name.sequence.0.saturating_sub(1)), previous_epoch: position.epoch };
+        let arrival = Arrival {
+            sequence: name.sequence,
+            epoch: name.epoch,
+            base: Sequence(name.sequence.0.saturating_sub(1)),
+            previous_epoch: position.epoch,
+        };
         let receipt = Receipt { container: name, digest, outcome: Outcome::Damaged, applied: 0, already: 0, found: 0, skipped: Vec::new() };
         let (answer, now_ms) = (self.around.kind == crate::settings::AgentKind::Target, self.now_ms());
         self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, answer, now_ms)?))?;
@@ -267,7 +289,11 @@ impl Agent {
         Ok(())
     }
 
-    fn open_checked(&self, kind: prv::Kind, name: &ContainerName) -> Result<(prv::Header, Digest, prv::Reader<Box<dyn ReadSeek>>), Unusable> {
+    fn open_checked(
+        &self,
+        kind: prv::Kind,
+        name: &ContainerName,
+    ) -> Result<(prv::Header, Digest, prv::Reader<Box<dyn ReadSeek>>), Unusable> {
         let share = self.own_share();
         let file = spool::file(&self.inbox().path(), name);
         let digest = spool::digest_of(share.as_ref(), &file)?;
@@ -276,7 +302,12 @@ impl Agent {
         let reader = prv::Reader::open(share.open(&file)?).map_err(|error| damaged(error.to_string()))?;
         let header = reader.header().clone();
         if header.name != *name || header.kind != kind || header.cluster != self.around.other.name() {
-            return Err(damaged(format!("its header says {} of {}, its place says {name} of {}", header.name, header.cluster, self.around.other.name())));
+            return Err(damaged(format!(
+                "its header says {} of {}, its place says {name} of {}",
+                header.name,
+                header.cluster,
+                self.around.other.name()
+            )));
         }
         Ok((header, digest, reader))
     }

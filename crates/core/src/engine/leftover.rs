@@ -50,6 +50,16 @@ impl Agent {
         Ok(())
     }
 
+    /// A standby has nothing in the making: what lies in its WORK is from an activation that is over.
+    pub(super) fn clear_work(&mut self) {
+        let (share, folder) = (self.own_share(), self.work_folder());
+        for entry in share.list(&folder).unwrap_or_default() {
+            if let Some(file) = folder.join(&entry.name) {
+                self.drop_work(&file);
+            }
+        }
+    }
+
     /// WORK holds only what can be made again from the source.
     fn drop_work(&mut self, file: &SharePath) {
         let _ = self.own_share().remove(file);
@@ -107,7 +117,11 @@ impl Agent {
         for (node, lane) in places {
             let file = spool::file(&Area::Out(lane.clone()).path(), &name);
             // The transmission agent may have taken it meanwhile: then it is gone, or goes the way of every container.
-            let _ = self.set_aside(self.share(node).as_ref(), &file, "it is no link of its mailbox's chain: an activation that is over made it (R3)");
+            let _ = self.set_aside(
+                self.share(node).as_ref(),
+                &file,
+                "it is no link of its mailbox's chain: an activation that is over made it (R3)",
+            );
         }
         Ok(())
     }

@@ -47,7 +47,8 @@ impl Agent {
             node: self.around.me.clone(),
             created_ms: self.now_ms(),
         };
-        let options = prv::Options { level: self.policy.compression_level, threads: self.policy.compression_threads, ..prv::Options::default() };
+        let options =
+            prv::Options { level: self.policy.compression_level, threads: self.policy.compression_threads, ..prv::Options::default() };
         let part = spool::part_of(&spool::file(&self.work_folder(), &name));
         let sink = self.own_share().part(&part, 0).map_err(|error| self.cannot_pack(&error))?;
         let writer = prv::Writer::new(sink, &header, options).map_err(|error| self.pack_failed(error))?;
@@ -63,7 +64,8 @@ impl Agent {
         drop(sink);
         let share = self.own_share();
         share.publish(&part, &sealed).map_err(|error| self.cannot_pack(&error))?;
-        let published = Published { name: packing.name, base: packing.header.base, digest: summary.digest, bytes: summary.bytes, items: summary.items };
+        let published =
+            Published { name: packing.name, base: packing.header.base, digest: summary.digest, bytes: summary.bytes, items: summary.items };
         self.publish_sealed(&sealed, published, &packing.records)
     }
 

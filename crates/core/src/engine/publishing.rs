@@ -7,8 +7,8 @@ use rusqlite::Transaction;
 use super::agent::{Agent, Halt};
 use crate::ports::{Level, Share, SharePath};
 use crate::spool::{self, Area, CopyError};
-use crate::state::ledger::outbound::{self, Published};
 use crate::state::StateError;
+use crate::state::ledger::outbound::{self, Published};
 use crate::trouble::Trouble;
 
 /// One place of a container being published.
@@ -85,12 +85,20 @@ impl Agent {
         let aside = spool::stale(&self.around.kind.to_string()).join(file.name()).expect("the name of a file is a path component");
         let old = share.remove(&aside);
         old.and_then(|_| share.move_to(file, &aside)).map_err(CopyError::Destination)?;
-        let trouble = Trouble::new("a file was put aside").place(format!("{}/{file}", share.describe())).cause(why).now(format!("it is kept as {aside}"));
+        let trouble = Trouble::new("a file was put aside")
+            .place(format!("{}/{file}", share.describe()))
+            .cause(why)
+            .now(format!("it is kept as {aside}"));
         self.event("spool.set-aside", Level::Warning, trouble.to_string());
         Ok(())
     }
 
-    fn record_published(&mut self, published: &Published, owed: &[&Target], record: &dyn Fn(&Transaction<'_>) -> Result<(), StateError>) -> Result<(), Halt> {
+    fn record_published(
+        &mut self,
+        published: &Published,
+        owed: &[&Target],
+        record: &dyn Fn(&Transaction<'_>) -> Result<(), StateError>,
+    ) -> Result<(), Halt> {
         let now_ms = self.now_ms();
         self.db.write(|tx| {
             record(tx)?;
@@ -103,7 +111,11 @@ impl Agent {
         self.counts.published += 1;
         self.counts.packed_items += published.items;
         self.counts.packed_bytes += published.bytes;
-        self.event("container.published", Level::Info, format!("{} published: {} items, {} bytes", published.name, published.items, published.bytes));
+        self.event(
+            "container.published",
+            Level::Info,
+            format!("{} published: {} items, {} bytes", published.name, published.items, published.bytes),
+        );
         for target in owed {
             self.tell("coverage.owed", Level::Warning, format!("{} does not hold its copies ({})", target.node, target.failure));
         }

@@ -6,8 +6,8 @@ use mailferry_rules::ids::{ContainerName, Sequence};
 use rusqlite::{Connection, Result};
 
 use crate::prv::Record;
-use crate::state::ledger::source::{self, KnownItem};
 use crate::state::ledger::inbound;
+use crate::state::ledger::source::{self, KnownItem};
 
 pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> Result<()> {
     records.iter().try_for_each(|record| apply(db, name, record))

@@ -20,7 +20,11 @@ impl Agent {
                 Replicated::Yes
             }
             Err(reason) => {
-                self.tell("replication.failed", Level::Warning, format!("the database of the {} agent could not be replicated: {reason}", self.around.kind));
+                self.tell(
+                    "replication.failed",
+                    Level::Warning,
+                    format!("the database of the {} agent could not be replicated: {reason}", self.around.kind),
+                );
                 self.replication_failed = true;
                 Replicated::No
             }

@@ -156,7 +156,8 @@ impl Agent {
         let mut newest: Option<Epoch> = None;
         for node in self.passive_nodes() {
             let Ok(entries) = self.share(&node).list(&area.path()) else { continue };
-            let only_there = entries.iter().filter(|entry| !own.contains(&entry.name)).filter_map(|entry| entry.name.parse::<ContainerName>().ok());
+            let only_there =
+                entries.iter().filter(|entry| !own.contains(&entry.name)).filter_map(|entry| entry.name.parse::<ContainerName>().ok());
             for name in only_there.collect::<Vec<_>>() {
                 let folder = area.to_string();
                 let (done, owed) = self.db.read(|db| {

@@ -56,7 +56,12 @@ pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted
 }
 
 /// Length of the part that equals the beginning of the original, which is left standing right behind it.
-fn same_beginning(from: (&dyn Share, &SharePath), original: &mut dyn crate::ports::ReadSeek, to: &dyn Share, part: &SharePath) -> Result<u64, CopyError> {
+fn same_beginning(
+    from: (&dyn Share, &SharePath),
+    original: &mut dyn crate::ports::ReadSeek,
+    to: &dyn Share,
+    part: &SharePath,
+) -> Result<u64, CopyError> {
     let Some(length) = to.size(part).map_err(CopyError::Destination)?.filter(|length| *length > 0) else { return Ok(0) };
     let mut left = to.open(part).map_err(CopyError::Destination)?;
     let origin = |error| CopyError::Origin(read_error(from, error));

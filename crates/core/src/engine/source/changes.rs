@@ -24,7 +24,10 @@ pub(super) enum Change {
     New(SeenItem),
     /// Known, but its content is to be sent again (R40).
     Again(SeenItem, Token),
-    Marked { token: Token, marks: Marks },
+    Marked {
+        token: Token,
+        marks: Marks,
+    },
 }
 
 /// Items gone from their folders, found again by their key when they turn up in another.
@@ -52,7 +55,12 @@ impl Gone {
 }
 
 /// Every item whose folder no longer shows it.
-pub(super) fn find_gone(db: &Database, mailbox: MailboxId, store: &mut dyn MailSource, folders: &BTreeMap<u32, Option<FolderInfo>>) -> Result<Gone, MailboxHalt> {
+pub(super) fn find_gone(
+    db: &Database,
+    mailbox: MailboxId,
+    store: &mut dyn MailSource,
+    folders: &BTreeMap<u32, Option<FolderInfo>>,
+) -> Result<Gone, MailboxHalt> {
     let mut gone = Gone::default();
     for (id, info) in folders {
         let mut seen = HashSet::new();

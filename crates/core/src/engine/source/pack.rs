@@ -55,7 +55,11 @@ impl Agent {
     }
 
     /// Ids for all folders, and those the target has not been told of.
-    fn folders_of(&self, mailbox: MailboxId, store: &mut dyn MailSource) -> Result<(BTreeMap<u32, Option<FolderInfo>>, Vec<u32>), MailboxHalt> {
+    fn folders_of(
+        &self,
+        mailbox: MailboxId,
+        store: &mut dyn MailSource,
+    ) -> Result<(BTreeMap<u32, Option<FolderInfo>>, Vec<u32>), MailboxHalt> {
         let known = self.db.read(|db| Ok(source::folders(db, mailbox)?))?;
         let mut folders: BTreeMap<u32, Option<FolderInfo>> = known.iter().map(|folder| (folder.id, None)).collect();
         let mut next = known.iter().map(|folder| folder.id + 1).max().unwrap_or(1);
@@ -131,7 +135,9 @@ impl Agent {
                     packing.records.push(Record::Item { folder: id, envelope, size: written.size, digest: written.digest });
                     return Ok(());
                 }
-                Err(PrvError::Body(error)) => StoreError::io(Blast::Item, "read a message", format!("{:?} in {}", envelope.key, info.path), &error),
+                Err(PrvError::Body(error)) => {
+                    StoreError::io(Blast::Item, "read a message", format!("{:?} in {}", envelope.key, info.path), &error)
+                }
                 Err(error) => return Err(self.pack_failed(error).into()),
             },
             Err(error) => error,

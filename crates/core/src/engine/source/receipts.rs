@@ -27,7 +27,15 @@ impl Agent {
             }
         }
         let now_ms = self.now_ms();
-        let taken = Receipt { container: incoming.name, digest: incoming.digest, outcome: Outcome::Applied, applied: receipts.len() as u64, already: 0, found: 0, skipped: Vec::new() };
+        let taken = Receipt {
+            container: incoming.name,
+            digest: incoming.digest,
+            outcome: Outcome::Applied,
+            applied: receipts.len() as u64,
+            already: 0,
+            found: 0,
+            skipped: Vec::new(),
+        };
         self.db.write(|tx| {
             for receipt in &receipts {
                 answer(tx, receipt, now_ms)?;
@@ -41,11 +49,23 @@ impl Agent {
     fn tell_answer(&mut self, receipt: &Receipt) {
         let name = receipt.container;
         for skipped in &receipt.skipped {
-            self.event("item.skipped", Level::Warning, format!("item {} of {name} is not at the target: {}", skipped.token, skipped.reason));
+            self.event(
+                "item.skipped",
+                Level::Warning,
+                format!("item {} of {name} is not at the target: {}", skipped.token, skipped.reason),
+            );
         }
         match receipt.outcome {
-            Outcome::Applied => self.event("receipt.applied", Level::Info, format!("{name} is applied: {} new, {} already there", receipt.applied, receipt.already)),
-            Outcome::Damaged => self.event("receipt.damaged", Level::Warning, format!("{name} arrived damaged: its content is sent again in a new container")),
+            Outcome::Applied => self.event(
+                "receipt.applied",
+                Level::Info,
+                format!("{name} is applied: {} new, {} already there", receipt.applied, receipt.already),
+            ),
+            Outcome::Damaged => self.event(
+                "receipt.damaged",
+                Level::Warning,
+                format!("{name} arrived damaged: its content is sent again in a new container"),
+            ),
             Outcome::Archived => {
                 let trouble = Trouble::new(format!("the target gave up on {name}"))
                     .now("it is kept in the target's ARCHIVE and blocks the switch of its mailbox")

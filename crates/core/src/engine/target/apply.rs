@@ -192,7 +192,14 @@ impl Import {
         Ok(())
     }
 
-    fn item(&mut self, folder: u32, envelope: Envelope, size: u64, digest: crate::model::Digest, tracked: Option<Tracked>) -> Result<(), StoreError> {
+    fn item(
+        &mut self,
+        folder: u32,
+        envelope: Envelope,
+        size: u64,
+        digest: crate::model::Digest,
+        tracked: Option<Tracked>,
+    ) -> Result<(), StoreError> {
         let place = match self.place(folder) {
             Ok(place) => place,
             Err(reason) => {
@@ -210,7 +217,8 @@ impl Import {
             other => other,
         };
         let wanted = [Wanted { token: envelope.token, digest, size }];
-        let found = if self.uncertain && replaced.is_none() { self.store.locate(&place, &wanted)?.into_iter().next().flatten() } else { None };
+        let found =
+            if self.uncertain && replaced.is_none() { self.store.locate(&place, &wanted)?.into_iter().next().flatten() } else { None };
         let id = match found {
             Some(id) => {
                 self.counts.found += 1;
@@ -227,7 +235,8 @@ impl Import {
         if let Some(old) = replaced {
             self.store.remove(&old.folder, &old.id)?;
         }
-        self.changes.set(envelope.token, Some(Tracked { token: envelope.token, folder: place, id, digest, marks: envelope.marks, gone: false }));
+        self.changes
+            .set(envelope.token, Some(Tracked { token: envelope.token, folder: place, id, digest, marks: envelope.marks, gone: false }));
         Ok(())
     }
 

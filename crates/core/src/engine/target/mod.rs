@@ -119,7 +119,8 @@ impl Agent {
             self.stall(name.to_string(), cause.to_string());
             return Ok(Handled::Waits);
         }
-        let receipt = Receipt { container: name, digest, outcome: Outcome::Archived, applied: 0, already: 0, found: 0, skipped: Vec::new() };
+        let receipt =
+            Receipt { container: name, digest, outcome: Outcome::Archived, applied: 0, already: 0, found: 0, skipped: Vec::new() };
         let now_ms = self.now_ms();
         self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?))?;
         let trouble = Trouble::from(error)

@@ -131,7 +131,12 @@ pub struct Attempt {
 pub fn attempt(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<Attempt>> {
     db.prepare_cached("SELECT begun_ms, failures, last_error FROM attempt WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3")?
         .query_row(params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64], |row| {
-            Ok(Attempt { name: *name, begun_ms: row.get::<_, i64>(0)? as u64, failures: row.get::<_, i64>(1)? as u64, last_error: row.get(2)? })
+            Ok(Attempt {
+                name: *name,
+                begun_ms: row.get::<_, i64>(0)? as u64,
+                failures: row.get::<_, i64>(1)? as u64,
+                last_error: row.get(2)?,
+            })
         })
         .optional()
 }

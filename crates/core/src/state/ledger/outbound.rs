@@ -43,7 +43,12 @@ pub fn chain(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Chain> {
         .prepare_cached("SELECT last_seq, last_epoch, run_epoch, run_base FROM outbound WHERE mailbox = ?1")?
         .query_row([mailbox.0], |row| {
             let number = |at: usize| row.get::<_, i64>(at).map(|value| value as u64);
-            Ok(Chain { last: Sequence(number(0)?), last_epoch: Epoch(number(1)?), run_epoch: Epoch(number(2)?), run_base: Sequence(number(3)?) })
+            Ok(Chain {
+                last: Sequence(number(0)?),
+                last_epoch: Epoch(number(1)?),
+                run_epoch: Epoch(number(2)?),
+                run_base: Sequence(number(3)?),
+            })
         })
         .optional()?;
     Ok(row.unwrap_or_default())

@@ -42,12 +42,8 @@ pub fn folders(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<Know
 
 pub fn record_folder(db: &Connection, mailbox: MailboxId, id: u32, info: &FolderInfo) -> rusqlite::Result<()> {
     let about = (info.selectable, info.subscribed, &info.special_use);
-    db.prepare_cached("INSERT OR REPLACE INTO source_folder (mailbox, id, path, info, sent) VALUES (?1, ?2, ?3, ?4, 1)")?.execute(params![
-        mailbox.0,
-        id,
-        super::to_json(&info.path.0)?,
-        super::to_json(&about)?
-    ])?;
+    db.prepare_cached("INSERT OR REPLACE INTO source_folder (mailbox, id, path, info, sent) VALUES (?1, ?2, ?3, ?4, 1)")?
+        .execute(params![mailbox.0, id, super::to_json(&info.path.0)?, super::to_json(&about)?])?;
     Ok(())
 }
 

@@ -79,5 +79,7 @@ fn folder_id(db: &Connection, mailbox: MailboxId, path: &FolderPath) -> rusqlite
 
 /// Items tracked in a mailbox, for `status`.
 pub fn count(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<u64> {
-    db.prepare_cached("SELECT count(*) FROM tracking WHERE mailbox = ?1")?.query_row([mailbox.0], |row| row.get::<_, i64>(0)).map(|n| n as u64)
+    db.prepare_cached("SELECT count(*) FROM tracking WHERE mailbox = ?1")?
+        .query_row([mailbox.0], |row| row.get::<_, i64>(0))
+        .map(|n| n as u64)
 }
