@@ -2,7 +2,9 @@
 
 use std::io::Cursor;
 
+use super::super::index::Index;
 use super::super::layout::{BLOCK_HEAD_BYTES, TRAILER_BYTES};
+use super::super::reader::Opened;
 use super::super::{Damage, verify};
 use super::*;
 
@@ -183,6 +185,59 @@ fn a_container_attached_to_a_damaged_one_is_not_taken_for_it() {
     file[start + BLOCK_HEAD_BYTES + 1] ^= 1;
     let (found, report) = rescue(&file);
     assert_eq!((found.len(), report.lost.map(|lost| lost.len())), (0, Some(1)));
+}
+
+/// The same blocks under another index, signed as if it were right.
+fn with_index(file: &[u8], change: impl FnOnce(&mut Index)) -> Vec<u8> {
+    let Opened { mut index, mut trailer, .. } = Reader::open(Cursor::new(file)).unwrap().opened;
+    change(&mut index);
+    let mut forged = file[..trailer.index_offset as usize].to_vec();
+    forged.extend(index.encode(3).unwrap());
+    trailer.index_bytes = forged.len() as u64 - trailer.index_offset;
+    (trailer.items, trailer.records) = (index.items.len() as u64, index.records());
+    forged.extend(trailer.signed());
+    let digest = Digest::of(&forged);
+    forged.extend(digest.0);
+    forged
+}
+
+#[test]
+fn an_item_that_does_not_match_its_digest_never_gives_out_its_last_byte() {
+    let (file, _) = sample();
+    for (number, size) in [(0, 900), (12, 9000)] {
+        let bad = with_index(&file, |index| index.items[number].digest = Digest([1; 32]));
+        assert!(damage(&bad).is_damage());
+        let mut reader = Reader::open(Cursor::new(&bad)).unwrap();
+        assert!(matches!(reader.seek_item(number).unwrap(), Record::Item { size: declared, .. } if declared == size));
+        let mut body = Vec::new();
+        assert_eq!(reader.body().read_to_end(&mut body).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert!((body.len() as u64) < size);
+        assert!(reader.body().read(&mut [0; 9]).is_err(), "and no end of file after that");
+        assert!(reader.next().is_err());
+    }
+}
+
+#[test]
+fn an_index_that_lists_other_items_than_the_blocks_hold_is_refused() {
+    let (file, _) = sample();
+    let lies: [fn(&mut Index); 7] = [
+        |index| index.items[3].token = Token([0; 16]),
+        |index| index.items[3].folder = 99,
+        |index| index.items[3].offset += 1,
+        |index| index.items[12].size += 1,
+        |index| index.items[12].size -= 1,
+        |index| index.blocks[0].digest[0] ^= 1,
+        |index| index.blocks[0].kind = super::super::block::BlockKind::Withdrawn,
+    ];
+    for (number, lie) in lies.into_iter().enumerate() {
+        assert!(damage(&with_index(&file, lie)).is_damage(), "lie {number}");
+    }
+    let (tiny, _) = tiny();
+    let missing = with_index(&tiny, |index| {
+        index.items.clear();
+        index.blocks[0].items = 0;
+    });
+    assert!(damage(&missing).is_damage());
 }
 
 #[test]
