@@ -51,7 +51,7 @@ pub fn forge(choices: &mut Choices<'_>) -> Vec<u8> {
     }
     let index_offset = file.len() as u64;
     let columns = columns(choices, &blocks, &heads);
-    file.extend(index(&columns));
+    file.extend(index(&columns, id));
     trailer(choices, &mut file, &blocks, index_offset, &columns);
     if choices.byte() == 1 {
         let at = choices.word() as usize % file.len();
@@ -166,9 +166,10 @@ fn columns(choices: &mut Choices<'_>, blocks: &[Block], heads: &[(u32, [u8; 32])
     out
 }
 
-fn index(columns: &[u8]) -> Vec<u8> {
+fn index(columns: &[u8], id: [u8; 16]) -> Vec<u8> {
     let mut rest = b"PRVI".to_vec();
     rest.extend((columns.len() as u32).to_le_bytes());
+    rest.extend(id);
     rest.extend(pack(columns));
     let mut frame = frame(0x52, rest.len() + 32, &rest);
     frame.extend(hash(&frame).as_bytes());
