@@ -46,7 +46,7 @@ const NAMED_MAX: usize = 10;
 
 impl fmt::Display for SalvageReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} items and {} other records can be read", self.items, self.records - self.items)?;
+        write!(f, "{} and {} can be read", count(self.items, "item"), count(self.records - self.items, "other record"))?;
         match &self.lost {
             None => f.write_str("; what is lost cannot be told, the index is damaged too")?,
             Some(lost) if lost.is_empty() => f.write_str("; no item is lost")?,
@@ -54,13 +54,17 @@ impl fmt::Display for SalvageReport {
         }
         match self.records_lost {
             Some(0) | None => Ok(()),
-            Some(count) => write!(f, "; {count} other records are lost"),
+            Some(lost) => write!(f, "; lost: {}", count(lost, "other record")),
         }
     }
 }
 
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 fn named(f: &mut fmt::Formatter<'_>, lost: &[IndexEntry]) -> fmt::Result {
-    write!(f, "; {} items are lost: ", lost.len())?;
+    write!(f, "; lost: {}: ", count(lost.len() as u64, "item"))?;
     for (number, item) in lost.iter().take(NAMED_MAX).enumerate() {
         write!(f, "{}{} (folder {}, {} bytes)", if number == 0 { "" } else { ", " }, item.token, item.folder, item.size)?;
     }
