@@ -119,11 +119,19 @@ fn digest(head: &[u8], packed: &[u8]) -> [u8; 32] {
     *blake3::Hasher::new().update(&head[..BLOCK_HEAD_SIGNED_BYTES]).update(packed).finalize().as_bytes()
 }
 
+/// At this level zstd's own tables are made for less than our blocks: larger ones save 1 to 2 % of the bytes, and the time stays below that of
+/// `tar | zstd`.
+const DEFAULT_LEVEL: i32 = 3;
+
 /// A compressor set up as every frame of a container is packed: the same bytes for the same input and level.
 pub(super) fn compressor(level: i32) -> Result<Compressor<'static>, PrvError> {
     let mut compressor = Compressor::new(level)?;
     compressor.set_parameter(CParameter::ChecksumFlag(true))?;
     compressor.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
+    if level == DEFAULT_LEVEL {
+        compressor.set_parameter(CParameter::HashLog(19))?;
+        compressor.set_parameter(CParameter::ChainLog(17))?;
+    }
     Ok(compressor)
 }
 

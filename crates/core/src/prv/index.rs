@@ -34,7 +34,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub fn encode(&self, level: i32) -> Result<Vec<u8>, PrvError> {
+    pub fn encode(&self, level: i32, container_id: [u8; 16]) -> Result<Vec<u8>, PrvError> {
         let raw = self.columns()?;
         within("the length of the index", raw.len() as u64, INDEX_RAW_BYTES_MAX as u64)?;
         let mut packed = Vec::new();
@@ -44,6 +44,7 @@ impl Index {
         frame.u32(length32("the length of the index", packed.len() + INDEX_FIXED_BYTES + DIGEST_BYTES - FRAME_BYTES)?);
         frame.put(&INDEX_MARK);
         frame.u32(length32("the length of the index", raw.len())?);
+        frame.put(&container_id);
         frame.put(&packed);
         let digest = Digest::of(&frame);
         frame.put(&digest.0);
@@ -77,10 +78,14 @@ impl Index {
         })
     }
 
-    /// Reads a whole frame; `offset` is its place in the file, for messages.
-    pub fn decode(frame: &[u8], offset: u64, container_id: [u8; 16]) -> Result<Self, PrvError> {
-        let raw = raw_columns(frame).map_err(|what| PrvError::damaged(offset, what))?;
-        Index::from_columns(&raw, container_id).ok_or_else(|| PrvError::damaged(offset, "the index contradicts itself"))
+    /// Reads a whole frame; `offset` is its place in the file, for messages. An index of another container (one may lie in an
+    /// attachment) is refused, where the id is known.
+    pub fn decode(frame: &[u8], offset: u64, container_id: Option<[u8; 16]>) -> Result<Self, PrvError> {
+        let (raw, id) = raw_columns(frame).map_err(|what| PrvError::damaged(offset, what))?;
+        if container_id.is_some_and(|own| own != id) {
+            return Err(PrvError::damaged(offset, "the index is that of another container"));
+        }
+        Index::from_columns(&raw, id).ok_or_else(|| PrvError::damaged(offset, "the index contradicts itself"))
     }
 
     fn from_columns(raw: &[u8], container_id: [u8; 16]) -> Option<Self> {
@@ -130,13 +135,15 @@ impl Place {
     }
 }
 
-fn raw_columns(frame: &[u8]) -> Result<Vec<u8>, &'static str> {
+/// The columns unpacked, and the container they belong to.
+fn raw_columns(frame: &[u8]) -> Result<(Vec<u8>, [u8; 16]), &'static str> {
     let (signed, digest) = frame.split_last_chunk::<DIGEST_BYTES>().ok_or("the index is too short")?;
     let mut fields = Fields(signed);
     let magic = fields.array() == Some(INDEX_MAGIC);
     let length = fields.u32().is_some_and(|length| u64::from(length) == (frame.len() - FRAME_BYTES) as u64);
     let mark = fields.array() == Some(INDEX_MARK);
     let raw_bytes = fields.u32().map_or(usize::MAX, |bytes| bytes as usize);
+    let id = fields.array().ok_or("the index is too short")?;
     if !(magic && length && mark) {
         return Err("no index begins here");
     }
@@ -149,7 +156,7 @@ fn raw_columns(frame: &[u8]) -> Result<Vec<u8>, &'static str> {
     let mut raw = Vec::new();
     let mut decompressor = Decompressor::new().map_err(|_| "there is no memory for the index")?;
     unpack(&mut decompressor, fields.0, &mut raw, raw_bytes).ok_or("the index does not unpack")?;
-    Ok(raw)
+    Ok((raw, id))
 }
 
 fn column<'a, const N: usize>(fields: &mut Fields<'a>, count: usize) -> Option<&'a [[u8; N]]> {

@@ -23,7 +23,7 @@ pub(super) const BLOCK_HEAD_BYTES: usize = 84;
 /// Part of the block head that its digest covers.
 pub(super) const BLOCK_HEAD_SIGNED_BYTES: usize = BLOCK_HEAD_BYTES - DIGEST_BYTES;
 /// Index frame up to its zstd frame.
-pub(super) const INDEX_FIXED_BYTES: usize = 16;
+pub(super) const INDEX_FIXED_BYTES: usize = 32;
 pub(super) const TRAILER_BYTES: usize = 96;
 /// Type and length of a record.
 pub(super) const RECORD_HEAD_BYTES: usize = 5;

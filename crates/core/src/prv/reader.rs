@@ -59,7 +59,7 @@ impl Opened {
         if trailer.index_offset < head.bytes {
             return Err(PrvError::damaged(end, "the trailer points into the header"));
         }
-        let index = read_index(blocks, trailer.index_offset, trailer.index_bytes, head.container_id)?;
+        let index = read_index(blocks, trailer.index_offset, trailer.index_bytes, Some(head.container_id))?;
         let offsets = index.offsets(head.bytes);
         let opened = Opened { head, index, offsets, trailer };
         if opened.agrees() { Ok(opened) } else { Err(PrvError::damaged(end, "trailer and index contradict each other")) }
@@ -75,7 +75,7 @@ impl Opened {
 }
 
 /// Reads an index frame; the caller has not checked any of the numbers, the size of the file bounds them.
-pub(super) fn read_index<R: Read + Seek>(blocks: &mut Blocks<R>, offset: u64, bytes: u64, id: [u8; 16]) -> Result<Index, PrvError> {
+pub(super) fn read_index<R: Read + Seek>(blocks: &mut Blocks<R>, offset: u64, bytes: u64, id: Option<[u8; 16]>) -> Result<Index, PrvError> {
     let fits = offset.checked_add(bytes).is_some_and(|end| end <= blocks.bytes);
     let size = usize::try_from(bytes).ok().filter(|size| fits && *size <= super::layout::INDEX_RAW_BYTES_MAX);
     let mut frame = vec![0; size.ok_or_else(|| PrvError::damaged(offset, "the index is beyond the limit"))?];

@@ -46,7 +46,7 @@ const NAMED_MAX: usize = 10;
 
 impl fmt::Display for SalvageReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} items and {} other records can be read", self.items, self.records - self.items)?;
+        write!(f, "{} and {} can be read", count(self.items, "item"), count(self.records - self.items, "other record"))?;
         match &self.lost {
             None => f.write_str("; what is lost cannot be told, the index is damaged too")?,
             Some(lost) if lost.is_empty() => f.write_str("; no item is lost")?,
@@ -54,13 +54,17 @@ impl fmt::Display for SalvageReport {
         }
         match self.records_lost {
             Some(0) | None => Ok(()),
-            Some(count) => write!(f, "; {count} other records are lost"),
+            Some(lost) => write!(f, "; lost: {}", count(lost, "other record")),
         }
     }
 }
 
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 fn named(f: &mut fmt::Formatter<'_>, lost: &[IndexEntry]) -> fmt::Result {
-    write!(f, "; {} items are lost: ", lost.len())?;
+    write!(f, "; lost: {}: ", count(lost.len() as u64, "item"))?;
     for (number, item) in lost.iter().take(NAMED_MAX).enumerate() {
         write!(f, "{}{} (folder {}, {} bytes)", if number == 0 { "" } else { ", " }, item.token, item.folder, item.size)?;
     }
@@ -96,13 +100,14 @@ struct Scan {
     /// Bytes that may still be read for block heads that turn out wrong: a file made of such heads must not cost the square of
     /// its length.
     patience: u64,
+    search: Search,
 }
 
 impl Scan {
     fn new<R>(blocks: &Blocks<R>, head: Option<HeaderFrame>) -> Self {
         let id = head.as_ref().map(|head| head.container_id);
         let patience = blocks.bytes.saturating_mul(4).saturating_add(64 << 20);
-        Scan { head, id, blocks: Vec::new(), index: None, damaged: Vec::new(), patience }
+        Scan { head, id, blocks: Vec::new(), index: None, damaged: Vec::new(), patience, search: Search::default() }
     }
 
     fn run<R: Read + Seek>(mut self, blocks: &mut Blocks<R>) -> Result<Self, PrvError> {
@@ -121,13 +126,7 @@ impl Scan {
         }
         self.blocks.sort_by_key(|(_, head)| head.number);
         self.blocks.dedup_by_key(|(_, head)| head.number);
-        self.index = self.index.take().filter(|index| self.own(index));
         Ok(self)
-    }
-
-    /// A container may lie inside another as an attachment: its index says nothing about this one.
-    fn own(&self, index: &Index) -> bool {
-        self.blocks.iter().all(|(_, head)| index.blocks.get(head.number as usize).is_some_and(|block| block.digest == head.digest))
     }
 
     /// Length of the sound block at `at`, 0 if there is none.
@@ -159,7 +158,7 @@ impl Scan {
         if magic != INDEX_MAGIC || bytes > blocks.bytes - at || self.patience < bytes {
             return Ok(0);
         }
-        match read_index(blocks, at, bytes, self.id.unwrap_or_default()) {
+        match read_index(blocks, at, bytes, self.id) {
             Ok(index) => self.index = Some(index),
             Err(PrvError::Io(error)) => return Err(PrvError::Io(error)),
             Err(_) => {
@@ -182,7 +181,7 @@ impl Scan {
 
     /// Finds the next place where a block or an index may begin and notes what lies between.
     fn skip<R: Read + Seek>(&mut self, blocks: &mut Blocks<R>, at: u64) -> Result<u64, PrvError> {
-        let next = find_frame(blocks, at + 1)?;
+        let next = self.search.find(blocks, at + 1)?;
         match self.damaged.last_mut() {
             Some(last) if last.offset + last.bytes == at => last.bytes = next - last.offset,
             _ => self.damaged.push(BadRange { offset: at, bytes: next - at }),
@@ -209,20 +208,41 @@ impl Scan {
     }
 }
 
-/// First place from `from` on where the magic of a block or an index stands; the end of the file if there is none.
-fn find_frame<R: Read + Seek>(blocks: &mut Blocks<R>, from: u64) -> Result<u64, PrvError> {
-    const MARKED: usize = FRAME_BYTES + 4;
-    let mut window = vec![0; 64 << 10];
-    let mut at = from;
-    while blocks.bytes.saturating_sub(at) >= MARKED as u64 {
-        let count = (window.len() as u64).min(blocks.bytes - at) as usize;
-        blocks.read(at, &mut window[..count])?;
-        if let Some(hit) = window[..count].windows(MARKED).position(begins_frame) {
-            return Ok(at + hit as u64);
+/// Looks for places where a frame may begin, in a window that moves over the file.
+#[derive(Default)]
+struct Search {
+    offset: u64,
+    window: Vec<u8>,
+}
+
+/// As much of a frame as is looked for.
+const MARKED: usize = FRAME_BYTES + 4;
+
+impl Search {
+    /// First place from `from` on where the magic of a block or an index stands; the end of the file if there is none.
+    fn find<R: Read + Seek>(&mut self, blocks: &mut Blocks<R>, from: u64) -> Result<u64, PrvError> {
+        let mut at = from;
+        while blocks.bytes.saturating_sub(at) >= MARKED as u64 {
+            let rest = self.rest(blocks, at)?;
+            if let Some(hit) = rest.windows(MARKED).position(begins_frame) {
+                return Ok(at + hit as u64);
+            }
+            at += (rest.len() - (MARKED - 1)) as u64;
         }
-        at += (count - (MARKED - 1)) as u64;
+        Ok(blocks.bytes)
     }
-    Ok(blocks.bytes)
+
+    /// The window from `at` on, read anew where it holds too little.
+    fn rest<R: Read + Seek>(&mut self, blocks: &mut Blocks<R>, at: u64) -> Result<&[u8], PrvError> {
+        let skip = at.checked_sub(self.offset).and_then(|skip| usize::try_from(skip).ok()).unwrap_or(usize::MAX);
+        if self.window.len().saturating_sub(skip) >= MARKED {
+            return Ok(&self.window[skip..]);
+        }
+        self.window.resize((64 << 10).min(blocks.bytes - at) as usize, 0);
+        self.offset = at;
+        blocks.read(at, &mut self.window)?;
+        Ok(&self.window)
+    }
 }
 
 fn begins_frame(bytes: &[u8]) -> bool {

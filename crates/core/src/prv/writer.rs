@@ -291,7 +291,7 @@ impl<W: Write> Writer<W> {
             (block.kind, block.records, block.items) = (BlockKind::Withdrawn, 0, 0);
         }
         let index_offset = self.output.bytes;
-        self.output.put(&self.index.encode(self.options.level)?)?;
+        self.output.put(&self.index.encode(self.options.level, self.container_id)?)?;
         let trailer = Trailer {
             blocks: self.blocks,
             index_offset,

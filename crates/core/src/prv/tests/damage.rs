@@ -1,8 +1,10 @@
 //! Nothing wrong is taken for right, and nothing right is lost with it.
 
-use std::io::Cursor;
+use std::io::{Cursor, Seek, SeekFrom};
 
+use super::super::index::Index;
 use super::super::layout::{BLOCK_HEAD_BYTES, TRAILER_BYTES};
+use super::super::reader::Opened;
 use super::super::{Damage, verify};
 use super::*;
 
@@ -52,10 +54,14 @@ fn assert_part_of(found: &[Read1], entries: &[Entry]) {
 #[test]
 fn every_flipped_bit_is_found() {
     let (file, entries) = tiny();
+    let blocks = block_places(&file);
+    let index = blocks.iter().map(|(start, length)| start + length).max().unwrap();
+    let frames: Vec<usize> = (0..blocks[0].0).chain(index..file.len() - 32).collect();
     for bit in 0..file.len() * 8 {
         let mut bad = file.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         assert!(verify(Cursor::new(&bad)).is_err(), "bit {bit}");
+        assert!(Reader::open(Cursor::new(&bad)).is_err() || !frames.contains(&(bit / 8)), "bit {bit} is seen at opening");
         if let Ok(found) = read(&bad) {
             assert_eq!(found, expected(&entries), "bit {bit} is read as something else");
         }
@@ -175,14 +181,71 @@ fn a_block_of_another_container_is_not_taken() {
 fn a_container_attached_to_a_damaged_one_is_not_taken_for_it() {
     let mut dice = Dice(6);
     let inner = write(&[Entry::Item(1, dice.envelope(), (0..3000).map(|_| dice.roll() as u8).collect())], SMALL_BLOCKS).0;
-    let outer_header = Header { name: name(99), ..header() };
-    let mut writer = Writer::new(Vec::new(), &outer_header, SMALL_BLOCKS).unwrap();
+    let mut writer = Writer::new(Vec::new(), &Header { name: name(99), ..header() }, SMALL_BLOCKS).unwrap();
     writer.item(1, &dice.envelope(), &mut &inner[..]).unwrap();
     let (mut file, _) = writer.finish().unwrap();
-    let (start, _) = block_places(&file)[0];
+    let (start, length) = block_places(&file)[0];
     file[start + BLOCK_HEAD_BYTES + 1] ^= 1;
     let (found, report) = rescue(&file);
     assert_eq!((found.len(), report.lost.map(|lost| lost.len())), (0, Some(1)));
+    file[start + length + 1] ^= 1;
+    let (found, report) = rescue(&file);
+    assert_eq!((found.len(), report.lost), (0, None), "the index of the attachment says nothing here");
+}
+
+/// The same blocks under another index, signed as if it were right.
+fn with_index(file: &[u8], change: impl FnOnce(&mut Index)) -> Vec<u8> {
+    let Opened { head, mut index, mut trailer, .. } = Reader::open(Cursor::new(file)).unwrap().opened;
+    change(&mut index);
+    let mut forged = file[..trailer.index_offset as usize].to_vec();
+    forged.extend(index.encode(3, head.container_id).unwrap());
+    trailer.index_bytes = forged.len() as u64 - trailer.index_offset;
+    (trailer.items, trailer.records) = (index.items.len() as u64, index.records());
+    forged.extend(trailer.signed());
+    let digest = Digest::of(&forged);
+    forged.extend(digest.0);
+    forged
+}
+
+#[test]
+fn an_item_that_does_not_match_its_digest_never_gives_out_its_last_byte() {
+    let (file, _) = sample();
+    for (number, size) in [(0, 900), (12, 9000)] {
+        let bad = with_index(&file, |index| index.items[number].digest = Digest([1; 32]));
+        assert!(damage(&bad).is_damage());
+        let mut reader = Reader::open(Cursor::new(&bad)).unwrap();
+        assert!(matches!(reader.seek_item(number).unwrap(), Record::Item { size: declared, .. } if declared == size));
+        let mut body = Vec::new();
+        assert_eq!(reader.body().read_to_end(&mut body).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert!((body.len() as u64) < size);
+        assert!(reader.body().read(&mut [0; 9]).is_err(), "and no end of file after that");
+        assert!(reader.next().is_err());
+    }
+}
+
+#[test]
+fn an_index_that_lists_other_items_than_the_blocks_hold_is_refused() {
+    let (file, _) = sample();
+    let lies: [fn(&mut Index); 7] = [
+        |index| index.items[3].token = Token([0; 16]),
+        |index| index.items[3].folder = 99,
+        |index| index.items[3].offset += 1,
+        |index| index.items[12].size += 1,
+        |index| index.items[12].size -= 1,
+        |index| index.blocks[0].digest[0] ^= 1,
+        |index| index.blocks[0].kind = super::super::block::BlockKind::Withdrawn,
+    ];
+    for (number, lie) in lies.into_iter().enumerate() {
+        assert!(damage(&with_index(&file, lie)).is_damage(), "lie {number}");
+    }
+    let withdrawn = write(&[Entry::Failing(Dice(1).envelope(), vec![b'x'; 9000])], SMALL_BLOCKS).0;
+    assert!(damage(&with_index(&withdrawn, |index| index.blocks[1].digest[0] ^= 1)).is_damage());
+    let (tiny, _) = tiny();
+    let missing = with_index(&tiny, |index| {
+        index.items.clear();
+        index.blocks[0].items = 0;
+    });
+    assert!(damage(&missing).is_damage());
 }
 
 #[test]
@@ -242,12 +305,27 @@ fn any_bytes_at_all_are_survived() {
 }
 
 #[test]
-fn a_file_full_of_false_block_heads_is_read_in_bounded_time() {
+fn a_file_full_of_false_block_heads_does_not_cost_the_square_of_its_length() {
+    struct Counted(Cursor<Vec<u8>>, u64);
+    impl Read for Counted {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.read(into)?;
+            self.1 += count as u64;
+            Ok(count)
+        }
+    }
+    impl Seek for Counted {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
     let (file, _) = sample();
     let (start, _) = block_places(&file)[0];
     let mut head = file[start..start + BLOCK_HEAD_BYTES].to_vec();
     head[24..28].copy_from_slice(&(1u32 << 20).to_le_bytes());
     let bad = head.repeat(20_000);
-    let (found, report) = rescue(&bad);
-    assert_eq!((found.len(), report.blocks), (0, 0));
+    let mut source = Counted(Cursor::new(bad), 0);
+    let report = salvage(&mut source, &mut |_, _| Ok(())).unwrap();
+    assert_eq!((report.items, report.blocks), (0, 0));
+    assert!(source.1 < 100 << 20, "{} bytes read", source.1);
 }

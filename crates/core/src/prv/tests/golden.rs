@@ -93,3 +93,59 @@ fn todays_reader_reads_the_golden_files() {
         assert!(verify(Cursor::new(&file)).is_ok(), "{name}");
     }
 }
+
+/// A golden file, where it is damaged (from the end where negative), and what the operator reads.
+const VERDICTS: [(&str, isize, &str); 7] = [
+    (
+        "v1-every-record.prv",
+        0,
+        "this is no PRV container: the magic is missing; \
+         2 items and 6 other records can be read; no item is lost",
+    ),
+    (
+        "v1-every-record.prv",
+        30,
+        "the container is damaged at byte 0: the header does not match its digest; \
+         2 items and 6 other records can be read; no item is lost",
+    ),
+    (
+        "v1-every-record.prv",
+        160,
+        "the container is damaged at byte 121: the block does not match its digest; \
+         0 items and 0 other records can be read; lost: 2 items: 01010101010101010101010101010101 (folder 1, 22 bytes), 02020202020202020202020202020202 (folder 2, 0 bytes); lost: 6 other records",
+    ),
+    (
+        "v1-every-record.prv",
+        300,
+        "the container is damaged at byte 121: the block does not match its digest; \
+         0 items and 0 other records can be read; lost: 2 items: 01010101010101010101010101010101 (folder 1, 22 bytes), 02020202020202020202020202020202 (folder 2, 0 bytes); lost: 6 other records",
+    ),
+    (
+        "v1-large-and-withdrawn.prv",
+        300,
+        "the container is damaged at byte 121: the block does not match its digest; \
+         1 item and 0 other records can be read; lost: 1 item: 06060606060606060606060606060606 (folder 1, 11200 bytes)",
+    ),
+    (
+        "v1-large-and-withdrawn.prv",
+        -200,
+        "the container is damaged at byte 1258: the index does not match its digest; \
+         2 items and 0 other records can be read; what is lost cannot be told, the index is damaged too",
+    ),
+    (
+        "v1-receipts.prv",
+        -1,
+        "the container is damaged at byte 495: the file does not match its digest; \
+         0 items and 2 other records can be read; no item is lost",
+    ),
+];
+
+#[test]
+fn the_verdict_on_a_damaged_golden_file_says_what_and_where_and_which_items_are_lost() {
+    for (name, at, verdict) in VERDICTS {
+        let mut file = fs::read(folder().join(name)).unwrap();
+        let place = at.rem_euclid(file.len() as isize) as usize;
+        file[place] ^= 0x10;
+        assert_eq!(verify(Cursor::new(&file)).unwrap_err().to_string(), verdict, "{name} at {at}");
+    }
+}
