@@ -57,8 +57,9 @@ impl MaildirTarget {
 
     fn make(&mut self, dir: &Path) -> Result<(), StoreError> {
         let subs = ["tmp", "new", "cur"].map(|sub| dir.join(sub));
-        if subs.iter().all(|sub| files::is_dir(sub)) {
-            return Ok(());
+        let through_link = dir != self.root && dir.is_symlink();
+        if through_link || subs.iter().all(|sub| files::is_dir(sub)) {
+            return Ok(()); // A link is refused when the folder is opened.
         }
         for path in std::iter::once(dir).chain(subs.iter().map(PathBuf::as_path)) {
             match fs::create_dir(path) {
@@ -104,7 +105,7 @@ impl MaildirTarget {
         self.drop_indexes(path);
         if !self.folders.contains_key(path) {
             let dir = layout::target_dir(&self.root, path)?;
-            self.folders.insert(path.clone(), TargetFolder::open(&dir)?);
+            self.folders.insert(path.clone(), TargetFolder::open(&self.root, &dir)?);
         }
         self.folders
             .get_mut(path)

@@ -37,8 +37,11 @@ struct Known {
 }
 
 impl TargetFolder {
-    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
-        if let Some(bad) = ["", "cur", "new", "tmp"].iter().map(|sub| dir.join(sub)).find(|path| !files::is_dir(path)) {
+    /// The root itself may be reached through a link: the administrator has named it.
+    pub(super) fn open(root: &Path, dir: &Path) -> Result<Self, StoreError> {
+        let subs = ["cur", "new", "tmp"].map(|sub| dir.join(sub));
+        let own = (dir != root).then(|| dir.to_path_buf());
+        if let Some(bad) = own.into_iter().chain(subs).find(|path| !files::is_dir(path)) {
             let cause = "it is not there, or is no directory; a symbolic link is never followed";
             let error = StoreError::new(Blast::Folder, Retry::Never, "use a folder", bad.display().to_string(), cause);
             return Err(error.hint("put a directory in its place, or let Mailferry make the folder"));

@@ -3,7 +3,7 @@
 //!
 //! Found by a later run, it says that everything behind that length belongs to a batch that was never confirmed. If all of
 //! it is of our form, whole or torn, it is cut off. If another program has appended meanwhile, only our torn messages are
-//! taken out; what others wrote is never cut.
+//! taken out; what others wrote is never cut. (A torn `From ` line then stays as the end of the message before it.)
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};

@@ -126,8 +126,8 @@ impl Scanner {
     }
 
     fn finish(&mut self, next_at: u64) -> Option<Message> {
-        let first = std::mem::replace(&mut self.first, false);
         let current = self.current.take()?;
+        let first = std::mem::replace(&mut self.first, false);
         let quoted_file = self.variant == Variant::Mboxrd;
         Some(current.finish(next_at, quoted_file, first))
     }

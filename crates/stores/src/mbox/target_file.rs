@@ -18,10 +18,15 @@ use super::variant::Variant;
 use super::{folder_error, from_line, journal, unquote};
 use crate::files;
 
+/// Our messages by token: first byte, and where the next message begins. Torn ones are not among them.
+type Positions = HashMap<Token, (u64, u64)>;
+
+/// A message of ours and its bytes.
+pub(super) type Stored = (Message, Box<dyn Read>);
+
 pub(super) struct TargetFile {
     path: PathBuf,
-    /// Our messages by token: first byte, and where the next message begins. Torn ones are not among them.
-    index: Option<(HashMap<Token, (u64, u64)>, Stamp)>,
+    index: Option<(Positions, Stamp)>,
     open: Option<Open>,
     edits: HashMap<Token, Edit>,
 }
@@ -48,7 +53,7 @@ impl TargetFile {
         Ok(self.index()?.contains_key(&token) && self.edits.get(&token) != Some(&Edit::Remove))
     }
 
-    fn index(&mut self) -> Result<&mut HashMap<Token, (u64, u64)>, StoreError> {
+    fn index(&mut self) -> Result<&mut Positions, StoreError> {
         if self.open.is_none() {
             journal::recover(&self.path)?;
             let stamp = self.stamp()?;
@@ -61,7 +66,7 @@ impl TargetFile {
         self.index.as_mut().map(|(index, _)| index).ok_or_else(|| lock::busy(&self.path))
     }
 
-    fn survey(&self, stamp: Stamp) -> Result<HashMap<Token, (u64, u64)>, StoreError> {
+    fn survey(&self, stamp: Stamp) -> Result<Positions, StoreError> {
         let mut index = HashMap::new();
         parse::scan(&self.path, 0, stamp.length(), Variant::Mboxo, &mut |message| {
             if let Some(block) = message.block.as_ref().filter(|_| !message.is_torn()) {
@@ -129,7 +134,7 @@ impl TargetFile {
     }
 
     /// A message of ours with the marks it will have, and its bytes.
-    pub(super) fn read(&mut self, token: Token) -> Result<Option<(Message, Box<dyn Read>)>, StoreError> {
+    pub(super) fn read(&mut self, token: Token) -> Result<Option<Stored>, StoreError> {
         self.begin()?;
         if let Some(open) = &mut self.open {
             open.file.flush().map_err(|error| folder_error("append to an mbox file", &self.path, &error))?;
