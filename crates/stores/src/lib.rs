@@ -1,1 +1,29 @@
-//! placeholder
+//! Mail stores behind `MailSource` and `MailTarget`.
+//!
+//! ```text
+//! url           maildir:PATH, mbox:PATH ...: which store is meant, and opening it
+//! maildir       Maildir and Maildir++ (Dovecot, Courier): one file an item
+//! mbox          one file a folder, as mboxo, mboxrd and mboxcl2
+//! folder_names  names of folders as names of files, reversibly
+//! mutf7         modified UTF-7, in which both store non-ASCII names
+//! files         what std::fs lacks: names as bytes, no symlinks, durable directories
+//! conformance   every contract of the ports as a named law
+//! ```
+//!
+//! Absences to keep: a source opens nothing for writing (R20); no name from a mailbox becomes a path without
+//! `folder_names`; a clock is read only to judge the age of
+//! a stamp or a lock.
+#![forbid(unsafe_code)]
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod files;
+mod folder_names;
+mod maildir;
+mod mbox;
+mod mutf7;
+mod url;
+
+pub use maildir::{MaildirSource, MaildirTarget};
+pub use mbox::{MboxSource, MboxTarget, Variant};
+pub use url::{Scheme, StoreUrl, open_source, open_target};

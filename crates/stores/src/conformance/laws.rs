@@ -1,0 +1,260 @@
+//! What holds of appending, finding again, changing, moving and deleting (R40-R43).
+
+use mailferry_core::model::Flags;
+
+use super::Law;
+use super::kit::*;
+
+pub(super) const LAWS: &[Law] = &[
+    ("a_flushed_item_is_found_and_read_back", a_flushed_item_is_found_and_read_back),
+    ("what_was_not_flushed_is_gone_or_whole", what_was_not_flushed_is_gone_or_whole),
+    ("an_append_done_again_does_not_double", an_append_done_again_does_not_double),
+    ("an_unknown_item_is_not_found", an_unknown_item_is_not_found),
+    ("an_item_is_found_whatever_a_client_did_to_its_flags", an_item_is_found_whatever_a_client_did_to_its_flags),
+    ("new_marks_replace_the_old", new_marks_replace_the_old),
+    ("marks_of_an_unflushed_item_are_kept", marks_of_an_unflushed_item_are_kept),
+    ("a_move_is_seen_as_a_move", a_move_is_seen_as_a_move),
+    ("a_move_done_again_changes_nothing", a_move_done_again_changes_nothing),
+    ("a_removal_done_again_changes_nothing", a_removal_done_again_changes_nothing),
+    ("what_a_user_deleted_stays_deleted", what_a_user_deleted_stays_deleted),
+    ("twins_are_both_kept", twins_are_both_kept),
+    ("keys_are_the_same_at_every_pass", keys_are_the_same_at_every_pass),
+    ("an_item_that_went_away_is_no_error", an_item_that_went_away_is_no_error),
+    ("a_flush_of_nothing_is_nothing", a_flush_of_nothing_is_nothing),
+];
+
+fn a_flushed_item_is_found_and_read_back(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    ensure(&mut *target, &inbox);
+    let mut given = envelope(1);
+    given.marks = marks(Flags::SEEN.with(Flags::FLAGGED), &["$Forwarded", "work"]);
+    let appended = append(&mut *target, &inbox, &given, &body(1));
+    assert!(appended.keywords_lost.is_empty());
+    target.flush().expect("a flush");
+    drop(target);
+    assert_eq!(locate(&mut *bench.target(), &inbox, 1..2), [Some(appended.id)]);
+    let items = seen(bench, &inbox);
+    assert_eq!(items.len(), 1);
+    assert_eq!(items[0].body, body(1));
+    assert_eq!(items[0].item.marks, given.marks);
+    assert_eq!(items[0].item.date.seconds, given.date.seconds);
+    assert!(items[0].item.size.is_none_or(|size| size == body(1).len() as u64));
+}
+
+fn what_was_not_flushed_is_gone_or_whole(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    fill(&mut *target, &inbox, 0..3);
+    for number in 3..6 {
+        append(&mut *target, &inbox, &envelope(number), &body(number));
+    }
+    drop(target);
+    let found = locate(&mut *bench.target(), &inbox, 0..6);
+    assert!(found[..3].iter().all(Option::is_some), "flushed items must be there: {found:?}");
+    let kept = found.iter().take_while(|id| id.is_some()).count();
+    assert!(found[kept..].iter().all(Option::is_none), "what happened must be a prefix: {found:?}");
+    assert!(!bench.limits().unflushed_is_gone || kept == 3);
+    let bodies: Vec<Vec<u8>> = seen(bench, &inbox).into_iter().map(|seen| seen.body).collect();
+    assert_eq!(bodies, (0..kept as u8).map(body).collect::<Vec<_>>());
+}
+
+fn an_append_done_again_does_not_double(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let first = fill(&mut *bench.target(), &inbox, 0..3);
+    let again = fill(&mut *bench.target(), &inbox, 0..3);
+    assert_eq!(first, again);
+    assert_eq!(seen(bench, &inbox).len(), 3);
+}
+
+fn an_unknown_item_is_not_found(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..2);
+    ensure(&mut *target, &other);
+    assert_eq!(locate(&mut *target, &inbox, 5..6), [None]);
+    assert_eq!(locate(&mut *target, &other, 0..2), [None, None]);
+    assert_eq!(target.set_marks(&other, &ids[0], &marks(Flags::SEEN, &[])).expect("an answer"), None);
+    assert_eq!(target.move_item(&other, &ids[0], &folder("Other")).expect("an answer"), None);
+}
+
+fn an_item_is_found_whatever_a_client_did_to_its_flags(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..1);
+    ensure(&mut *target, &other);
+    if !bench.client_marks_seen(&inbox) {
+        return;
+    }
+    assert_eq!(seen(bench, &inbox)[0].item.marks.flags, Flags::SEEN, "the bench plays a client that works");
+    assert_eq!(locate(&mut *target, &inbox, 0..1), [Some(ids[0].clone())]);
+    assert_eq!(locate(&mut *bench.target(), &inbox, 0..1), [Some(ids[0].clone())]);
+    assert!(target.move_item(&inbox, &ids[0], &other).expect("a move").is_some());
+    target.flush().expect("a flush");
+    drop(target);
+    assert_eq!((seen(bench, &inbox).len(), seen(bench, &other).len()), (0, 1));
+    assert_eq!(seen(bench, &other)[0].item.marks.flags, Flags::SEEN, "a move keeps what the user did");
+}
+
+fn new_marks_replace_the_old(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..3);
+    for marks in [marks(Flags::SEEN.with(Flags::DRAFT), &["one", "two"]), marks(Flags::ANSWERED, &["two"]), marks(Flags::DELETED, &[])] {
+        for _ in 0..2 {
+            let id = target.set_marks(&inbox, &ids[1], &marks).expect("new marks").expect("the item is there");
+            target.flush().expect("a flush");
+            assert_eq!(locate(&mut *target, &inbox, 1..2), [Some(id)]);
+        }
+        let items = seen(bench, &inbox);
+        assert_eq!(items.len(), 3);
+        assert_eq!(items[1].item.marks, marks);
+        assert_eq!(items[1].body, body(1));
+        assert_eq!(items[0].item.marks, envelope(0).marks);
+    }
+}
+
+fn marks_of_an_unflushed_item_are_kept(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    ensure(&mut *target, &inbox);
+    ensure(&mut *target, &other);
+    let id = append(&mut *target, &inbox, &envelope(1), &body(1)).id;
+    let gone = append(&mut *target, &inbox, &envelope(2), &body(2)).id;
+    let marks = marks(Flags::FLAGGED, &["kept"]);
+    let id = target.set_marks(&inbox, &id, &marks).expect("new marks").expect("staged items are there");
+    target.remove(&inbox, &gone).expect("a removal");
+    let id = target.move_item(&inbox, &id, &other).expect("a move").expect("staged items are there");
+    target.flush().expect("a flush");
+    assert_eq!(locate(&mut *target, &other, 1..2), [Some(id)]);
+    drop(target);
+    assert!(seen(bench, &inbox).is_empty());
+    let items = seen(bench, &other);
+    assert_eq!((items.len(), &items[0].item.marks, &items[0].body), (1, &marks, &body(1)));
+}
+
+fn a_move_is_seen_as_a_move(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..3);
+    ensure(&mut *target, &other);
+    target.flush().expect("a flush");
+    let before = seen(bench, &inbox);
+    let id = target.move_item(&inbox, &ids[1], &other).expect("a move").expect("the item is there");
+    target.flush().expect("a flush");
+    assert_eq!(locate(&mut *target, &inbox, 1..2), [None]);
+    assert_eq!(locate(&mut *target, &other, 1..2), [Some(id)]);
+    let after = seen(bench, &other);
+    assert_eq!((after.len(), &after[0].body), (1, &before[1].body));
+    assert_eq!(after[0].item.date.seconds, before[1].item.date.seconds);
+    assert!(!bench.limits().move_hints || after[0].item.move_hint.is_some());
+    assert_eq!(after[0].item.move_hint, before[1].item.move_hint);
+    assert_eq!(seen(bench, &inbox).len(), 2);
+}
+
+fn a_move_done_again_changes_nothing(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..2);
+    ensure(&mut *target, &other);
+    let first = target.move_item(&inbox, &ids[0], &other).expect("a move");
+    target.flush().expect("a flush");
+    let state = contents(bench);
+    for mut target in [target, bench.target()] {
+        assert_eq!(target.move_item(&inbox, &ids[0], &other).expect("a move"), first);
+        target.flush().expect("a flush");
+    }
+    assert_eq!(contents(bench), state);
+}
+
+fn a_removal_done_again_changes_nothing(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..3);
+    for _ in 0..2 {
+        target.remove(&inbox, &ids[1]).expect("a removal");
+        target.flush().expect("a flush");
+        let bodies: Vec<Vec<u8>> = seen(bench, &inbox).into_iter().map(|seen| seen.body).collect();
+        assert_eq!(bodies, [body(0), body(2)]);
+    }
+    assert_eq!(locate(&mut *target, &inbox, 1..2), [None]);
+}
+
+fn what_a_user_deleted_stays_deleted(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..3);
+    ensure(&mut *target, &other);
+    target.flush().expect("a flush");
+    if !bench.client_empties(&inbox) {
+        return;
+    }
+    assert_eq!(target.set_marks(&inbox, &ids[0], &marks(Flags::SEEN, &[])).expect("an answer"), None);
+    assert_eq!(target.move_item(&inbox, &ids[1], &other).expect("an answer"), None);
+    target.remove(&inbox, &ids[2]).expect("counts as deleted");
+    target.flush().expect("a flush");
+    assert_eq!(locate(&mut *target, &inbox, 0..3), [None, None, None]);
+    assert!(contents(bench).values().all(Vec::is_empty));
+}
+
+fn twins_are_both_kept(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    ensure(&mut *target, &inbox);
+    for number in 0..3 {
+        append(&mut *target, &inbox, &envelope(number), b"Subject: twin\n\nequal\n");
+    }
+    target.flush().expect("a flush");
+    drop(target);
+    let items = seen(bench, &inbox);
+    assert_eq!(items.len(), 3);
+    let mut keys: Vec<_> = items.iter().map(|seen| seen.item.key.clone()).collect();
+    keys.dedup();
+    assert_eq!(keys.len(), 3, "keys are unique");
+    assert!(items.iter().all(|seen| seen.body == b"Subject: twin\n\nequal\n"));
+}
+
+fn keys_are_the_same_at_every_pass(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..5);
+    let before = seen(bench, &inbox);
+    assert_eq!(seen(bench, &inbox), before, "nothing changed, nothing differs");
+    target.set_marks(&inbox, &ids[2], &marks(Flags::SEEN, &["x"])).expect("new marks");
+    target.remove(&inbox, &ids[0]).expect("a removal");
+    target.flush().expect("a flush");
+    fill(&mut *target, &inbox, 5..7);
+    let keys = |items: &[Seen]| items.iter().map(|seen| seen.item.key.clone()).collect::<Vec<_>>();
+    let after = seen(bench, &inbox);
+    assert_eq!(keys(&after)[..4], keys(&before)[1..]);
+    assert_eq!(after.len(), 6);
+}
+
+fn an_item_that_went_away_is_no_error(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..2);
+    let mut source = bench.source();
+    let mut keys = Vec::new();
+    source
+        .scan(&inbox, &mut |item| {
+            keys.push(item.key);
+            Ok(())
+        })
+        .expect("a scan");
+    target.remove(&inbox, &ids[0]).expect("a removal");
+    target.set_marks(&inbox, &ids[1], &marks(Flags::SEEN, &[])).expect("new marks");
+    target.flush().expect("a flush");
+    assert_eq!(read(&mut *source, &inbox, &keys[0]), None);
+    assert_eq!(read(&mut *source, &inbox, &keys[1]), Some(body(1)));
+}
+
+fn a_flush_of_nothing_is_nothing(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    fill(&mut *target, &inbox, 0..1);
+    target.flush().expect("a flush");
+    target.flush().expect("a flush");
+    drop(target);
+    assert_eq!(seen(bench, &inbox).len(), 1);
+}

@@ -1,0 +1,134 @@
+//! Folders keep their names, whatever those are, and are never merged (T17).
+
+use std::collections::BTreeSet;
+
+use mailferry_core::model::{FolderInfo, FolderPath};
+
+use super::Law;
+use super::kit::*;
+
+pub(super) const LAWS: &[Law] = &[
+    ("odd_folder_names_come_back_and_are_never_merged", odd_folder_names_come_back_and_are_never_merged),
+    ("folders_come_parents_first_and_once", folders_come_parents_first_and_once),
+    ("a_folder_made_twice_is_made_once", a_folder_made_twice_is_made_once),
+    ("a_name_that_cannot_be_is_refused_and_harms_nothing", a_name_that_cannot_be_is_refused_and_harms_nothing),
+];
+
+fn odd() -> Vec<FolderPath> {
+    let single = [
+        "INBOX",
+        "inbox",
+        "Inbox",
+        "Trash",
+        "TRASH",
+        "a.b",
+        "a/b",
+        "a\\b",
+        "\\2e",
+        ".",
+        "..",
+        ".hidden",
+        "~",
+        "~root",
+        " lead",
+        "trail ",
+        "a  b",
+        "%",
+        "%2e",
+        "*",
+        "a&b",
+        "&",
+        "R&D-",
+        "007",
+        "Entwürfe",
+        "Entwu\u{308}rfe",
+        "台北",
+        "\u{1F4EC}",
+        "cur",
+        "new",
+        "tmp",
+        "x.lock",
+        "x.sbd",
+        "x.msf",
+        "x.mailferry-new",
+        ".INBOX.mailferry",
+        "a:2,S",
+        "tab\there",
+        "dovecot-keywords",
+        "subscriptions",
+        "CON",
+        "x.",
+    ];
+    let nested = [
+        vec!["INBOX", "Sub"],
+        vec!["a", "b"],
+        vec!["a", "b.c", "d/e"],
+        vec!["inbox", "x"],
+        vec!["..", ".."],
+        vec!["", "x"],
+        vec!["a", ""],
+        vec!["a", "INBOX"],
+    ];
+    let single = single.into_iter().map(|name| vec![name]);
+    single.chain(nested).map(|names| FolderPath(names.into_iter().map(String::from).collect())).collect()
+}
+
+fn odd_folder_names_come_back_and_are_never_merged(bench: &dyn Bench) {
+    if !bench.limits().any_names {
+        return;
+    }
+    let paths = odd();
+    let mut target = bench.target();
+    for (number, path) in paths.iter().enumerate() {
+        assert_eq!(ensure(&mut *target, path), *path);
+        append(&mut *target, path, &envelope(number as u8), &body(number as u8));
+    }
+    target.flush().expect("a flush");
+    drop(target);
+    let there = contents(bench);
+    for (number, path) in paths.iter().enumerate() {
+        assert_eq!(there.get(path), Some(&vec![body(number as u8)]), "{path:?}");
+    }
+    assert_eq!(there.values().flatten().count(), paths.len());
+}
+
+fn folders_come_parents_first_and_once(bench: &dyn Bench) {
+    let mut target = bench.target();
+    for names in [vec!["p", "q", "r"], vec!["p-x"], vec!["p"], vec!["INBOX"]] {
+        ensure(&mut *target, &FolderPath(names.into_iter().map(String::from).collect()));
+    }
+    target.flush().expect("a flush");
+    drop(target);
+    let mut known = BTreeSet::new();
+    for info in bench.source().folders().expect("folders") {
+        let parent = info.path.0.len() - 1;
+        assert!(parent == 0 || known.contains(&info.path.0[..parent]), "{:?} comes before its parent", info.path);
+        assert!(known.insert(info.path.0.clone()), "{:?} comes twice", info.path);
+    }
+    assert!(known.contains(&["p".to_string(), "q".into(), "r".into()][..]));
+}
+
+fn a_folder_made_twice_is_made_once(bench: &dyn Bench) {
+    let path = folder("Twice");
+    fill(&mut *bench.target(), &path, 0..1);
+    for mut target in [bench.target(), bench.target()] {
+        ensure(&mut *target, &path);
+        ensure(&mut *target, &path);
+        target.flush().expect("a flush");
+    }
+    assert_eq!(contents(bench).get(&path), Some(&vec![body(0)]));
+}
+
+fn a_name_that_cannot_be_is_refused_and_harms_nothing(bench: &dyn Bench) {
+    let mut target = bench.target();
+    fill(&mut *target, &folder("INBOX"), 0..1);
+    let deep = FolderPath((0..300).map(|level| format!("level{level}")).collect());
+    for path in [FolderPath(vec![]), folder(&"n".repeat(300)), folder(&"ü".repeat(200)), deep] {
+        if let Err(error) = target.ensure_folder(&FolderInfo::plain(path)) {
+            assert!(error.blast <= mailferry_core::ports::Blast::Folder, "one folder only: {error}");
+        }
+    }
+    fill(&mut *target, &folder("INBOX"), 1..2);
+    drop(target);
+    assert_eq!(contents(bench).get(&folder("INBOX")), Some(&vec![body(0), body(1)]));
+}

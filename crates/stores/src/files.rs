@@ -1,0 +1,133 @@
+//! What `std::fs` does not offer in one call: file names as bytes, opening without following a link, directories made
+//! durable, a small file replaced whole or not at all.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mailferry_core::model::InternalDate;
+
+/// A file name as bytes. On Windows names are Unicode, and what is not is read with replacement signs.
+pub(crate) fn bytes_of(name: &OsStr) -> Vec<u8> {
+    #[cfg(unix)]
+    {
+        std::os::unix::ffi::OsStrExt::as_bytes(name).to_vec()
+    }
+    #[cfg(not(unix))]
+    {
+        name.to_string_lossy().into_owned().into_bytes()
+    }
+}
+
+pub(crate) fn name_of(bytes: &[u8]) -> OsString {
+    #[cfg(unix)]
+    {
+        std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
+    }
+    #[cfg(not(unix))]
+    {
+        String::from_utf8_lossy(bytes).into_owned().into()
+    }
+}
+
+/// Opens for reading, but never through a symbolic link, and on Linux without touching the access time where that is
+/// allowed.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::OFlags;
+        match open_with(path, OFlags::NOFOLLOW | OFlags::NOATIME) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open_with(path, OFlags::NOFOLLOW),
+            opened => opened,
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        if fs::symlink_metadata(path)?.is_symlink() {
+            return Err(io::Error::other("a symbolic link is not followed"));
+        }
+        File::open(path)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_with(path: &Path, flags: rustix::fs::OFlags) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+}
+
+/// A directory itself, not a link to one.
+pub(crate) fn is_dir(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+}
+
+/// Makes the names in a directory durable. Windows has no such call; NTFS journals names by itself.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.sync_all()
+}
+
+/// Writes everything that is dirty on the file system of `dir`: one wait for thousands of files.
+#[cfg(target_os = "linux")]
+pub(crate) fn sync_all_of(dir: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(dir)?)?)
+}
+
+/// Replaces a small file whole or not at all, durably.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".mailferry-new");
+    let part = Path::new(&part);
+    remove_if_there(part)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(part)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(part, path)?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+pub(crate) fn date_of(time: SystemTime) -> InternalDate {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => InternalDate { seconds: since.as_secs() as i64, nanos: since.subsec_nanos(), offset_minutes: None },
+        Err(before) => date_before_1970(before.duration()),
+    }
+}
+
+fn date_before_1970(before: Duration) -> InternalDate {
+    let borrowed = i64::from(before.subsec_nanos() > 0);
+    let nanos = (1_000_000_000 - before.subsec_nanos()) % 1_000_000_000;
+    InternalDate { seconds: -(before.as_secs() as i64) - borrowed, nanos, offset_minutes: None }
+}
+
+/// `None` when the system cannot express the instant.
+pub(crate) fn time_of(date: InternalDate) -> Option<SystemTime> {
+    let whole = Duration::from_secs(date.seconds.unsigned_abs());
+    let second = if date.seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+    second?.checked_add(Duration::from_nanos(date.nanos.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_reads_back_as_itself() {
+        for (seconds, nanos) in [(0, 0), (0, 1), (-1, 0), (-1, 999_999_999), (-2_208_988_800, 5), (4_102_444_800, 123)] {
+            let date = InternalDate { seconds, nanos, offset_minutes: None };
+            assert_eq!(time_of(date).map(date_of), Some(date));
+        }
+    }
+}

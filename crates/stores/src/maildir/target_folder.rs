@@ -1,0 +1,138 @@
+//! One folder of a target: where its messages are, by token (R42).
+//!
+//! The index is built by one listing when the folder is first used and kept up to date with what is staged, so that it
+//! tells where each message will be once everything staged is done. Messages of others are not in it: they are found by
+//! listing, if anyone asks.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use mailferry_core::model::Token;
+use mailferry_core::ports::{Blast, Retry, StoreError};
+
+use super::folder_error;
+use super::keywords::KeywordTable;
+use super::listing::{self, Spot, Stamp};
+use super::message_name::{split, token_of};
+use super::steps::Place;
+use crate::files;
+
+pub(super) struct TargetFolder {
+    pub(super) dir: Arc<Path>,
+    pub(super) keywords: KeywordTable,
+    index: Option<Index>,
+}
+
+struct Index {
+    known: HashMap<Token, Known>,
+    stamp: Stamp,
+}
+
+struct Known {
+    spot: Spot,
+    /// Not on disk like this before the next flush.
+    staged: bool,
+}
+
+impl TargetFolder {
+    /// The root itself may be reached through a link: the administrator has named it.
+    pub(super) fn open(root: &Path, dir: &Path) -> Result<Self, StoreError> {
+        let subs = ["cur", "new", "tmp"].map(|sub| dir.join(sub));
+        let own = (dir != root).then(|| dir.to_path_buf());
+        if let Some(bad) = own.into_iter().chain(subs).find(|path| !files::is_dir(path)) {
+            let cause = "it is not there, or is no directory; a symbolic link is never followed";
+            let error = StoreError::new(Blast::Folder, Retry::Never, "use a folder", bad.display().to_string(), cause);
+            return Err(error.hint("put a directory in its place, or let Mailferry make the folder"));
+        }
+        let keywords = KeywordTable::read(dir).map_err(|error| folder_error("read the keywords of a folder", dir, &error))?;
+        Ok(TargetFolder { dir: dir.into(), keywords, index: None })
+    }
+
+    /// The message that bears this token, seen to be there.
+    pub(super) fn by_token(&mut self, token: Token) -> Result<Option<Spot>, StoreError> {
+        let Some(known) = self.index()?.known.get(&token) else { return Ok(None) };
+        let base = known.spot.base().to_vec();
+        self.by_base(&base)
+    }
+
+    /// Where the message of this base name is, after everything staged. A client may have renamed it since we last looked.
+    pub(super) fn by_base(&mut self, base: &[u8]) -> Result<Option<Spot>, StoreError> {
+        if let Some(spot) = self.expected(base)? {
+            return Ok(Some(spot));
+        }
+        let dir = self.dir.clone();
+        if self.index.as_ref().is_some_and(|index| index.stamp.holds(&dir)) && token_of(base).is_some() {
+            return Ok(None);
+        }
+        self.reload(base)
+    }
+
+    fn expected(&mut self, base: &[u8]) -> Result<Option<Spot>, StoreError> {
+        let Some(token) = token_of(base) else { return Ok(None) };
+        let dir = self.dir.clone();
+        let Some(known) = self.index()?.known.get(&token).filter(|known| split(&known.spot.name).0 == base) else { return Ok(None) };
+        Ok((known.staged || known.spot.path(&dir).symlink_metadata().is_ok()).then(|| known.spot.clone()))
+    }
+
+    fn reload(&mut self, base: &[u8]) -> Result<Option<Spot>, StoreError> {
+        let staged = self.index.take().map(|index| index.known.into_iter().filter(|(_, known)| known.staged)).into_iter().flatten();
+        let (mut index, found) =
+            load(&self.dir, Some(base)).map_err(|error| folder_error("list the messages of a folder", &self.dir, &error))?;
+        index.known.extend(staged);
+        self.index = Some(index);
+        Ok(found)
+    }
+
+    fn index(&mut self) -> Result<&mut Index, StoreError> {
+        match &mut self.index {
+            Some(index) => Ok(index),
+            empty => {
+                let (index, _) = load(&self.dir, None).map_err(|error| folder_error("list the messages of a folder", &self.dir, &error))?;
+                Ok(empty.insert(index))
+            }
+        }
+    }
+
+    pub(super) fn place(&self, spot: Spot) -> Place {
+        Place { dir: self.dir.clone(), spot }
+    }
+
+    /// From now on the message will be there.
+    pub(super) fn put(&mut self, spot: &Spot) {
+        if let (Some(token), Some(index)) = (token_of(spot.base()), &mut self.index) {
+            index.known.insert(token, Known { spot: spot.clone(), staged: true });
+        }
+    }
+
+    pub(super) fn take(&mut self, base: &[u8]) {
+        if let (Some(token), Some(index)) = (token_of(base), &mut self.index) {
+            index.known.remove(&token);
+        }
+    }
+
+    /// What was staged is on disk.
+    pub(super) fn settle(&mut self, spot: &Spot) {
+        let known = token_of(spot.base()).zip(self.index.as_mut()).and_then(|(token, index)| index.known.get_mut(&token));
+        if let Some(known) = known {
+            known.staged = false;
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.index.as_ref().map_or(0, |index| index.known.len())
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.index = None;
+    }
+}
+
+/// The index, and on the way the file of one base name.
+fn load(dir: &Path, wanted: Option<&[u8]>) -> io::Result<(Index, Option<Spot>)> {
+    let (spots, stamp) = listing::list(dir)?;
+    let found = wanted.and_then(|base| spots.iter().find(|spot| spot.base() == base)).cloned();
+    let ours = spots.into_iter().filter_map(|spot| token_of(spot.base()).map(|token| (token, Known { spot, staged: false })));
+    Ok((Index { known: ours.collect(), stamp }, found))
+}

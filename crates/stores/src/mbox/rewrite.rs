@@ -1,0 +1,91 @@
+//! Changes within an mbox file: the file is written anew beside the old one and takes its place whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use mailferry_core::model::Marks;
+use mailferry_core::ports::StoreError;
+
+use super::folder_error;
+use super::parse::{self, Message};
+use super::variant::Variant;
+use crate::files;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Edit {
+    Marks(Marks),
+    Remove,
+}
+
+/// Bytes of the old file that give way to others.
+struct Patch {
+    from: u64,
+    to: u64,
+    by: String,
+}
+
+/// The caller holds the lock of the file.
+pub(super) fn apply(path: &Path, edit: &dyn Fn(&Message) -> Option<Edit>) -> Result<(), StoreError> {
+    let failed = |error: &io::Error| folder_error("rewrite an mbox file", path, error);
+    let length = fs::symlink_metadata(path).map_err(|error| failed(&error))?.len();
+    let mut patches = Vec::new();
+    parse::scan(path, 0, length, Variant::Mboxo, &mut |message| {
+        patches.extend(edit(&message).and_then(|edit| patch(&message, edit)));
+        Ok(())
+    })?;
+    if patches.is_empty() {
+        return Ok(());
+    }
+    replace(path, &patches).map_err(|error| failed(&error))
+}
+
+/// Marks are kept in our block; a message of others has none and stays as it is.
+fn patch(message: &Message, edit: Edit) -> Option<Patch> {
+    match edit {
+        Edit::Remove => Some(Patch { from: message.from_at, to: message.next_at, by: String::new() }),
+        Edit::Marks(marks) => {
+            let block = message.block.as_ref()?;
+            Some(Patch { from: message.block_at, to: message.content_at, by: block.write(&marks) })
+        }
+    }
+}
+
+fn replace(path: &Path, patches: &[Patch]) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".mailferry-new");
+    let part = Path::new(&part);
+    files::remove_if_there(part)?;
+    let mut old = files::open_plain(path)?;
+    let new = OpenOptions::new().write(true).create_new(true).open(part)?;
+    keep_owner(&old, &new)?;
+    copy_patched(&mut old, &new, patches)?;
+    new.sync_all()?;
+    drop((old, new));
+    fs::rename(part, path)?;
+    path.parent().map_or(Ok(()), files::sync_dir)
+}
+
+fn copy_patched(old: &mut File, new: &File, patches: &[Patch]) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(256 * 1024, new);
+    let mut at = 0;
+    for patch in patches {
+        io::copy(&mut (&mut *old).take(patch.from.saturating_sub(at)), &mut writer)?;
+        writer.write_all(patch.by.as_bytes())?;
+        at = old.seek(SeekFrom::Start(patch.to))?;
+    }
+    io::copy(old, &mut writer)?;
+    writer.flush()
+}
+
+/// The new file belongs to whom the old one did, as far as we may say so.
+fn keep_owner(old: &File, new: &File) -> io::Result<()> {
+    let meta = old.metadata()?;
+    new.set_permissions(meta.permissions())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let _ = std::os::unix::fs::fchown(new, Some(meta.uid()), Some(meta.gid()));
+    }
+    Ok(())
+}
