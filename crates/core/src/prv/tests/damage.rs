@@ -249,6 +249,32 @@ fn an_index_that_lists_other_items_than_the_blocks_hold_is_refused() {
 }
 
 #[test]
+fn an_index_of_another_container_says_nothing_here() {
+    let (file, entries) = sample();
+    let foreign = write_with(&Header { name: name(43), ..header() }, &entries[..9], SMALL_BLOCKS).0;
+    let frame = |file: &[u8]| {
+        let trailer = Reader::open(Cursor::new(file)).unwrap().opened.trailer;
+        trailer.index_offset as usize..(trailer.index_offset + trailer.index_bytes) as usize
+    };
+    let bad = [&file[..frame(&file).start], &foreign[frame(&foreign)]].concat();
+    let (found, report) = rescue(&bad);
+    assert_eq!((found, report.lost), (expected(&entries), None));
+}
+
+#[test]
+fn bytes_between_blocks_and_index_are_refused_at_opening_even_if_signed() {
+    let (file, _) = sample();
+    let mut trailer = Reader::open(Cursor::new(&file)).unwrap().opened.trailer;
+    let (before, rest) = file.split_at(trailer.index_offset as usize);
+    let mut bad = [before, b"stray", &rest[..trailer.index_bytes as usize]].concat();
+    trailer.index_offset += 5;
+    bad.extend(trailer.signed());
+    let digest = Digest::of(&bad);
+    bad.extend(digest.0);
+    assert!(matches!(Reader::open(Cursor::new(&bad)), Err(PrvError::Damaged { .. })));
+}
+
+#[test]
 fn a_large_item_with_a_hole_is_not_given_out() {
     let (file, entries) = sample();
     let places = block_places(&file);
