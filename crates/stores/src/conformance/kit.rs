@@ -48,12 +48,23 @@ pub struct Limits {
     pub any_names: bool,
     /// The source tells moves from new items.
     pub move_hints: bool,
+    /// Clients wait for a lock while anything is staged.
+    pub clients_wait: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let dates = -2_000_000_000..=4_000_000_000;
-        Limits { keywords_max: 26, nanos: true, dates, any_bytes: true, unflushed_is_gone: true, any_names: true, move_hints: true }
+        Limits {
+            keywords_max: 26,
+            nanos: true,
+            dates,
+            any_bytes: true,
+            unflushed_is_gone: true,
+            any_names: true,
+            move_hints: true,
+            clients_wait: false,
+        }
     }
 }
 

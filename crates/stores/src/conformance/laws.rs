@@ -11,6 +11,7 @@ pub(super) const LAWS: &[Law] = &[
     ("an_append_done_again_does_not_double", an_append_done_again_does_not_double),
     ("an_unknown_item_is_not_found", an_unknown_item_is_not_found),
     ("an_item_is_found_whatever_a_client_did_to_its_flags", an_item_is_found_whatever_a_client_did_to_its_flags),
+    ("a_client_that_acts_between_staging_and_flush_loses_nothing", a_client_that_acts_between_staging_and_flush_loses_nothing),
     ("new_marks_replace_the_old", new_marks_replace_the_old),
     ("marks_of_an_unflushed_item_are_kept", marks_of_an_unflushed_item_are_kept),
     ("a_move_is_seen_as_a_move", a_move_is_seen_as_a_move),
@@ -88,12 +89,34 @@ fn an_item_is_found_whatever_a_client_did_to_its_flags(bench: &dyn Bench) {
     }
     assert_eq!(seen(bench, &inbox)[0].item.marks.flags, Flags::SEEN, "the bench plays a client that works");
     assert_eq!(locate(&mut *target, &inbox, 0..1), [Some(ids[0].clone())]);
-    assert_eq!(locate(&mut *bench.target(), &inbox, 0..1), [Some(ids[0].clone())]);
+    let mut later = bench.target();
+    assert_eq!(locate(&mut *later, &inbox, 0..1), [Some(ids[0].clone())]);
+    append(&mut *later, &inbox, &envelope(0), &body(0));
+    later.flush().expect("a flush");
+    drop(later);
+    assert_eq!(seen(bench, &inbox).len(), 1, "appended again, it is not doubled");
     assert!(target.move_item(&inbox, &ids[0], &other).expect("a move").is_some());
     target.flush().expect("a flush");
     drop(target);
     assert_eq!((seen(bench, &inbox).len(), seen(bench, &other).len()), (0, 1));
     assert_eq!(seen(bench, &other)[0].item.marks.flags, Flags::SEEN, "a move keeps what the user did");
+}
+
+fn a_client_that_acts_between_staging_and_flush_loses_nothing(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..1);
+    ensure(&mut *target, &other);
+    target.move_item(&inbox, &ids[0], &other).expect("a move");
+    if bench.limits().clients_wait || !bench.client_marks_seen(&inbox) {
+        return;
+    }
+    target.flush().expect("a flush");
+    assert_eq!((seen(bench, &inbox).len(), seen(bench, &other).len()), (0, 1));
+    assert!(bench.client_marks_seen(&other));
+    target.remove(&other, &ids[0]).expect("a removal");
+    target.flush().expect("a flush");
+    assert!(seen(bench, &other).is_empty());
 }
 
 fn new_marks_replace_the_old(bench: &dyn Bench) {

@@ -34,6 +34,10 @@ impl Bench for Disk {
         fs::rename(entry.path(), entry.path().with_file_name(name)).is_ok()
     }
 
+    fn limits(&self) -> conformance::Limits {
+        conformance::Limits { dates: i64::MIN..=i64::MAX, ..conformance::Limits::default() }
+    }
+
     fn client_empties(&self, folder: &FolderPath) -> bool {
         fs::read_dir(self.dir(folder)).expect("a directory").all(|entry| fs::remove_file(entry.expect("an entry").path()).is_ok())
     }

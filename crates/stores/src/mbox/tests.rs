@@ -33,6 +33,10 @@ impl Bench for Disk {
         fs::write(self.file(folder), text.replacen("Status: O", "Status: RO\nX-UID: 1", 1)).is_ok()
     }
 
+    fn limits(&self) -> conformance::Limits {
+        conformance::Limits { clients_wait: true, dates: i64::MIN..=i64::MAX, ..conformance::Limits::default() }
+    }
+
     fn client_empties(&self, folder: &FolderPath) -> bool {
         fs::write(self.file(folder), "").is_ok()
     }
