@@ -111,31 +111,31 @@ const VERDICTS: [(&str, isize, &str); 7] = [
     (
         "v1-every-record.prv",
         160,
-        "the container is damaged at byte 121: the block does not match its digest; \
+        "the container is damaged at byte 129: the block does not match its digest; \
          0 items and 0 other records can be read; lost: 2 items: 01010101010101010101010101010101 (folder 1, 22 bytes), 02020202020202020202020202020202 (folder 2, 0 bytes); lost: 6 other records",
     ),
     (
         "v1-every-record.prv",
         300,
-        "the container is damaged at byte 121: the block does not match its digest; \
+        "the container is damaged at byte 129: the block does not match its digest; \
          0 items and 0 other records can be read; lost: 2 items: 01010101010101010101010101010101 (folder 1, 22 bytes), 02020202020202020202020202020202 (folder 2, 0 bytes); lost: 6 other records",
     ),
     (
         "v1-large-and-withdrawn.prv",
         300,
-        "the container is damaged at byte 121: the block does not match its digest; \
+        "the container is damaged at byte 129: the block does not match its digest; \
          1 item and 0 other records can be read; lost: 1 item: 06060606060606060606060606060606 (folder 1, 11200 bytes)",
     ),
     (
         "v1-large-and-withdrawn.prv",
         -200,
-        "the container is damaged at byte 1258: the index does not match its digest; \
+        "the container is damaged at byte 1266: the index does not match its digest; \
          2 items and 0 other records can be read; what is lost cannot be told, the index is damaged too",
     ),
     (
         "v1-receipts.prv",
         -1,
-        "the container is damaged at byte 495: the file does not match its digest; \
+        "the container is damaged at byte 503: the file does not match its digest; \
          0 items and 2 other records can be read; no item is lost",
     ),
 ];
