@@ -1,1 +1,32 @@
-//! placeholder
+//! The operating system under the agents.
+//!
+//! ```text
+//! files    durable creation, renaming and listing; the only place with system calls of one platform
+//! share    a folder, mount or UNC path as a node's share
+//! role     who is active, from a file at the witness
+//! clock    the wall clock
+//! logs     events to files and the terminal
+//! wiring   desired.toml and config.ini into an agent
+//! service  the loop of sessions, its waking and its end
+//! checks   what `check` looks at
+//! cli      the command line of the three agents
+//! ```
+
+mod checks;
+mod cli;
+mod clock;
+mod files;
+mod logs;
+mod role;
+mod service;
+mod share;
+mod wiring;
+
+pub use checks::{Check, check_agent};
+pub use cli::{AgentCommand, agent_main, run_agent_command};
+pub use clock::SystemClock;
+pub use logs::{LogEvents, LogTo, start_logs};
+pub use role::{StaticRole, active_node, set_active_node};
+pub use service::{Service, Wake};
+pub use share::LocalShare;
+pub use wiring::{AgentHome, StoreOpener, engine_mailboxes, rules_side};

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath};
+use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
 
 use crate::process::Process;
 
@@ -164,7 +164,7 @@ impl Share for SimShare {
         Ok(Removed::Deleted)
     }
 
-    fn free_bytes(&self) -> Result<Option<u64>, ShareError> {
+    fn space(&self) -> Result<Option<Space>, ShareError> {
         self.reach().map(|()| None)
     }
 }

@@ -114,7 +114,7 @@ impl World {
             told: Arc::default(),
             fate,
             shelf: Shelf::default(),
-            policy: Policy { apply_deletions: true, free_bytes_floor: 0, ..Policy::default() },
+            policy: Policy { apply_deletions: true, ..Policy::default() },
             mailboxes: Vec::new(),
             roles: Arc::default(),
             clock: Arc::new(SimClock(AtomicU64::new(START_MS))),

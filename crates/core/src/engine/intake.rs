@@ -12,7 +12,7 @@ use mailferry_rules::session::Act;
 
 use super::agent::{Agent, Halt};
 use crate::model::{Digest, Outcome, Receipt};
-use crate::ports::{Level, ReadSeek, ShareError};
+use crate::ports::{Level, ReadSeek, ShareError, ShareErrorKind, SharePath};
 use crate::prv;
 use crate::spool::{self, Area};
 use crate::state::ledger::{debts, inbound};
@@ -298,8 +298,8 @@ impl Agent {
         let file = spool::file(&self.inbox().path(), name);
         let digest = spool::digest_of(share.as_ref(), &file)?;
         let damaged = |reason: String| Unusable::Damaged { reason, digest };
-        prv::verify(share.open(&file)?).map_err(|damage| damaged(damage.to_string()))?;
-        let reader = prv::Reader::open(share.open(&file)?).map_err(|error| damaged(error.to_string()))?;
+        prv::verify(share.open(&file)?).map_err(|damage| if damage.is_damage() { damaged(damage.to_string()) } else { self.unreadable(&file, &damage.cause) })?;
+        let reader = prv::Reader::open(share.open(&file)?).map_err(|error| if error.is_damage() { damaged(error.to_string()) } else { self.unreadable(&file, &error) })?;
         let header = reader.header().clone();
         if header.name != *name || header.kind != kind || header.cluster != self.around.other.name() {
             return Err(damaged(format!(
@@ -310,6 +310,14 @@ impl Agent {
             )));
         }
         Ok((header, digest, reader))
+    }
+}
+
+impl Agent {
+    /// A disk that fails, or a container of a newer version, is no damage: it waits where it lies.
+    fn unreadable(&self, file: &SharePath, error: &prv::PrvError) -> Unusable {
+        let place = format!("{}/{file}", self.own_share().describe());
+        Unusable::Away(ShareError { kind: ShareErrorKind::Other, place, cause: error.to_string() })
     }
 }
 

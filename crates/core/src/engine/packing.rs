@@ -85,10 +85,11 @@ impl Agent {
 
     /// R23: below the floor nothing is packed.
     fn check_space(&mut self) -> Result<(), Halt> {
-        let free = self.own_share().free_bytes().map_err(|error| self.cannot_pack(&error))?;
-        match free {
-            Some(free) if free < self.policy.free_bytes_floor => {
-                let why = format!("{free} bytes are free, the floor is {}", self.policy.free_bytes_floor);
+        let space = self.own_share().space().map_err(|error| self.cannot_pack(&error))?;
+        let floor = self.policy.free_space_floor.bytes(space.map(|space| space.total_bytes));
+        match space.zip(floor) {
+            Some((space, floor)) if space.free_bytes < floor => {
+                let why = format!("{} bytes are free, the floor is {floor}", space.free_bytes);
                 let trouble = Trouble::new("packing is paused: the disk is nearly full")
                     .place(self.own_share().describe())
                     .cause(&why)

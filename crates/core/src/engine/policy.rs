@@ -2,6 +2,8 @@
 
 use mailferry_rules::cleanup::Patience;
 
+use crate::settings::{AgentSettings, Floor};
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
     pub continue_without_replication: bool,
@@ -9,8 +11,8 @@ pub struct Policy {
     pub container_items_max: u64,
     pub compression_level: i32,
     pub compression_threads: usize,
-    /// Below this many free bytes nothing is packed (R23).
-    pub free_bytes_floor: u64,
+    /// Below this nothing is packed (R23).
+    pub free_space_floor: Floor,
     pub patience: Patience,
     pub poll_interval_ms: u64,
     pub back_off_max_ms: u64,
@@ -22,23 +24,32 @@ pub struct Policy {
     pub gap_alarm_ms: u64,
 }
 
+impl Policy {
+    pub fn of(settings: &AgentSettings) -> Self {
+        Policy {
+            continue_without_replication: settings.continue_without_replication,
+            container_bytes_max: settings.container_size_max.0,
+            container_items_max: u64::from(settings.container_items_max),
+            compression_level: settings.compression_level as i32,
+            compression_threads: settings.compression_threads as usize,
+            free_space_floor: settings.free_space_floor,
+            patience: Patience {
+                touch_interval_ms: settings.ccr_deleted_items_touch_interval.ms(),
+                lifetime_ms: settings.ccr_deleted_items_life_time.ms(),
+            },
+            poll_interval_ms: settings.transmission_poll_interval.ms(),
+            back_off_max_ms: settings.retry_backoff_max.ms(),
+            apply_deletions: settings.apply_deletions,
+            import_attempts_max: u64::from(settings.import_attempts_max),
+            import_batch_items: settings.import_batch_items as usize,
+            import_batch_bytes: settings.import_batch_bytes.0,
+            gap_alarm_ms: settings.gap_alarm_after.ms(),
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
-        Policy {
-            continue_without_replication: false,
-            container_bytes_max: 64 << 20,
-            container_items_max: 10_000,
-            compression_level: 3,
-            compression_threads: 1,
-            free_bytes_floor: 1 << 30,
-            patience: Patience { touch_interval_ms: 3_600_000, lifetime_ms: 86_400_000 },
-            poll_interval_ms: 60_000,
-            back_off_max_ms: 900_000,
-            apply_deletions: false,
-            import_attempts_max: 5,
-            import_batch_items: 256,
-            import_batch_bytes: 16 << 20,
-            gap_alarm_ms: 3_600_000,
-        }
+        Policy::of(&AgentSettings::default())
     }
 }

@@ -69,6 +69,13 @@ pub struct Entry {
     pub size: u64,
 }
 
+/// Room on a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    pub free_bytes: u64,
+    pub total_bytes: u64,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Removed {
     Deleted,
@@ -123,8 +130,8 @@ pub trait Share: Send + Sync {
 
     fn remove(&self, file: &SharePath) -> Result<Removed, ShareError>;
 
-    /// Bytes that can still be written; `None` where the system cannot tell.
-    fn free_bytes(&self) -> Result<Option<u64>, ShareError>;
+    /// Room on the disk behind the share; `None` where the system cannot tell.
+    fn space(&self) -> Result<Option<Space>, ShareError>;
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

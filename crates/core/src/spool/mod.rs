@@ -8,6 +8,7 @@
 //! NTA/STALE/<agent>/     containers of an activation that is over
 //! NTA/ARCHIVE/<origin>/  containers given up after too many attempts
 //! NTA/CLAIMS/<side>/<agent>/  epochs, at the witness
+//! NTA/ROLE/<side>        who is active, at the witness, where the role is static
 //! NTA/REP/<agent>/       replicated state
 //! ```
 
@@ -15,4 +16,4 @@ mod copy;
 mod paths;
 
 pub use copy::{CopyError, copy, digest_of, matches};
-pub use paths::{Area, archive, claims, corrupt, file, part_of, replica, stale, work};
+pub use paths::{Area, archive, claims, corrupt, file, part_of, role, stale, work};

@@ -67,10 +67,6 @@ pub fn archive(origin: &str) -> SharePath {
     below("ARCHIVE", origin)
 }
 
-pub fn replica(agent: &str) -> SharePath {
-    below("REP", agent)
-}
-
 /// At the witness: one file per activation of an agent (R3).
 pub fn claims(side: &str, agent: &str) -> SharePath {
     named(&["NTA", "CLAIMS", side, agent])
@@ -78,6 +74,11 @@ pub fn claims(side: &str, agent: &str) -> SharePath {
 
 pub fn file(folder: &SharePath, name: &ContainerName) -> SharePath {
     folder.join(&name.to_string()).expect("a container name is one path component")
+}
+
+/// At the witness: who is active, where the role is static (R2).
+pub fn role(side: &str) -> SharePath {
+    below("ROLE", side)
 }
 
 /// The temporary name beside a final one.

@@ -1,0 +1,172 @@
+//! Durable creation, renaming and listing; the only place with system calls of one platform.
+//!
+//! A rename is durable when the folder it happened in is synced (Unix), or when it was written through (Windows). Another
+//! program that holds a file open for a moment - a virus scanner, a backup - makes Windows refuse a rename or deletion: these are
+//! tried again for two seconds before they count as failed.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use mailferry_core::ports::Space;
+
+/// Gives `from` the name `to`, which must be free; durable on return.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    patiently(|| platform::rename_new(from, to))?;
+    sync_folder_of(to)
+}
+
+/// Gives `from` the name `to`, replacing what is there; durable on return.
+pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+    patiently(|| platform::rename_over(from, to))?;
+    sync_folder_of(to)
+}
+
+pub fn remove(file: &Path) -> io::Result<()> {
+    patiently(|| fs::remove_file(file))?;
+    sync_folder_of(file)
+}
+
+pub fn sync_folder_of(file: &Path) -> io::Result<()> {
+    match file.parent() {
+        Some(folder) => platform::sync_folder(folder),
+        None => Ok(()),
+    }
+}
+
+/// Makes a folder and its parents below `root`, each durable in its own parent. `root` itself must be there.
+pub fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
+    if folder == root || folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        make_folders(root, parent)?;
+    }
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder_of(folder),
+    }
+}
+
+/// A small file, replaced whole or not at all.
+pub fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
+    let mut part = file.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    let mut writer = File::create(part)?;
+    io::Write::write_all(&mut writer, content)?;
+    writer.sync_all()?;
+    drop(writer);
+    rename_over(part, file)
+}
+
+pub fn space(folder: &Path) -> io::Result<Option<Space>> {
+    platform::space(folder)
+}
+
+/// Whether an error means that another program is in the way for the moment.
+pub fn is_busy(error: &io::Error) -> bool {
+    cfg!(windows) && matches!(error.raw_os_error(), Some(5 | 32 | 33))
+}
+
+fn patiently(mut work: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let mut pause_ms = 1;
+    loop {
+        match work() {
+            Err(error) if is_busy(&error) && pause_ms <= 1024 => std::thread::sleep(std::time::Duration::from_millis(pause_ms)),
+            other => return other,
+        }
+        pause_ms *= 2;
+    }
+}
+
+#[cfg(unix)]
+mod platform {
+    use std::fs::{self, File};
+    use std::io;
+    use std::path::Path;
+
+    use mailferry_core::ports::Space;
+
+    #[cfg(target_os = "linux")]
+    pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // File systems without the flag: names of containers are unique by construction, so looking first is enough.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => rename_if_free(from, to),
+            other => Ok(other?),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+        rename_if_free(from, to)
+    }
+
+    fn rename_if_free(from: &Path, to: &Path) -> io::Result<()> {
+        if fs::symlink_metadata(to).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        fs::rename(from, to)
+    }
+
+    pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    pub fn sync_folder(folder: &Path) -> io::Result<()> {
+        match File::open(folder)?.sync_all() {
+            // Some network file systems do not sync folders; their renames are as durable as they get.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            other => other,
+        }
+    }
+
+    pub fn space(folder: &Path) -> io::Result<Option<Space>> {
+        let stat = rustix::fs::statvfs(folder)?;
+        Ok(Some(Space { free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize), total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize) }))
+    }
+}
+
+#[cfg(windows)]
+#[allow(unsafe_code)]
+mod platform {
+    use std::io;
+    use std::os::windows::ffi::OsStrExt;
+    use std::path::Path;
+
+    use mailferry_core::ports::Space;
+    use windows_sys::Win32::Storage::FileSystem::{GetDiskFreeSpaceExW, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW};
+
+    fn wide(path: &Path) -> Vec<u16> {
+        path.as_os_str().encode_wide().chain([0]).collect()
+    }
+
+    fn rename(from: &Path, to: &Path, flags: u32) -> io::Result<()> {
+        let (from, to) = (wide(from), wide(to));
+        // SAFETY: both are NUL-terminated and outlive the call.
+        let done = unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), flags | MOVEFILE_WRITE_THROUGH) };
+        if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+        rename(from, to, 0)
+    }
+
+    pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+        rename(from, to, MOVEFILE_REPLACE_EXISTING)
+    }
+
+    /// Folders cannot be synced here; renames are written through instead.
+    pub fn sync_folder(_folder: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub fn space(folder: &Path) -> io::Result<Option<Space>> {
+        let folder = wide(folder);
+        let (mut free_bytes, mut total_bytes) = (0, 0);
+        // SAFETY: the path is NUL-terminated, the numbers outlive the call, the last pointer may be null.
+        let done = unsafe { GetDiskFreeSpaceExW(folder.as_ptr(), &mut free_bytes, &mut total_bytes, std::ptr::null_mut()) };
+        if done == 0 { Err(io::Error::last_os_error()) } else { Ok(Some(Space { free_bytes, total_bytes })) }
+    }
+}

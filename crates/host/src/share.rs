@@ -1,0 +1,185 @@
+//! A folder, a mount or a UNC path as a node's share.
+//!
+//! The share itself is never made here: a mount that is missing must look away, not empty.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
+use walkdir::WalkDir;
+
+use crate::files;
+
+#[derive(Clone, Debug)]
+pub struct LocalShare {
+    root: PathBuf,
+}
+
+impl LocalShare {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        LocalShare { root: root.into() }
+    }
+
+    fn place(&self, path: &SharePath) -> PathBuf {
+        path.names().fold(self.root.clone(), |place, name| place.join(name))
+    }
+
+    /// The share must be there for anything to be said about what is in it.
+    fn reach(&self) -> Result<(), ShareError> {
+        match fs::metadata(&self.root) {
+            Ok(about) if about.is_dir() => Ok(()),
+            Ok(_) => Err(self.away("it is not a folder")),
+            Err(error) => Err(self.away(&error.to_string())),
+        }
+    }
+
+    fn away(&self, cause: &str) -> ShareError {
+        ShareError { kind: ShareErrorKind::Unreachable, place: self.describe(), cause: format!("the share is not there: {cause}") }
+    }
+
+    fn make_folder_of(&self, place: &Path) -> Result<(), ShareError> {
+        self.reach()?;
+        let folder = place.parent().unwrap_or(&self.root);
+        files::make_folders(&self.root, folder).map_err(|error| said(folder, &error))
+    }
+}
+
+fn said(place: &Path, error: &io::Error) -> ShareError {
+    use io::ErrorKind as Kind;
+    let kind = match error.kind() {
+        _ if files::is_busy(error) => ShareErrorKind::Busy,
+        Kind::NotFound => ShareErrorKind::NotFound,
+        Kind::AlreadyExists => ShareErrorKind::Exists,
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => ShareErrorKind::Denied,
+        Kind::StorageFull | Kind::QuotaExceeded => ShareErrorKind::NoSpace,
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::TimedOut | Kind::NotConnected | Kind::StaleNetworkFileHandle => {
+            ShareErrorKind::Unreachable
+        }
+        _ => ShareErrorKind::Other,
+    };
+    ShareError { kind, place: place.display().to_string(), cause: error.to_string() }
+}
+
+impl Share for LocalShare {
+    fn describe(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn list(&self, folder: &SharePath) -> Result<Vec<Entry>, ShareError> {
+        self.reach()?;
+        let place = self.place(folder);
+        let mut entries = Vec::new();
+        for found in WalkDir::new(&place).min_depth(1).max_depth(1).follow_links(false).sort_by_file_name() {
+            match found {
+                Ok(found) if found.file_type().is_file() => {
+                    // Deleted since it was listed: as good as never seen.
+                    let Ok(about) = found.metadata() else { continue };
+                    if let Some(name) = found.file_name().to_str() {
+                        entries.push(Entry { name: name.into(), size: about.len() });
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => {}
+                Err(error) => return Err(said(&place, &error.into())),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn size(&self, file: &SharePath) -> Result<Option<u64>, ShareError> {
+        let place = self.place(file);
+        match fs::symlink_metadata(&place) {
+            Ok(about) => Ok(Some(about.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.reach().map(|()| None),
+            Err(error) => Err(said(&place, &error)),
+        }
+    }
+
+    fn open(&self, file: &SharePath) -> Result<Box<dyn ReadSeek>, ShareError> {
+        let place = self.place(file);
+        match File::open(&place) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) => self.reach().and(Err(said(&place, &error))),
+        }
+    }
+
+    fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError> {
+        let place = self.place(file);
+        self.make_folder_of(&place)?;
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&place).and_then(|mut file| {
+            file.set_len(keep)?;
+            file.seek(SeekFrom::Start(keep))?;
+            Ok(file)
+        });
+        let file = opened.map_err(|error| said(&place, &error))?;
+        Ok(Box::new(Part { file, place }))
+    }
+
+    fn publish(&self, part: &SharePath, file: &SharePath) -> Result<(), ShareError> {
+        let place = self.place(file);
+        files::rename_new(&self.place(part), &place).map_err(|error| said(&place, &error))
+    }
+
+    fn replace(&self, file: &SharePath, content: &[u8]) -> Result<(), ShareError> {
+        let place = self.place(file);
+        self.make_folder_of(&place)?;
+        files::write_whole(&place, content).map_err(|error| said(&place, &error))
+    }
+
+    fn claim(&self, file: &SharePath, content: &[u8]) -> Result<Claim, ShareError> {
+        let place = self.place(file);
+        self.make_folder_of(&place)?;
+        let written = OpenOptions::new().write(true).create_new(true).open(&place).and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()?;
+            files::sync_folder_of(&place)
+        });
+        match written {
+            Ok(()) => Ok(Claim::Won),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Claim::Taken),
+            Err(error) => Err(said(&place, &error)),
+        }
+    }
+
+    fn move_to(&self, file: &SharePath, to: &SharePath) -> Result<(), ShareError> {
+        let (from, to) = (self.place(file), self.place(to));
+        self.make_folder_of(&to)?;
+        files::rename_new(&from, &to).and_then(|()| files::sync_folder_of(&from)).map_err(|error| said(&from, &error))
+    }
+
+    fn remove(&self, file: &SharePath) -> Result<Removed, ShareError> {
+        let place = self.place(file);
+        match files::remove(&place) {
+            Ok(()) => Ok(Removed::Deleted),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.reach().map(|()| Removed::NotFound),
+            Err(error) => Err(said(&place, &error)),
+        }
+    }
+
+    fn space(&self) -> Result<Option<Space>, ShareError> {
+        self.reach()?;
+        files::space(&self.root).map_err(|error| said(&self.root, &error))
+    }
+}
+
+struct Part {
+    file: File,
+    place: PathBuf,
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl PartWriter for Part {
+    fn sync(&mut self) -> Result<(), ShareError> {
+        self.file.sync_all().and_then(|()| files::sync_folder_of(&self.place)).map_err(|error| said(&self.place, &error))
+    }
+}
