@@ -307,3 +307,15 @@ fn a_snapshot_brings_unique_indices_and_foreign_keys_through() {
         assert!(standby.write(|tx| Ok(tx.execute_batch(wrong)?)).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn databases_in_memory_begin_empty_and_live_apart() {
+    let open = || Database::in_memory(Arc::new(UnwatchedSteps)).unwrap();
+    let (mut a, b) = (open(), open());
+    a.begin_epoch(Epoch(5)).unwrap();
+    for fresh in [b, open()] {
+        assert_eq!((fresh.position().unwrap().epoch, fresh.position().unwrap().lsn), (Epoch(0), 0));
+        assert_eq!(fresh.schema(), a.schema());
+    }
+    assert_eq!(a.position().unwrap().epoch, Epoch(5));
+}
