@@ -1,7 +1,7 @@
 //! Snapshots: all replicated rows at one position. Head; lineage (count u32, each epoch u64 and base u64); the rows (state/rows.rs) as one zstd
 //! frame; digest of the rows, 32 bytes; number of rows u64; the seal. Local tables are never in it.
 
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use mailferry_rules::ids::Epoch;
 
@@ -83,7 +83,7 @@ pub fn open(share: &dyn Share, file: &SharePath, bytes: u64) -> Result<Opened, R
     let start = input.stream_position()?;
     let length = end.checked_sub(start).ok_or_else(|| wrong("it is too short"))?;
     let compressed: std::io::Take<Box<dyn ReadSeek>> = input.take(length);
-    let rows = BufReader::with_capacity(64 << 10, zstd::stream::read::Decoder::new(compressed)?);
+    let rows = zstd::stream::read::Decoder::new(compressed)?;
     Ok(Opened { head, lineage, rows_digest, rows: Box::new(rows) })
 }
 

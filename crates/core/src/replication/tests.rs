@@ -318,3 +318,36 @@ fn a_standby_replays_without_an_end_in_sight_of_unknown_files() {
     assert_eq!(standby.disk.names(), ["NTA/REP/source/ack", "NTA/REP/source/notes.txt"]);
     assert!(standby.disk.list(&who("B").folder().unwrap()).is_ok());
 }
+
+#[test]
+fn a_file_missing_in_the_middle_is_noticed_by_the_shipper() {
+    let (mut active, mut standby) = paired();
+    for n in 0..3 {
+        active.set("a", &n.to_string());
+        active.ship_to(&standby).unwrap();
+    }
+    active.db.prune(&["B"]).unwrap();
+    standby.disk.take("00000000000000000003-00000000000000000003");
+    assert!(active.ship_to(&standby).unwrap().snapshot.is_some());
+    standby.replay().unwrap();
+    assert_equal(&active, &standby);
+}
+
+#[test]
+fn a_diverged_log_is_never_continued_by_change_files() {
+    for theirs in 1..5 {
+        let (mut old, mut new) = paired();
+        (0..3).for_each(|n| old.set("lost", &n.to_string()));
+        let before = old.db.position().unwrap();
+        new.db.begin_epoch(Epoch(2)).unwrap();
+        new.ship_to(&old).unwrap();
+        (0..theirs).for_each(|n| new.set("kept", &n.to_string()));
+        new.ship_to(&old).unwrap();
+        old.disk.take(".snap");
+        assert!(old.replay().unwrap().wants.is_some());
+        assert_eq!(old.db.position().unwrap(), before);
+        new.ship_to(&old).unwrap();
+        assert_eq!(old.replay().unwrap().discarded, Some(Discarded { first: 2, last: 4 }));
+        assert_equal(&old, &new);
+    }
+}

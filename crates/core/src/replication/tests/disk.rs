@@ -87,6 +87,12 @@ impl Disk {
         (name.clone(), content.clone())
     }
 
+    /// Somebody deletes that file.
+    pub fn take(&self, part: &str) {
+        let (name, _) = self.file(part);
+        self.files.lock().unwrap().remove(&name);
+    }
+
     pub fn damage(&self, part: &str, damage: Damage) {
         let (name, mut content) = self.file(part);
         let middle = content.len() / 2;

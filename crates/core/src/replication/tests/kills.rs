@@ -92,3 +92,28 @@ fn a_step_that_dies_again_and_again_still_ends_equal() {
         assert_equal(&a, &b);
     }
 }
+
+#[test]
+fn a_ship_between_any_two_steps_of_a_replay_sees_all_that_was_shipped() {
+    for cut in 1.. {
+        let fuse = Arc::new(Fuse::default());
+        let (mut a, mut b) = (Node::new("A"), Node::fused("B", &fuse));
+        a.db.begin_epoch(Epoch(1)).unwrap();
+        a.ship_to(&b).unwrap();
+        for n in 0..3 {
+            a.set("a", &n.to_string());
+            a.ship_to(&b).unwrap();
+        }
+        a.db.prune(&["B"]).unwrap();
+        fuse.arm(cut);
+        let done = b.replay().is_ok();
+        fuse.arm(0);
+        a.set("b", "1");
+        assert_eq!(a.ship_to(&b).unwrap().snapshot, None, "cut {cut}");
+        b.replay().unwrap();
+        assert_equal(&a, &b);
+        if done {
+            break;
+        }
+    }
+}
