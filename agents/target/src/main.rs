@@ -1,1 +1,10 @@
-fn main() {}
+//! The target agent: applies containers to the target mailboxes, each item exactly once.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use mailferry_core::settings::AgentKind;
+
+fn main() -> ExitCode {
+    mailferry_host::agent_main(AgentKind::Target, Arc::new(mailferry_stores::StoresByUrl))
+}

@@ -124,7 +124,10 @@ mod platform {
 
     pub fn space(folder: &Path) -> io::Result<Option<Space>> {
         let stat = rustix::fs::statvfs(folder)?;
-        Ok(Some(Space { free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize), total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize) }))
+        Ok(Some(Space {
+            free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+            total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+        }))
     }
 }
 

@@ -53,9 +53,12 @@ fn said(place: &Path, error: &io::Error) -> ShareError {
         Kind::AlreadyExists => ShareErrorKind::Exists,
         Kind::PermissionDenied | Kind::ReadOnlyFilesystem => ShareErrorKind::Denied,
         Kind::StorageFull | Kind::QuotaExceeded => ShareErrorKind::NoSpace,
-        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::TimedOut | Kind::NotConnected | Kind::StaleNetworkFileHandle => {
-            ShareErrorKind::Unreachable
-        }
+        Kind::HostUnreachable
+        | Kind::NetworkUnreachable
+        | Kind::NetworkDown
+        | Kind::TimedOut
+        | Kind::NotConnected
+        | Kind::StaleNetworkFileHandle => ShareErrorKind::Unreachable,
         _ => ShareErrorKind::Other,
     };
     ShareError { kind, place: place.display().to_string(), cause: error.to_string() }

@@ -68,11 +68,15 @@ impl AgentHome {
     /// One process per agent: held as long as the file is open.
     pub fn lock(&self) -> Result<File, Trouble> {
         let path = self.beside("lock");
-        let trouble = |cause: &dyn std::fmt::Display| Trouble::new(format!("could not take hold of the {} agent's folder", self.kind)).place(path.display()).cause(cause);
+        let trouble = |cause: &dyn std::fmt::Display| {
+            Trouble::new(format!("could not take hold of the {} agent's folder", self.kind)).place(path.display()).cause(cause)
+        };
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| trouble(&error))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => Err(trouble(&"another process of this agent is running").hint("stop the service first, or wait for its session to end")),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(trouble(&"another process of this agent is running").hint("stop the service first, or wait for its session to end"))
+            }
             Err(std::fs::TryLockError::Error(error)) => Err(trouble(&error)),
         }
     }
@@ -101,7 +105,12 @@ impl AgentHome {
         Ok(Surroundings {
             kind: self.kind,
             packer: desired.side.agents()[0],
-            shares: own.nodes.iter().chain(&other.nodes).map(|node| (canonical(&node.name), share(&node.share))).collect::<BTreeMap<_, _>>(),
+            shares: own
+                .nodes
+                .iter()
+                .chain(&other.nodes)
+                .map(|node| (canonical(&node.name), share(&node.share)))
+                .collect::<BTreeMap<_, _>>(),
             role: Arc::new(StaticRole { side: side.clone(), me: me.clone(), witness: witness.clone() }),
             me,
             own: side,
@@ -122,7 +131,8 @@ fn share(path: &str) -> Arc<dyn Share> {
 /// Where epochs are claimed and the static role is kept.
 fn witness(cluster: &Cluster) -> Result<Arc<dyn Share>, Trouble> {
     let place = cluster.witness_place().ok_or_else(|| {
-        Trouble::new(format!("cluster {} has no witness", cluster.name)).hint("name a folder that both nodes reach as `witness` in the project file, and commit")
+        Trouble::new(format!("cluster {} has no witness", cluster.name))
+            .hint("name a folder that both nodes reach as `witness` in the project file, and commit")
     })?;
     Ok(share(place))
 }

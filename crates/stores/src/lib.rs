@@ -22,8 +22,10 @@ mod folder_names;
 mod maildir;
 mod mbox;
 mod mutf7;
+mod opener;
 mod url;
 
 pub use maildir::{MaildirSource, MaildirTarget};
 pub use mbox::{MboxSource, MboxTarget, Variant};
+pub use opener::StoresByUrl;
 pub use url::{Scheme, StoreUrl, open_source, open_target};

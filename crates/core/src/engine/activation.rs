@@ -5,7 +5,7 @@ use mailferry_rules::ids::Epoch;
 
 use super::agent::{Agent, Halt};
 use crate::ports::{Claim, Level, Role, ShareError, SharePath};
-use crate::replication;
+use crate::replication::{self, Replayed};
 use crate::spool;
 use crate::state::ledger;
 
@@ -112,8 +112,36 @@ impl Agent {
             Ok(replayed) => {
                 self.counts.replayed += replayed.sets + replayed.snapshot.map_or(0, |_| 1);
                 self.calm("replication.replay-failed");
+                self.tell_replay(&replayed);
             }
             Err(error) => self.tell("replication.replay-failed", Level::Error, error.to_string()),
+        }
+    }
+}
+
+impl Agent {
+    /// What a replay found that a person should know.
+    fn tell_replay(&mut self, replayed: &Replayed) {
+        if let Some(discarded) = replayed.discarded {
+            let text = format!(
+                "this node had been active alone: its change sets {} to {} were received by nobody and are overwritten; what they did is found again at the target",
+                discarded.first, discarded.last
+            );
+            self.event("replication.discarded", Level::Warning, text);
+        }
+        for refused in &replayed.refused {
+            self.event("replication.refused", Level::Warning, format!("{} was refused: {}", refused.name, refused.why));
+        }
+        match &replayed.wants {
+            Some(why) => self.tell(
+                "replication.wants-snapshot",
+                Level::Warning,
+                format!("this standby is not whole and has asked for a snapshot: {why}"),
+            ),
+            None => self.calm("replication.wants-snapshot"),
+        }
+        if let Some(why) = &replayed.blocked {
+            self.tell("replication.blocked", Level::Error, format!("replicated state waits for a newer version of this program: {why}"));
         }
     }
 }

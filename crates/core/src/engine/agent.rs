@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mailferry_rules::ids::{Epoch, MailboxId};
 use mailferry_rules::session::Replicated;
@@ -102,7 +103,7 @@ pub struct Agent {
     pub(super) backoffs: BTreeMap<String, super::transmission::Backoff>,
     pub(super) counts: Counts,
     pub(super) stalls: Vec<Stall>,
-    pub(super) stop: Arc<std::sync::atomic::AtomicBool>,
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl Agent {
@@ -126,9 +127,11 @@ impl Agent {
         }
     }
 
-    /// Set to make the session end after its current durable step.
-    pub fn stop_flag(&self) -> Arc<std::sync::atomic::AtomicBool> {
-        self.stop.clone()
+    /// The session ends after its current durable step once `stop` is set.
+    #[must_use]
+    pub fn stopping_with(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
     }
 
     pub fn policy_mut(&mut self) -> &mut Policy {
@@ -223,7 +226,7 @@ impl Agent {
     }
 
     pub(super) fn check_stop(&self) -> Result<(), Halt> {
-        if self.stop.load(std::sync::atomic::Ordering::Relaxed) { Err(Halt::Stopped) } else { Ok(()) }
+        if self.stop.load(Ordering::Relaxed) { Err(Halt::Stopped) } else { Ok(()) }
     }
 
     pub(super) fn event(&self, name: &'static str, level: Level, text: impl Into<String>) {

@@ -298,8 +298,10 @@ impl Agent {
         let file = spool::file(&self.inbox().path(), name);
         let digest = spool::digest_of(share.as_ref(), &file)?;
         let damaged = |reason: String| Unusable::Damaged { reason, digest };
-        prv::verify(share.open(&file)?).map_err(|damage| if damage.is_damage() { damaged(damage.to_string()) } else { self.unreadable(&file, &damage.cause) })?;
-        let reader = prv::Reader::open(share.open(&file)?).map_err(|error| if error.is_damage() { damaged(error.to_string()) } else { self.unreadable(&file, &error) })?;
+        prv::verify(share.open(&file)?)
+            .map_err(|damage| if damage.is_damage() { damaged(damage.to_string()) } else { self.unreadable(&file, &damage.cause) })?;
+        let reader = prv::Reader::open(share.open(&file)?)
+            .map_err(|error| if error.is_damage() { damaged(error.to_string()) } else { self.unreadable(&file, &error) })?;
         let header = reader.header().clone();
         if header.name != *name || header.kind != kind || header.cluster != self.around.other.name() {
             return Err(damaged(format!(

@@ -34,7 +34,7 @@ impl Agent {
     fn try_replication(&mut self) -> Result<(), String> {
         let others = self.passive_nodes();
         if others.is_empty() {
-            return Ok(());
+            return self.db.prune(&[]).map_err(|error| error.to_string());
         }
         let owed = self.pay_coverage_debts().map_err(|halt| halt.to_string())?;
         if owed > 0 {

@@ -17,7 +17,15 @@ pub fn pack(folder: &Path, container: &Path, options: Options) -> Result<Summary
     collect(folder, &mut files)?;
     files.sort();
     let name = ContainerName { mailbox: MailboxId([1; 16]), sequence: Sequence(1), epoch: Epoch(1) };
-    let header = Header { kind: Kind::Mail, name, base: Sequence(0), previous: Epoch(0), cluster: "BENCH".into(), node: "BENCH".into(), created_ms: 0 };
+    let header = Header {
+        kind: Kind::Mail,
+        name,
+        base: Sequence(0),
+        previous: Epoch(0),
+        cluster: "BENCH".into(),
+        node: "BENCH".into(),
+        created_ms: 0,
+    };
     let mut writer = Writer::new(File::create(container)?, &header, options)?;
     for (number, path) in files.iter().enumerate() {
         let mut body = File::open(path).with_context(|| path.display().to_string())?;

@@ -1,0 +1,143 @@
+//! The command line of the three agents: `run`, `run --once`, `status`, `check`.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use mailferry_core::engine::{SessionEnd, SessionReport};
+use mailferry_core::settings::AgentKind;
+use mailferry_core::trouble::Trouble;
+
+use crate::{AgentHome, Service, StoreOpener, check_agent};
+
+/// Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part: something waits.
+#[derive(Parser)]
+#[command(version, about, after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part or something waits.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: AgentCommand,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum AgentCommand {
+    /// Run sessions until asked to stop
+    Run {
+        #[command(flatten)]
+        place: Place,
+        /// Run one session in the foreground, print what it did, and end
+        #[arg(long)]
+        once: bool,
+        /// Write events to the terminal instead of the log file
+        #[arg(long)]
+        foreground: bool,
+    },
+    /// Print what the last session did and what waits
+    Status {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check configuration, folders, rights and free space
+    Check {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// config.ini of this agent; its other files lie beside it
+    #[arg(long, value_name = "FILE", default_value = "config.ini")]
+    pub config: PathBuf,
+    /// A setting for this run alone, such as --set LogLevel=debug
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `main` of an agent.
+pub fn agent_main(kind: AgentKind, stores: StoreOpener) -> ExitCode {
+    match run_agent_command(kind, stores, Arguments::parse().command) {
+        Ok(code) => code,
+        Err(trouble) => {
+            eprintln!("error: {trouble}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+pub fn run_agent_command(kind: AgentKind, stores: StoreOpener, command: AgentCommand) -> Result<ExitCode, Trouble> {
+    match command {
+        AgentCommand::Run { place, once, foreground } => {
+            let service =
+                Service { home: AgentHome::new(kind, place.config), stores, overrides: place.set, to_terminal: foreground || once };
+            if !once {
+                return service.run().map(|()| ExitCode::SUCCESS);
+            }
+            let report = service.run_once()?;
+            print_report(&report);
+            Ok(exit_of(&report))
+        }
+        AgentCommand::Status { place, json } => status(&AgentHome::new(kind, place.config), json),
+        AgentCommand::Check { place } => {
+            let checks = check_agent(&AgentHome::new(kind, place.config), &stores, &place.set);
+            for check in &checks {
+                match &check.trouble {
+                    None => println!("ok      {}", check.what),
+                    Some(trouble) => println!("FAILED  {}\n        {}", check.what, trouble.replace('\n', "\n        ")),
+                }
+            }
+            Ok(ExitCode::from(u8::from(checks.iter().any(|check| check.trouble.is_some()))))
+        }
+    }
+}
+
+fn status(home: &AgentHome, json: bool) -> Result<ExitCode, Trouble> {
+    let path = home.status();
+    let unknown = |cause: &dyn std::fmt::Display| {
+        Trouble::new("this agent has not finished a session yet")
+            .place(path.display())
+            .cause(cause)
+            .hint("start it with `run`, or try `run --once`")
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| unknown(&error))?;
+    let report: SessionReport = serde_json::from_str(&text).map_err(|error| unknown(&error))?;
+    if json {
+        println!("{}", text.trim_end());
+    } else {
+        print_report(&report);
+    }
+    Ok(exit_of(&report))
+}
+
+fn exit_of(report: &SessionReport) -> ExitCode {
+    let waits =
+        matches!(report.end, SessionEnd::HeldUp(_)) || !report.stalls.is_empty() || report.deletion_debts + report.coverage_debts > 0;
+    ExitCode::from(if waits { 3 } else { 0 })
+}
+
+fn print_report(report: &SessionReport) {
+    let counts = &report.counts;
+    println!("{} agent on {}: {}, epoch {}", report.agent, report.node, report.role, report.epoch);
+    let end = match &report.end {
+        SessionEnd::Completed => "completed".to_owned(),
+        SessionEnd::Standby => "standing by".to_owned(),
+        SessionEnd::HeldUp(why) => format!("held up: {why}"),
+    };
+    println!("  last session     {end}, {} ms", report.finished_ms.saturating_sub(report.started_ms));
+    println!("  published        {} containers, {} items, {} bytes", counts.published, counts.packed_items, counts.packed_bytes);
+    println!("  delivered        {} containers, {} bytes", counts.delivered, counts.delivered_bytes);
+    println!(
+        "  taken            {} containers: {} applied, {} already there, {} found again, {} skipped",
+        counts.taken, counts.applied, counts.already, counts.found, counts.skipped
+    );
+    println!(
+        "  deleted          {} containers; debts: {} deletion, {} coverage",
+        counts.deleted, report.deletion_debts, report.coverage_debts
+    );
+    println!("  replication      change set {}, {} waiting for the other node", report.lsn, report.copy_queue);
+    for stall in &report.stalls {
+        println!("  waits            {}: {}", stall.what, stall.why);
+    }
+}

@@ -1,0 +1,230 @@
+//! The loop of sessions, its waking and its end (R10, R30).
+//!
+//! Between sessions the agent sleeps. It is woken early when something new lies in the folders it reads: these are listed every
+//! half second, which sees writes of other nodes over any file system. The road not taken: file notifications, which do not
+//! report remote writes on SMB and NFS.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mailferry_core::engine::{SessionEnd, SessionReport};
+use mailferry_core::ports::{Clock, Share, SharePath};
+use mailferry_core::settings::{AgentKind, AgentSettings, Desired};
+use mailferry_core::spool::Area;
+use mailferry_core::trouble::Trouble;
+use mailferry_rules::session::was_frozen;
+
+use crate::wiring::rules_side;
+use crate::{AgentHome, LocalShare, LogTo, StoreOpener, SystemClock, files, start_logs};
+
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// An agent as a service.
+pub struct Service {
+    pub home: AgentHome,
+    pub stores: StoreOpener,
+    /// `Key=Value` from the command line, the strongest layer (R90).
+    pub overrides: Vec<String>,
+    /// Events to the terminal instead of the log file.
+    pub to_terminal: bool,
+}
+
+/// Whether the loop goes on.
+enum Turn {
+    Sleep(AgentSettings),
+    Stop,
+}
+
+impl Service {
+    /// Sessions until a signal asks for the end. The session at work then ends after its durable step.
+    pub fn run(&self) -> Result<(), Trouble> {
+        let _lock = self.home.lock()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(|error| Trouble::new("could not start the service loop").cause(error))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = stop.clone();
+        runtime.spawn(async move {
+            wait_for_signal().await;
+            asked.store(true, Ordering::Relaxed);
+        });
+        let result = self.turns(&stop);
+        runtime.shutdown_background();
+        result
+    }
+
+    /// One session, for troubleshooting.
+    pub fn run_once(&self) -> Result<SessionReport, Trouble> {
+        let _lock = self.home.lock()?;
+        let desired = self.home.desired()?;
+        let loaded = self.loaded(&desired)?;
+        let mut agent = self.home.agent(&desired, &loaded, self.stores.clone())?;
+        let report = agent.session();
+        self.publish(&report);
+        Ok(report)
+    }
+
+    fn loaded(&self, desired: &Desired) -> Result<mailferry_core::settings::Loaded, Trouble> {
+        let loaded = self.home.settings(Some(desired), &self.overrides);
+        let to = if self.to_terminal { LogTo::Terminal } else { LogTo::File(self.home.log(&loaded.settings)) };
+        start_logs(&loaded.settings, to).map_err(|error| Trouble::new("could not open the log").cause(error))?;
+        for finding in &loaded.findings {
+            let (level, trouble) = (finding.level, Trouble::from(finding));
+            mailferry_core::ports::EventSink::event(
+                &crate::LogEvents,
+                mailferry_core::ports::Event { name: "settings.finding", level, text: trouble.to_string() },
+            );
+        }
+        Ok(loaded)
+    }
+
+    fn turns(&self, stop: &Arc<AtomicBool>) -> Result<(), Trouble> {
+        let clock = SystemClock;
+        let mut seen_revision = None;
+        let mut agent = None;
+        let mut waited_ms = 0;
+        let mut last_turn_ms = clock.now_ms();
+        while !stop.load(Ordering::Relaxed) {
+            let desired = match self.home.desired() {
+                Ok(desired) => desired,
+                Err(trouble) => {
+                    // Nothing committed yet, or damaged: wait for the console, do not die.
+                    self.complain(&trouble);
+                    self.sleep(Duration::from_secs(5), None, stop);
+                    continue;
+                }
+            };
+            if seen_revision.as_ref() != Some(&desired.revision) {
+                drop(agent.take());
+                seen_revision = Some(desired.revision.clone());
+            }
+            let loaded = self.loaded(&desired)?;
+            if was_frozen(last_turn_ms, clock.now_ms(), waited_ms, loaded.settings.freeze_detection.ms()) {
+                tracing::warn!(event = "agent.frozen", "the clock jumped between two sessions: role and epoch are asked for again");
+                drop(agent.take());
+            }
+            let running = match agent.take() {
+                Some(running) => running,
+                None => match self.home.agent(&desired, &loaded, self.stores.clone()) {
+                    Ok(made) => made,
+                    Err(trouble) => {
+                        self.complain(&trouble);
+                        self.sleep(Duration::from_secs(5), None, stop);
+                        continue;
+                    }
+                },
+            };
+            let mut running = running.stopping_with(stop.clone());
+            *running.policy_mut() = mailferry_core::engine::Policy::of(&loaded.settings);
+            let report = running.session();
+            self.publish(&report);
+            agent = Some(running);
+            last_turn_ms = clock.now_ms();
+            if let Turn::Sleep(settings) = self.after(&report, &loaded.settings, stop) {
+                let wake = Wake::new(self.home.kind, &desired);
+                let started = clock.now_ms();
+                self.sleep(nap(self.home.kind, &settings), Some(wake), stop);
+                waited_ms = clock.now_ms().saturating_sub(started);
+            }
+        }
+        Ok(())
+    }
+
+    fn after(&self, report: &SessionReport, settings: &AgentSettings, stop: &AtomicBool) -> Turn {
+        if let SessionEnd::HeldUp(why) = &report.end {
+            tracing::debug!(event = "session.held-up", "{why}");
+        }
+        if stop.load(Ordering::Relaxed) { Turn::Stop } else { Turn::Sleep(settings.clone()) }
+    }
+
+    fn complain(&self, trouble: &Trouble) {
+        tracing::error!(event = "agent.not-ready", "{trouble}");
+    }
+
+    fn publish(&self, report: &SessionReport) {
+        let text = serde_json::to_vec_pretty(report).unwrap_or_default();
+        if let Err(error) = files::write_whole(&self.home.status(), &text) {
+            tracing::warn!(event = "status.not-written", "the status could not be written: {error}");
+        }
+    }
+
+    fn sleep(&self, nap: Duration, mut wake: Option<Wake>, stop: &AtomicBool) {
+        let mut left = nap;
+        while !left.is_zero() && !stop.load(Ordering::Relaxed) {
+            let step = left.min(LOOK_EVERY);
+            std::thread::sleep(step);
+            left -= step;
+            if wake.as_mut().is_some_and(Wake::something_new) {
+                return;
+            }
+        }
+    }
+}
+
+/// The poll interval differs by up to a tenth each time, so that agents do not march in step (R30).
+fn nap(kind: AgentKind, settings: &AgentSettings) -> Duration {
+    let interval =
+        if kind == AgentKind::Transmission { settings.transmission_poll_interval.duration() } else { settings.sleep_interval.duration() };
+    let dice = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() % 2001);
+    interval.mul_f64(0.9 + f64::from(dice) / 10_000.0)
+}
+
+/// Looks for new files in the folders that an agent reads.
+pub struct Wake {
+    share: LocalShare,
+    folders: Vec<SharePath>,
+    seen: BTreeSet<String>,
+}
+
+impl Wake {
+    pub fn new(kind: AgentKind, desired: &Desired) -> Self {
+        let (own, other) = (rules_side(desired.own_cluster()), rules_side(desired.peer_cluster()));
+        let share = desired.own_cluster().node(&desired.node).map(|node| node.share.clone()).unwrap_or_default();
+        let mut folders: Vec<SharePath> = match kind {
+            AgentKind::Transmission => other.lanes().into_iter().map(|lane| Area::Out(lane.folder).path()).collect(),
+            AgentKind::Source | AgentKind::Target => vec![Area::In(other.in_folder().to_owned()).path()],
+        };
+        if own.is_cluster() {
+            folders.extend(SharePath::of(&["NTA", "REP", kind.name()]));
+        }
+        let mut wake = Wake { share: LocalShare::new(share), folders, seen: BTreeSet::new() };
+        wake.something_new();
+        wake
+    }
+
+    /// Whether a file has come since the last look.
+    pub fn something_new(&mut self) -> bool {
+        let now: BTreeSet<String> = self
+            .folders
+            .iter()
+            .filter_map(|folder| self.share.list(folder).ok().map(|entries| (folder, entries)))
+            .flat_map(|(folder, entries)| entries.into_iter().map(move |entry| format!("{folder}/{}", entry.name)))
+            .filter(|name| !name.ends_with(".part"))
+            .collect();
+        let new = now.difference(&self.seen).next().is_some();
+        self.seen = now;
+        new
+    }
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
