@@ -113,7 +113,7 @@ fn status(home: &AgentHome, json: bool) -> Result<ExitCode, Trouble> {
 
 fn exit_of(report: &SessionReport) -> ExitCode {
     let waits =
-        matches!(report.end, SessionEnd::HeldUp(_)) || !report.stalls.is_empty() || report.deletion_debts + report.coverage_debts > 0;
+        matches!(report.end, SessionEnd::HeldUp(_)) || !report.stalls.is_empty() || !report.deletion_debts.is_empty() || !report.coverage_debts.is_empty();
     ExitCode::from(if waits { 3 } else { 0 })
 }
 
@@ -136,7 +136,11 @@ fn print_report(report: &SessionReport) {
         "  deleted          {} containers; debts: {} deletion, {} coverage",
         counts.deleted, report.deletion_debts, report.coverage_debts
     );
+    println!("  in all           {} containers put out, {} answered", report.containers, report.containers_answered);
     println!("  replication      change set {}, {} waiting for the other node", report.lsn, report.copy_queue);
+    for bad in &report.containers_bad {
+        println!("  container        {bad}");
+    }
     for stall in &report.stalls {
         println!("  waits            {}: {}", stall.what, stall.why);
     }

@@ -27,6 +27,6 @@ pub use cli::{AgentCommand, agent_main, run_agent_command};
 pub use clock::SystemClock;
 pub use logs::{LogEvents, LogTo, start_logs};
 pub use role::{StaticRole, active_node, set_active_node};
-pub use service::{Service, Wake};
+pub use service::{Service, Wake, on_stop_signal};
 pub use share::LocalShare;
 pub use wiring::{AgentHome, StoreOpener, engine_mailboxes, rules_side};

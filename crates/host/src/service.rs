@@ -41,17 +41,10 @@ impl Service {
     /// Sessions until a signal asks for the end. The session at work then ends after its durable step.
     pub fn run(&self) -> Result<(), Trouble> {
         let _lock = self.home.lock()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.map_err(|error| Trouble::new("could not start the service loop").cause(error))?;
         let stop = Arc::new(AtomicBool::new(false));
         let asked = stop.clone();
-        runtime.spawn(async move {
-            wait_for_signal().await;
-            asked.store(true, Ordering::Relaxed);
-        });
-        let result = self.turns(&stop);
-        runtime.shutdown_background();
-        result
+        on_stop_signal(move || asked.store(true, Ordering::Relaxed));
+        self.turns(&stop)
     }
 
     /// One session, for troubleshooting.
@@ -117,6 +110,9 @@ impl Service {
             };
             let mut running = running.stopping_with(stop.clone());
             *running.policy_mut() = mailferry_core::engine::Policy::of(&loaded.settings);
+            if self.home.take_retry_request() {
+                running.retry_debts();
+            }
             let report = running.session();
             self.publish(&report);
             agent = Some(running);
@@ -206,6 +202,20 @@ impl Wake {
         self.seen = now;
         new
     }
+}
+
+/// Calls `then` once, when the process is asked to end: SIGTERM, Ctrl-C, or what takes their place.
+pub fn on_stop_signal(then: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => {
+                runtime.block_on(wait_for_signal());
+                then();
+            }
+            Err(error) => tracing::warn!(event = "agent.no-signals", "signals are not heard: {error}"),
+        }
+    });
 }
 
 #[cfg(unix)]

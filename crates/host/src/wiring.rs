@@ -49,6 +49,15 @@ impl AgentHome {
         folder.join(format!("{}.log", self.kind))
     }
 
+    /// Made by the console: the next session tries every deletion debt.
+    pub fn retry_request(&self) -> PathBuf {
+        self.beside("retry-debts")
+    }
+
+    pub(crate) fn take_retry_request(&self) -> bool {
+        std::fs::remove_file(self.retry_request()).is_ok()
+    }
+
     /// The desired state, as the console last committed it.
     pub fn desired(&self) -> Result<Desired, Trouble> {
         let desired = settings::load_desired(&self.beside("desired.toml"))?;

@@ -9,7 +9,7 @@ use mailferry_rules::session::Replicated;
 use mailferry_rules::topology::Side;
 
 use super::policy::Policy;
-use super::report::{Counts, SessionEnd, SessionReport, Stall};
+use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
 use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, RolePort, Share, Stores};
 use crate::settings::AgentKind;
 use crate::state::{Database, StateError, ledger};
@@ -134,6 +134,11 @@ impl Agent {
         self
     }
 
+    /// Tries every deletion debt in the next session, as at the start.
+    pub fn retry_debts(&mut self) {
+        self.at_start = true;
+    }
+
     pub fn policy_mut(&mut self) -> &mut Policy {
         &mut self.policy
     }
@@ -200,10 +205,8 @@ impl Agent {
 
     fn report(&mut self, started_ms: u64, end: SessionEnd) -> SessionReport {
         let position = self.db.position().ok();
-        let (deletion, coverage) = self
-            .db
-            .read(|db| Ok((ledger::debts::all(db)?.len() as u64, ledger::outbound::coverage_debts(db)?.len() as u64)))
-            .unwrap_or_default();
+        // A database that failed has been told of already; its report is empty.
+        let standing = self.db.read(|db| Ok(Standing::read(db, &self.mailboxes)?)).unwrap_or_default();
         SessionReport {
             agent: self.around.kind.to_string(),
             node: self.around.me.clone(),
@@ -214,8 +217,11 @@ impl Agent {
             end,
             counts: self.counts,
             stalls: self.stalls.clone(),
-            deletion_debts: deletion,
-            coverage_debts: coverage,
+            deletion_debts: standing.deletion_debts,
+            coverage_debts: standing.coverage_debts,
+            containers: standing.tally.containers,
+            containers_answered: standing.tally.answered,
+            containers_bad: standing.bad,
             copy_queue: self.copy_queue(),
             lsn: position.map_or(0, |position| position.lsn),
         }

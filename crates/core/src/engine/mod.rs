@@ -37,4 +37,5 @@ mod transmission;
 
 pub use agent::{Agent, Halt, Mailbox, Surroundings};
 pub use policy::Policy;
-pub use report::{Counts, SessionEnd, SessionReport, Stall};
+pub use report::{Counts, DebtReport, SessionEnd, SessionReport, Stall};
+pub use source::{MailboxPlan, plan};

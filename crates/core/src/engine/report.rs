@@ -1,6 +1,13 @@
 //! What a session did: kept as the agent's status, printed by the console.
 
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
+
+use super::agent::Mailbox;
+use crate::model::Outcome;
+use crate::state::ledger::debts::{self, DeletionDebt};
+use crate::state::ledger::inbound;
+use crate::state::ledger::outbound::{self, CoverageDebt, Tally};
 
 /// How a session ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -23,7 +30,9 @@ pub struct Counts {
     pub delivered: u64,
     pub delivered_bytes: u64,
     pub taken: u64,
+    /// Records that changed the target; new items among them.
     pub applied: u64,
+    pub appended: u64,
     pub already: u64,
     pub found: u64,
     pub skipped: u64,
@@ -35,6 +44,30 @@ pub struct Counts {
 }
 
 impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        let Counts { published, packed_items, packed_bytes, delivered, delivered_bytes, taken, applied, appended, already, found, skipped, .. } = other;
+        let Counts { deleted, debts_made, debts_paid, debts_given_up, replayed, .. } = other;
+        let pairs = [
+            (&mut self.published, published),
+            (&mut self.packed_items, packed_items),
+            (&mut self.packed_bytes, packed_bytes),
+            (&mut self.delivered, delivered),
+            (&mut self.delivered_bytes, delivered_bytes),
+            (&mut self.taken, taken),
+            (&mut self.applied, applied),
+            (&mut self.appended, appended),
+            (&mut self.already, already),
+            (&mut self.found, found),
+            (&mut self.skipped, skipped),
+            (&mut self.deleted, deleted),
+            (&mut self.debts_made, debts_made),
+            (&mut self.debts_paid, debts_paid),
+            (&mut self.debts_given_up, debts_given_up),
+            (&mut self.replayed, replayed),
+        ];
+        pairs.into_iter().for_each(|(sum, more)| *sum += more);
+    }
+
     pub fn progress(&self) -> bool {
         *self != Counts::default()
     }
@@ -60,9 +93,86 @@ pub struct SessionReport {
     pub end: SessionEnd,
     pub counts: Counts,
     pub stalls: Vec<Stall>,
-    pub deletion_debts: u64,
-    pub coverage_debts: u64,
+    /// Deletions that failed and wait (DeletedDataFiles), at most `DEBTS_MAX` of them.
+    pub deletion_debts: Vec<DebtReport>,
+    /// Copies that the passive node does not hold yet.
+    pub coverage_debts: Vec<DebtReport>,
+    /// Containers this agent has put into OUT so far, and those the other side has answered.
+    pub containers: u64,
+    pub containers_answered: u64,
+    /// Containers taken from IN that were damaged or given up.
+    pub containers_bad: Vec<String>,
     /// Change sets that wait for another node.
     pub copy_queue: u64,
     pub lsn: u64,
+}
+
+/// Debts listed in a report at most.
+pub const DEBTS_MAX: usize = 1000;
+
+/// One row of DeletedDataFiles or of the coverage debts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DebtReport {
+    pub node: String,
+    pub path: String,
+    pub container: String,
+    pub since_ms: u64,
+    pub attempts: u64,
+    /// 0: at the next session.
+    pub next_attempt_ms: u64,
+    pub last_error: String,
+}
+
+/// What the ledger says at the end of a session.
+#[derive(Default)]
+pub(super) struct Standing {
+    pub deletion_debts: Vec<DebtReport>,
+    pub coverage_debts: Vec<DebtReport>,
+    pub tally: Tally,
+    pub bad: Vec<String>,
+}
+
+impl Standing {
+    pub fn read(db: &Connection, mailboxes: &[Mailbox]) -> rusqlite::Result<Self> {
+        let mut tally = Tally::default();
+        for mailbox in mailboxes {
+            let of = outbound::tally(db, mailbox.id)?;
+            tally.containers += of.containers;
+            tally.answered += of.answered;
+        }
+        let named = |outcome: Outcome, word: &str| -> rusqlite::Result<Vec<String>> {
+            Ok(inbound::taken_with(db, outcome)?.iter().map(|receipt| format!("{} {word}", receipt.container)).collect())
+        };
+        let mut bad = named(Outcome::Damaged, "damaged")?;
+        bad.extend(named(Outcome::Archived, "archived")?);
+        let deletion_debts = debts::all(db)?.into_iter().take(DEBTS_MAX).map(DebtReport::deletion).collect();
+        let coverage_debts = outbound::coverage_debts(db)?.into_iter().take(DEBTS_MAX).map(DebtReport::coverage).collect();
+        Ok(Standing { deletion_debts, coverage_debts, tally, bad })
+    }
+}
+
+impl DebtReport {
+    fn deletion(debt: DeletionDebt) -> Self {
+        DebtReport {
+            node: debt.node,
+            path: debt.path,
+            container: debt.doomed.name.to_string(),
+            since_ms: debt.time.first_failure_ms,
+            attempts: debt.attempts,
+            next_attempt_ms: debt.time.next_attempt_ms,
+            last_error: debt.last_error,
+        }
+    }
+
+    fn coverage(debt: CoverageDebt) -> Self {
+        DebtReport {
+            path: format!("NTA/OUT/{}/{}", debt.lane, debt.name),
+            node: debt.node,
+            container: debt.name.to_string(),
+            since_ms: debt.since_ms,
+            attempts: 1,
+            next_attempt_ms: 0,
+            last_error: debt.last_error,
+        }
+    }
 }

@@ -5,11 +5,15 @@
 //! changes   what differs between the store and what was last published
 //! pack      one pass over a mailbox: changes into containers
 //! receipts  the target's answers
+//! plan      what the next pass would do
 //! ```
 
 mod changes;
 mod pack;
+mod plan;
 mod receipts;
+
+pub use plan::{MailboxPlan, plan};
 
 use super::agent::{Agent, Halt};
 use crate::ports::{Blast, Level, StoreError};

@@ -44,6 +44,7 @@ impl From<StoreError> for ApplyError {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ApplyCounts {
     pub applied: u64,
+    pub appended: u64,
     pub already: u64,
     pub found: u64,
 }
@@ -228,6 +229,7 @@ impl Import {
                 let appended = self.store.append(&place, &NewItem { envelope: &envelope, size }, &mut self.reader.body())?;
                 self.keywords_lost.extend(appended.keywords_lost);
                 self.counts.applied += 1;
+                self.counts.appended += 1;
                 self.staged_bytes += size;
                 appended.id
             }

@@ -70,6 +70,7 @@ impl Agent {
             Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?)
         })?;
         self.counts.applied += counts.applied;
+        self.counts.appended += counts.appended;
         self.counts.already += counts.already;
         self.counts.found += counts.found;
         self.counts.skipped += receipt.skipped.len() as u64;

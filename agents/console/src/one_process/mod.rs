@@ -1,0 +1,190 @@
+//! The whole suite inside one process: the same agents, one thread each, over two shares in a work folder.
+//!
+//! ```text
+//! mod     the four agents and how they come to rest
+//! watch   counting what goes through the target store, waking who has something to do
+//! ```
+//!
+//! Nothing here moves mail: it starts agents and waits. A kill at any moment is mended by running it again.
+
+mod watch;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mailferry_core::engine::{Agent, Counts, Mailbox, Policy, SessionEnd, SessionReport, Surroundings};
+use mailferry_core::ports::{Role, RolePort, Share, StoresWithoutCopies, UnwatchedSteps};
+use mailferry_core::settings::AgentKind;
+use mailferry_core::state::{Database, ledger};
+use mailferry_core::trouble::Trouble;
+use mailferry_host::{LocalShare, SystemClock};
+use mailferry_rules::topology::Side;
+
+pub use watch::{Passed, Watch};
+
+/// Where a run keeps its state and its containers.
+pub struct WorkFolder(PathBuf);
+
+impl WorkFolder {
+    pub fn make(path: &Path) -> Result<Self, Trouble> {
+        for folder in ["source", "target"] {
+            std::fs::create_dir_all(path.join(folder))
+                .map_err(|error| Trouble::new("could not make the work folder").place(path.display()).cause(error).hint("choose another with --work"))?;
+        }
+        Ok(WorkFolder(path.into()))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn database(&self, side: &str, kind: AgentKind) -> PathBuf {
+        self.0.join(format!("{side}-{kind}.db"))
+    }
+
+    /// The database of an earlier run, if there was one.
+    pub fn opened(&self, side: &str, kind: AgentKind) -> Result<Option<Database>, Trouble> {
+        let path = self.database(side, kind);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let opened = Database::open(&path, Arc::new(UnwatchedSteps));
+        opened.map(Some).map_err(|error| error.trouble(&path.display().to_string()).hint("an unreadable work folder can be deleted: the next run finds at the target what is there already"))
+    }
+}
+
+/// In one process there is nobody else to be active.
+struct Alone;
+
+impl RolePort for Alone {
+    fn role(&self) -> Role {
+        Role::Active
+    }
+}
+
+const SIDES: [(&str, [AgentKind; 2]); 2] =
+    [("source", [AgentKind::Source, AgentKind::Transmission]), ("target", [AgentKind::Target, AgentKind::Transmission])];
+
+/// How a run ended.
+pub struct Outcome {
+    /// Summed over all sessions of all agents.
+    pub counts: Counts,
+    /// What still waits, told once each.
+    pub waits: Vec<String>,
+    pub interrupted: bool,
+}
+
+/// Runs the agents until everything rests, until nothing moves any more, or until `stop`.
+pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Watch>, stop: &Arc<AtomicBool>) -> Result<Outcome, Trouble> {
+    let mut agents = Vec::new();
+    for (side, kinds) in SIDES {
+        for kind in kinds {
+            agents.push(agent(work, side, kind, mailbox, policy, watch, stop)?);
+        }
+    }
+    let mut tally = Tally::default();
+    let mut source_first = true;
+    loop {
+        let before = tally.counts;
+        let reports = sessions(&mut agents, source_first, watch, stop);
+        source_first = false;
+        let failed = reports.iter().any(|report| matches!(report.end, SessionEnd::HeldUp(_)));
+        tally.add(&reports);
+        if stop.load(Ordering::Relaxed) {
+            return Ok(tally.outcome(true));
+        }
+        if tally.counts == before || failed && !reports.iter().any(|report| report.counts.progress()) {
+            return Ok(tally.outcome(false));
+        }
+    }
+}
+
+/// One round. In the first, which moves almost everything, the agents work side by side until the source agent is done.
+fn sessions(agents: &mut [Agent], side_by_side: bool, watch: &Arc<Watch>, stop: &AtomicBool) -> Vec<SessionReport> {
+    if !side_by_side {
+        return agents.iter_mut().map(Agent::session).collect();
+    }
+    let Some((source, others)) = agents.split_first_mut() else { return Vec::new() };
+    let packed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let packed = &packed;
+        let followers: Vec<_> = others
+            .iter_mut()
+            .map(|agent| {
+                scope.spawn(move || {
+                    let mut reports = Vec::new();
+                    while !packed.load(Ordering::Acquire) && !stop.load(Ordering::Relaxed) {
+                        let seen = watch.signals();
+                        reports.push(agent.session());
+                        watch.wait_beyond(seen);
+                    }
+                    reports
+                })
+            })
+            .collect();
+        let mut reports = vec![source.session()];
+        packed.store(true, Ordering::Release);
+        watch.signal();
+        reports.extend(followers.into_iter().flat_map(|follower| follower.join().unwrap_or_default()));
+        reports
+    })
+}
+
+fn agent(work: &WorkFolder, side: &str, kind: AgentKind, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Watch>, stop: &Arc<AtomicBool>) -> Result<Agent, Trouble> {
+    let share = |name: &str| Arc::new(LocalShare::new(work.path().join(name))) as Arc<dyn Share>;
+    let (source, target) = (Side::standalone("SOURCE"), Side::standalone("TARGET"));
+    let (own, other, packer) = if side == "source" { (source, target, AgentKind::Source) } else { (target, source, AgentKind::Target) };
+    let around = Surroundings {
+        kind,
+        packer,
+        me: own.name().to_owned(),
+        shares: BTreeMap::from([("SOURCE".to_owned(), share("source")), ("TARGET".to_owned(), share("target"))]),
+        witness: share(side),
+        role: Arc::new(Alone),
+        clock: Arc::new(SystemClock),
+        events: watch.clone(),
+        stores: watch.clone(),
+        guarantee: Arc::new(StoresWithoutCopies),
+        own,
+        other,
+    };
+    let path = work.database(side, kind);
+    let db = Database::open(&path, Arc::new(UnwatchedSteps)).map_err(|error| error.trouble(&path.display().to_string()))?;
+    let mut agent = Agent::new(around, policy.clone(), db).stopping_with(stop.clone());
+    agent.set_mailboxes(vec![mailbox.clone()]);
+    Ok(agent)
+}
+
+#[derive(Default)]
+struct Tally {
+    counts: Counts,
+    waits: Vec<String>,
+}
+
+impl Tally {
+    /// What waits is what the last round says: earlier waits may be over.
+    fn add(&mut self, reports: &[SessionReport]) {
+        self.waits.clear();
+        for report in reports {
+            self.counts.add(&report.counts);
+            let held = if let SessionEnd::HeldUp(why) = &report.end { Some(why.clone()) } else { None };
+            self.waits.extend(held.into_iter().chain(report.stalls.iter().map(|stall| format!("{}: {}", stall.what, stall.why))));
+        }
+        self.waits.sort();
+        self.waits.dedup();
+    }
+
+    fn outcome(self, interrupted: bool) -> Outcome {
+        Outcome { counts: self.counts, waits: self.waits, interrupted }
+    }
+}
+
+/// Items that earlier runs have put at the target.
+pub fn tracked(work: &WorkFolder, mailbox: &Mailbox) -> Result<u64, Trouble> {
+    match work.opened("target", AgentKind::Target)? {
+        Some(db) => db.read(|db| Ok(ledger::target::count(db, mailbox.id)?)).map_err(|error| error.trouble("the work folder")),
+        None => Ok(0),
+    }
+}
