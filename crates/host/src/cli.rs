@@ -134,7 +134,9 @@ fn print_report(report: &SessionReport) {
     );
     println!(
         "  deleted          {} containers; debts: {} deletion, {} coverage",
-        counts.deleted, report.deletion_debts, report.coverage_debts
+        counts.deleted,
+        report.deletion_debts.len(),
+        report.coverage_debts.len()
     );
     println!("  in all           {} containers put out, {} answered", report.containers, report.containers_answered);
     println!("  replication      change set {}, {} waiting for the other node", report.lsn, report.copy_queue);

@@ -12,7 +12,7 @@ use super::policy::Policy;
 use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
 use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, RolePort, Share, Stores};
 use crate::settings::AgentKind;
-use crate::state::{Database, StateError, ledger};
+use crate::state::{Database, StateError};
 
 /// A mailbox to move, as the project wants it.
 #[derive(Clone, PartialEq, Eq, Debug)]

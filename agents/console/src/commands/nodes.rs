@@ -1,0 +1,225 @@
+//! Commands that look at the agents of a project, node by node: `status`, `debts`, `role`.
+//!
+//! They read what the agents publish and write requests beside it; the databases belong to the agents.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use indicatif::HumanDuration;
+use mailferry_core::engine::{DebtReport, SessionEnd, SessionReport};
+use mailferry_core::ports::{Clock, Share};
+use mailferry_core::settings::{AgentKind, Cluster, Project, Side};
+use mailferry_core::trouble::Trouble;
+use mailferry_host::{AgentHome, LocalShare, SystemClock, active_node, rules_side, set_active_node};
+use mailferry_rules::topology::canonical;
+use serde::Serialize;
+
+use super::project;
+use crate::exit::{Exit, WrongUse};
+use crate::screen::Screen;
+
+/// Show what every agent of the project does and what waits
+///
+/// Exit codes: 0 nothing waits, 1 failed, 2 wrong usage, 3 something waits or an agent does not answer.
+#[derive(clap::Args)]
+pub struct StatusArgs {
+    /// The project file
+    #[arg(long, value_name = "FILE", default_value = "project.toml")]
+    project: PathBuf,
+}
+
+/// Show the deletions and copies that are owed (DeletedDataFiles, coverage debts)
+///
+/// Exit codes: 0 nothing is owed, 1 failed, 2 wrong usage, 3 something is owed.
+#[derive(clap::Args)]
+pub struct DebtsArgs {
+    /// The project file
+    #[arg(long, value_name = "FILE", default_value = "project.toml")]
+    project: PathBuf,
+    /// Ask the active agents to try every deletion again now
+    #[arg(long)]
+    retry: bool,
+}
+
+/// Show or move the active role of a side
+///
+/// Exit codes: 0 ok, 1 failed, 2 wrong usage.
+#[derive(clap::Args)]
+pub struct RoleArgs {
+    /// The project file
+    #[arg(long, value_name = "FILE", default_value = "project.toml")]
+    project: PathBuf,
+    /// The node that is to become active; without it the roles are shown
+    #[arg(value_name = "NODE")]
+    node: Option<String>,
+}
+
+/// One agent as the console sees it.
+#[derive(Serialize)]
+struct Seen {
+    side: &'static str,
+    node: String,
+    agent: AgentKind,
+    #[serde(flatten)]
+    report: Option<SessionReport>,
+    /// Why there is no report.
+    unknown: Option<String>,
+}
+
+fn agents(project: &Project) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    for side in [Side::Source, Side::Target] {
+        for node in &project.topology.cluster(side).nodes {
+            for agent in side.agents() {
+                let (report, unknown) = match read_report(&home(&node.agents, agent)) {
+                    Ok(report) => (Some(report), None),
+                    Err(why) => (None, Some(why)),
+                };
+                seen.push(Seen { side: side.name(), node: node.name.clone(), agent, report, unknown });
+            }
+        }
+    }
+    seen
+}
+
+fn home(agents: &str, kind: AgentKind) -> AgentHome {
+    AgentHome::new(kind, Path::new(agents).join(kind.name()).join("config.ini"))
+}
+
+fn read_report(home: &AgentHome) -> Result<SessionReport, String> {
+    let text = std::fs::read_to_string(home.status()).map_err(|error| format!("{}: {error}", home.status().display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", home.status().display()))
+}
+
+fn ago(then_ms: u64) -> String {
+    let since = SystemClock.now_ms().saturating_sub(then_ms);
+    format!("{} ago", HumanDuration(std::time::Duration::from_millis(since)))
+}
+
+pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
+    let project = project::load(&args.project)?;
+    let seen = agents(&project);
+    let waits = seen.iter().any(|seen| seen.report.as_ref().is_none_or(waiting));
+    if screen.json {
+        screen.document(&seen)?;
+    } else {
+        for seen in &seen {
+            line(seen, screen)?;
+        }
+    }
+    Ok(if waits { Exit::Partly } else { Exit::Ok })
+}
+
+fn waiting(report: &SessionReport) -> bool {
+    matches!(report.end, SessionEnd::HeldUp(_)) || !report.stalls.is_empty() || !report.deletion_debts.is_empty() || !report.coverage_debts.is_empty()
+}
+
+fn line(seen: &Seen, screen: &mut Screen) -> std::io::Result<()> {
+    let Seen { side, node, agent, report, unknown } = seen;
+    let Some(report) = report else {
+        return writeln!(screen, "{side:<7} {node:<12} {agent:<13} no report: {}", unknown.as_deref().unwrap_or_default());
+    };
+    let end = match &report.end {
+        SessionEnd::Completed => "completed".to_owned(),
+        SessionEnd::Standby => "standing by".to_owned(),
+        SessionEnd::HeldUp(why) => format!("held up: {why}"),
+    };
+    let role = report.role.split(' ').next().unwrap_or_default();
+    writeln!(
+        screen,
+        "{side:<7} {node:<12} {agent:<13} {role:<8} epoch {:<3} {}/{} answered, {} debts, queue {}, {end}, {}",
+        report.epoch,
+        report.containers_answered,
+        report.containers,
+        report.deletion_debts.len() + report.coverage_debts.len(),
+        report.copy_queue,
+        ago(report.finished_ms)
+    )?;
+    for stall in &report.stalls {
+        writeln!(screen, "{:36} waits: {}: {}", "", stall.what, stall.why)?;
+    }
+    report.containers_bad.iter().try_for_each(|bad| writeln!(screen, "{:36} container {bad}", ""))
+}
+
+#[derive(Serialize)]
+struct Owed<'a> {
+    node: &'a str,
+    agent: AgentKind,
+    kind: &'static str,
+    #[serde(flatten)]
+    debt: &'a DebtReport,
+}
+
+pub fn debts(args: &DebtsArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
+    let project = project::load(&args.project)?;
+    let seen = agents(&project);
+    let active: Vec<(&Seen, &SessionReport)> =
+        seen.iter().filter_map(|seen| seen.report.as_ref().map(|report| (seen, report))).filter(|(_, report)| report.role == "active").collect();
+    let owed: Vec<Owed<'_>> = active
+        .iter()
+        .flat_map(|(seen, report)| {
+            let deletions = report.deletion_debts.iter().map(|debt| ("deletion", debt));
+            let copies = report.coverage_debts.iter().map(|debt| ("coverage", debt));
+            deletions.chain(copies).map(|(kind, debt)| Owed { node: &seen.node, agent: seen.agent, kind, debt })
+        })
+        .collect();
+    if screen.json {
+        screen.document(&owed)?;
+    } else if owed.is_empty() {
+        writeln!(screen, "nothing is owed")?;
+    } else {
+        for Owed { node, agent, kind, debt } in &owed {
+            writeln!(screen, "{kind} owed on {} by the {agent} agent of {node}", debt.node)?;
+            writeln!(screen, "  where:   {}", debt.path)?;
+            writeln!(screen, "  cause:   {}", debt.last_error)?;
+            writeln!(screen, "  since:   {}, {} attempts", ago(debt.since_ms), debt.attempts)?;
+        }
+    }
+    if args.retry {
+        request_retry(&project, &active)?;
+    }
+    Ok(if owed.is_empty() { Exit::Ok } else { Exit::Partly })
+}
+
+fn request_retry(project: &Project, active: &[(&Seen, &SessionReport)]) -> anyhow::Result<()> {
+    for side in [Side::Source, Side::Target] {
+        for node in &project.topology.cluster(side).nodes {
+            for (seen, _) in active.iter().filter(|(seen, _)| seen.node == node.name) {
+                let file = home(&node.agents, seen.agent).retry_request();
+                std::fs::write(&file, b"").map_err(|error| Trouble::new("could not leave the request").place(file.display()).cause(error))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn role(args: &RoleArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
+    let project = project::load(&args.project)?;
+    let clusters = [Side::Source, Side::Target].map(|side| project.topology.cluster(side));
+    let Some(wanted) = &args.node else {
+        for cluster in clusters {
+            writeln!(screen, "{:<12} {}", cluster.name, active_node(&rules_side(cluster), witness(cluster)?.as_ref()).map_err(Trouble::from)?)?;
+        }
+        return Ok(Exit::Ok);
+    };
+    let wanted = canonical(wanted);
+    let Some(cluster) = clusters.into_iter().find(|cluster| rules_side(cluster).nodes().contains(&wanted)) else {
+        return Err(WrongUse(Trouble::new(format!("{wanted} is no node of this project")).hint("`mailferry role` shows the active nodes")).into());
+    };
+    set_role(cluster, &wanted)?;
+    writeln!(screen, "{wanted} is active for {}; the agents follow at their next step", cluster.name)?;
+    Ok(Exit::Ok)
+}
+
+pub fn set_role(cluster: &Cluster, node: &str) -> Result<(), Trouble> {
+    let side = rules_side(cluster);
+    if !side.is_cluster() {
+        return Err(Trouble::new(format!("{} is a standalone server: its role cannot move", cluster.name)));
+    }
+    set_active_node(&side, node, witness(cluster)?.as_ref()).map_err(|error| Trouble::from(error).now("the role stays where it is"))
+}
+
+fn witness(cluster: &Cluster) -> Result<Box<dyn Share>, Trouble> {
+    let place = cluster.witness_place().ok_or_else(|| Trouble::new(format!("cluster {} has no witness", cluster.name)))?;
+    Ok(Box::new(LocalShare::new(place)))
+}
