@@ -1,1 +1,58 @@
-fn main() {}
+//! `mailferry`, the console: what people type.
+//!
+//! One module a command, each a function from its arguments to an exit code. Results go to stdout, progress and errors to
+//! stderr. The road not taken: a console that writes the databases of the agents. It commits what is desired, and the agents
+//! take it over (R90).
+
+mod commands;
+mod exit;
+mod screen;
+mod text;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::{check, commit, init, prv, verify};
+use exit::Exit;
+use screen::Screen;
+
+/// Moves mailboxes between mail organisations; nothing is lost and nothing is doubled.
+#[derive(Parser)]
+#[command(name = "mailferry", version, max_term_width = 100, after_help = exit::CODES, arg_required_else_help = true)]
+struct Cli {
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Args),
+    Check(check::Args),
+    Commit(commit::Args),
+    Verify(verify::Args),
+    #[command(subcommand)]
+    Prv(prv::Command),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut screen = Screen::new(cli.json);
+    let done = run(cli.command, &mut screen);
+    let flushed = screen.flush().map_err(anyhow::Error::from);
+    done.and_then(|exit| flushed.map(|()| exit)).unwrap_or_else(|error| exit::told(&error)).into()
+}
+
+fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
+    match command {
+        Command::Init(args) => init::run(&args, screen),
+        Command::Check(args) => check::run(&args, screen),
+        Command::Commit(args) => commit::run(&args, screen),
+        Command::Verify(args) => verify::run(&args, screen),
+        Command::Prv(command) => prv::run(&command, screen),
+    }
+}

@@ -9,6 +9,7 @@
 //! replication  change sets and snapshots to the other node, replay on the standby
 //! engine       the agents: gather facts, ask mailferry-rules, do one durable step, record it
 //! settings     project file, config.ini, reference
+//! compare      whether two mailboxes hold the same mail
 //! trouble      an error as the operator reads it
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! config.ini exists.
 #![forbid(unsafe_code)]
 
+pub mod compare;
 pub mod engine;
 pub mod model;
 pub mod ports;
