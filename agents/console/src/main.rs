@@ -6,6 +6,7 @@
 
 mod commands;
 mod exit;
+mod one_process;
 mod screen;
 mod text;
 
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{check, commit, init, prv, verify};
+use commands::{agent, check, commit, demo, init, migrate, nodes, prv, verify};
 use exit::Exit;
 use screen::Screen;
 
@@ -31,16 +32,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Args),
+    Migrate(migrate::Args),
+    Verify(verify::Args),
     Init(init::Args),
     Check(check::Args),
     Commit(commit::Args),
-    Verify(verify::Args),
+    Status(nodes::StatusArgs),
+    Debts(nodes::DebtsArgs),
+    Role(nodes::RoleArgs),
     #[command(subcommand)]
     Prv(prv::Command),
+    Agent(agent::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Agent(args) = cli.command {
+        return agent::run(args).unwrap_or_else(|error| exit::told(&error).into());
+    }
     let mut screen = Screen::new(cli.json);
     let done = run(cli.command, &mut screen);
     let flushed = screen.flush().map_err(anyhow::Error::from);
@@ -54,5 +64,11 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Commit(args) => commit::run(&args, screen),
         Command::Verify(args) => verify::run(&args, screen),
         Command::Prv(command) => prv::run(&command, screen),
+        Command::Demo(args) => demo::run(&args, screen),
+        Command::Migrate(args) => migrate::run(&args, screen),
+        Command::Status(args) => nodes::status(&args, screen),
+        Command::Debts(args) => nodes::debts(&args, screen),
+        Command::Role(args) => nodes::role(&args, screen),
+        Command::Agent(_) => Ok(Exit::Usage),
     }
 }

@@ -20,7 +20,7 @@ pub struct Args {
 }
 
 fn parse_kind(text: &str) -> Result<AgentKind, String> {
-    text.parse().map_err(|error: mailferry_core::settings::NoSuchAgent| error.to_string())
+    text.parse::<AgentKind>().map_err(|error| format!("{error}"))
 }
 
 pub fn run(args: Args) -> anyhow::Result<std::process::ExitCode> {

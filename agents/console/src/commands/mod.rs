@@ -1,8 +1,12 @@
 //! The commands of the console, one module each: `run` takes the arguments, answers the exit code.
 
+pub mod agent;
 pub mod check;
 pub mod commit;
+pub mod demo;
 pub mod init;
+pub mod migrate;
+pub mod nodes;
 mod project;
 pub mod prv;
 pub mod verify;

@@ -3,7 +3,7 @@
 //! They read what the agents publish and write requests beside it; the databases belong to the agents.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use indicatif::HumanDuration;
 use mailferry_core::engine::{DebtReport, SessionEnd, SessionReport};
@@ -14,7 +14,7 @@ use mailferry_host::{AgentHome, LocalShare, SystemClock, active_node, rules_side
 use mailferry_rules::topology::canonical;
 use serde::Serialize;
 
-use super::project;
+use super::project::{self, ProjectFile};
 use crate::exit::{Exit, WrongUse};
 use crate::screen::Screen;
 
@@ -23,9 +23,8 @@ use crate::screen::Screen;
 /// Exit codes: 0 nothing waits, 1 failed, 2 wrong usage, 3 something waits or an agent does not answer.
 #[derive(clap::Args)]
 pub struct StatusArgs {
-    /// The project file
-    #[arg(long, value_name = "FILE", default_value = "project.toml")]
-    project: PathBuf,
+    #[command(flatten)]
+    file: ProjectFile,
 }
 
 /// Show the deletions and copies that are owed (DeletedDataFiles, coverage debts)
@@ -33,9 +32,8 @@ pub struct StatusArgs {
 /// Exit codes: 0 nothing is owed, 1 failed, 2 wrong usage, 3 something is owed.
 #[derive(clap::Args)]
 pub struct DebtsArgs {
-    /// The project file
-    #[arg(long, value_name = "FILE", default_value = "project.toml")]
-    project: PathBuf,
+    #[command(flatten)]
+    file: ProjectFile,
     /// Ask the active agents to try every deletion again now
     #[arg(long)]
     retry: bool,
@@ -46,9 +44,8 @@ pub struct DebtsArgs {
 /// Exit codes: 0 ok, 1 failed, 2 wrong usage.
 #[derive(clap::Args)]
 pub struct RoleArgs {
-    /// The project file
-    #[arg(long, value_name = "FILE", default_value = "project.toml")]
-    project: PathBuf,
+    #[command(flatten)]
+    file: ProjectFile,
     /// The node that is to become active; without it the roles are shown
     #[arg(value_name = "NODE")]
     node: Option<String>,
@@ -64,6 +61,13 @@ struct Seen {
     report: Option<SessionReport>,
     /// Why there is no report.
     unknown: Option<String>,
+}
+
+fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
+    project::load(&file.project).map_err(|findings| {
+        let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        Trouble::new("the project file cannot be used").place(file.project.display()).cause(told.join("\n")).hint("`mailferry check` lists everything that is wrong")
+    })
 }
 
 fn agents(project: &Project) -> Vec<Seen> {
@@ -97,7 +101,7 @@ fn ago(then_ms: u64) -> String {
 }
 
 pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = project::load(&args.project)?;
+    let project = loaded(&args.file)?;
     let seen = agents(&project);
     let waits = seen.iter().any(|seen| seen.report.as_ref().is_none_or(waiting));
     if screen.json {
@@ -151,7 +155,7 @@ struct Owed<'a> {
 }
 
 pub fn debts(args: &DebtsArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = project::load(&args.project)?;
+    let project = loaded(&args.file)?;
     let seen = agents(&project);
     let active: Vec<(&Seen, &SessionReport)> =
         seen.iter().filter_map(|seen| seen.report.as_ref().map(|report| (seen, report))).filter(|(_, report)| report.role == "active").collect();
@@ -194,7 +198,7 @@ fn request_retry(project: &Project, active: &[(&Seen, &SessionReport)]) -> anyho
 }
 
 pub fn role(args: &RoleArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = project::load(&args.project)?;
+    let project = loaded(&args.file)?;
     let clusters = [Side::Source, Side::Target].map(|side| project.topology.cluster(side));
     let Some(wanted) = &args.node else {
         for cluster in clusters {

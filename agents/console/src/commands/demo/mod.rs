@@ -86,9 +86,10 @@ fn prove(stage: &Stage, teller: &mut Teller<'_>) -> anyhow::Result<Exit> {
     let mut differences = 0;
     for mailbox in stage.mailboxes() {
         let open = |url: &str| -> Result<_, Trouble> { open_source(&StoreUrl::parse(url)?).map_err(Trouble::from) };
-        let report = compare::compare(open(&mailbox.source)?.as_mut(), open(&mailbox.target)?.as_mut(), &compare::Options::default())?;
-        differences += report.differences();
-        teller.say(&format!("{:<8} {} folders, {} items, {} differences", mailbox.name, report.folders(), report.items(), report.differences()))?;
+        let choices = compare::Choices { allow_extra: false, listed_max: 10 };
+        let report = compare::compare(open(&mailbox.source)?.as_mut(), open(&mailbox.target)?.as_mut(), choices, &mut |_| {}).map_err(Trouble::from)?;
+        differences += report.differing();
+        teller.say(&format!("{:<8} {} folders, {} items, {} differences", mailbox.name, report.source.folders, report.source.items, report.differing()))?;
     }
     for (node, agent) in [("SRC2", AgentKind::Source), ("TGT2", AgentKind::Target)] {
         if let Some(report) = stage.report(node, agent) {
