@@ -108,10 +108,13 @@ fn mailbox(source: &StoreUrl, target: &StoreUrl) -> Mailbox {
 }
 
 fn policy(args: &Args) -> anyhow::Result<Policy> {
-    let mut settings = AgentSettings { free_space_floor: "0".parse().map_err(|error| anyhow::anyhow!("{error:?}"))?, ..AgentSettings::default() };
+    let mut settings =
+        AgentSettings { free_space_floor: "0".parse().map_err(|error| anyhow::anyhow!("{error:?}"))?, ..AgentSettings::default() };
     for text in &args.set {
         let (key, value) = text.split_once('=').ok_or_else(|| WrongUse(Trouble::new(format!("`{text}` is not of the form KEY=VALUE"))))?;
-        settings.apply(key.trim(), value.trim()).map_err(|bad| WrongUse(Trouble::new(format!("--set {text} cannot be used")).cause(bad).hint("docs/reference/settings.md lists all settings")))?;
+        settings.apply(key.trim(), value.trim()).map_err(|bad| {
+            WrongUse(Trouble::new(format!("--set {text} cannot be used")).cause(bad).hint("docs/reference/settings.md lists all settings"))
+        })?;
     }
     settings.apply_deletions |= args.apply_deletions;
     Ok(Policy::of(&settings))
@@ -120,7 +123,9 @@ fn policy(args: &Args) -> anyhow::Result<Policy> {
 /// `$XDG_STATE_HOME/mailferry/migrate/<digest>`, or what takes its place.
 fn default_work(source: &StoreUrl, target: &StoreUrl) -> Result<PathBuf, Trouble> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let state = variable("XDG_STATE_HOME").or_else(|| variable("LOCALAPPDATA")).or_else(|| variable("HOME").map(|home| home.join(".local").join("state")));
+    let state = variable("XDG_STATE_HOME")
+        .or_else(|| variable("LOCALAPPDATA"))
+        .or_else(|| variable("HOME").map(|home| home.join(".local").join("state")));
     let state = state.ok_or_else(|| Trouble::new("there is no state folder for this user").hint("name one with --work"))?;
     Ok(state.join("mailferry").join("migrate").join(mailbox(source, target).id.to_string()))
 }
@@ -141,7 +146,11 @@ fn start_over_if_target_is_empty(work: &WorkFolder, mailbox: &Mailbox, target: &
         return Ok(());
     }
     let aside = work.path().with_extension(format!("old-{}", std::process::id()));
-    writeln!(std::io::stderr(), "the target no longer holds what an earlier run put there: starting over (old state: {})", aside.display())?;
+    writeln!(
+        std::io::stderr(),
+        "the target no longer holds what an earlier run put there: starting over (old state: {})",
+        aside.display()
+    )?;
     std::fs::create_dir_all(&aside)?;
     for entry in std::fs::read_dir(work.path())? {
         let entry = entry?;
@@ -213,7 +222,13 @@ fn dry_run(planned: &MailboxPlan, source: &StoreUrl, target: &StoreUrl, screen: 
     Ok(Exit::Ok)
 }
 
-fn summarize(outcome: &Outcome, planned: &MailboxPlan, (source, target): (&StoreUrl, &StoreUrl), seconds: f64, screen: &mut Screen) -> anyhow::Result<Exit> {
+fn summarize(
+    outcome: &Outcome,
+    planned: &MailboxPlan,
+    (source, target): (&StoreUrl, &StoreUrl),
+    seconds: f64,
+    screen: &mut Screen,
+) -> anyhow::Result<Exit> {
     let counts = &outcome.counts;
     let (source, target) = (source.to_string(), target.to_string());
     let exit = if outcome.interrupted || !outcome.waits.is_empty() || counts.skipped > 0 { Exit::Partly } else { Exit::Ok };
@@ -238,7 +253,14 @@ fn summarize(outcome: &Outcome, planned: &MailboxPlan, (source, target): (&Store
     let rate = planned.to_send_bytes as f64 / seconds.max(0.001);
     writeln!(screen, "{source} -> {target}")?;
     writeln!(screen, "  source       {} folders, {} items, {}", planned.folders, HumanCount(planned.items), HumanBytes(planned.bytes))?;
-    writeln!(screen, "  appended     {} items; {} found again, {} already there, {} skipped", HumanCount(counts.appended), counts.found, counts.already, counts.skipped)?;
+    writeln!(
+        screen,
+        "  appended     {} items; {} found again, {} already there, {} skipped",
+        HumanCount(counts.appended),
+        counts.found,
+        counts.already,
+        counts.skipped
+    )?;
     writeln!(screen, "  containers   {}, {}", counts.published, HumanBytes(counts.packed_bytes))?;
     writeln!(screen, "  took         {}, {}/s", HumanDuration(std::time::Duration::from_secs_f64(seconds)), HumanBytes(rate as u64))?;
     for wait in &outcome.waits {

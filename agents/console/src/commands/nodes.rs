@@ -66,7 +66,10 @@ struct Seen {
 fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
     project::load(&file.project).map_err(|findings| {
         let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        Trouble::new("the project file cannot be used").place(file.project.display()).cause(told.join("\n")).hint("`mailferry check` lists everything that is wrong")
+        Trouble::new("the project file cannot be used")
+            .place(file.project.display())
+            .cause(told.join("\n"))
+            .hint("`mailferry check` lists everything that is wrong")
     })
 }
 
@@ -115,7 +118,10 @@ pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
 }
 
 fn waiting(report: &SessionReport) -> bool {
-    matches!(report.end, SessionEnd::HeldUp(_)) || !report.stalls.is_empty() || !report.deletion_debts.is_empty() || !report.coverage_debts.is_empty()
+    matches!(report.end, SessionEnd::HeldUp(_))
+        || !report.stalls.is_empty()
+        || !report.deletion_debts.is_empty()
+        || !report.coverage_debts.is_empty()
 }
 
 fn line(seen: &Seen, screen: &mut Screen) -> std::io::Result<()> {
@@ -157,8 +163,11 @@ struct Owed<'a> {
 pub fn debts(args: &DebtsArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     let project = loaded(&args.file)?;
     let seen = agents(&project);
-    let active: Vec<(&Seen, &SessionReport)> =
-        seen.iter().filter_map(|seen| seen.report.as_ref().map(|report| (seen, report))).filter(|(_, report)| report.role == "active").collect();
+    let active: Vec<(&Seen, &SessionReport)> = seen
+        .iter()
+        .filter_map(|seen| seen.report.as_ref().map(|report| (seen, report)))
+        .filter(|(_, report)| report.role == "active")
+        .collect();
     let owed: Vec<Owed<'_>> = active
         .iter()
         .flat_map(|(seen, report)| {
@@ -190,7 +199,8 @@ fn request_retry(project: &Project, active: &[(&Seen, &SessionReport)]) -> anyho
         for node in &project.topology.cluster(side).nodes {
             for (seen, _) in active.iter().filter(|(seen, _)| seen.node == node.name) {
                 let file = home(&node.agents, seen.agent).retry_request();
-                std::fs::write(&file, b"").map_err(|error| Trouble::new("could not leave the request").place(file.display()).cause(error))?;
+                std::fs::write(&file, b"")
+                    .map_err(|error| Trouble::new("could not leave the request").place(file.display()).cause(error))?;
             }
         }
     }
@@ -202,13 +212,20 @@ pub fn role(args: &RoleArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     let clusters = [Side::Source, Side::Target].map(|side| project.topology.cluster(side));
     let Some(wanted) = &args.node else {
         for cluster in clusters {
-            writeln!(screen, "{:<12} {}", cluster.name, active_node(&rules_side(cluster), witness(cluster)?.as_ref()).map_err(Trouble::from)?)?;
+            writeln!(
+                screen,
+                "{:<12} {}",
+                cluster.name,
+                active_node(&rules_side(cluster), witness(cluster)?.as_ref()).map_err(Trouble::from)?
+            )?;
         }
         return Ok(Exit::Ok);
     };
     let wanted = canonical(wanted);
     let Some(cluster) = clusters.into_iter().find(|cluster| rules_side(cluster).nodes().contains(&wanted)) else {
-        return Err(WrongUse(Trouble::new(format!("{wanted} is no node of this project")).hint("`mailferry role` shows the active nodes")).into());
+        return Err(
+            WrongUse(Trouble::new(format!("{wanted} is no node of this project")).hint("`mailferry role` shows the active nodes")).into()
+        );
     };
     set_role(cluster, &wanted)?;
     writeln!(screen, "{wanted} is active for {}; the agents follow at their next step", cluster.name)?;

@@ -30,8 +30,9 @@ pub struct WorkFolder(PathBuf);
 impl WorkFolder {
     pub fn make(path: &Path) -> Result<Self, Trouble> {
         for folder in ["source", "target"] {
-            std::fs::create_dir_all(path.join(folder))
-                .map_err(|error| Trouble::new("could not make the work folder").place(path.display()).cause(error).hint("choose another with --work"))?;
+            std::fs::create_dir_all(path.join(folder)).map_err(|error| {
+                Trouble::new("could not make the work folder").place(path.display()).cause(error).hint("choose another with --work")
+            })?;
         }
         Ok(WorkFolder(path.into()))
     }
@@ -51,7 +52,11 @@ impl WorkFolder {
             return Ok(None);
         }
         let opened = Database::open(&path, Arc::new(UnwatchedSteps));
-        opened.map(Some).map_err(|error| error.trouble(&path.display().to_string()).hint("an unreadable work folder can be deleted: the next run finds at the target what is there already"))
+        opened.map(Some).map_err(|error| {
+            error
+                .trouble(&path.display().to_string())
+                .hint("an unreadable work folder can be deleted: the next run finds at the target what is there already")
+        })
     }
 }
 
@@ -85,11 +90,15 @@ pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Wa
         }
     }
     let mut tally = Tally::default();
-    let mut source_first = true;
+    let mut first = true;
     loop {
         let before = tally.counts;
-        let reports = sessions(&mut agents, source_first, watch, stop);
-        source_first = false;
+        let reports = sessions(&mut agents, first, watch, stop);
+        // One pass over the source is a run; what follows is the answers.
+        if first && matches!(reports[0].end, SessionEnd::Completed) {
+            agents[0].pause_packing(true);
+        }
+        first = false;
         let failed = reports.iter().any(|report| matches!(report.end, SessionEnd::HeldUp(_)));
         tally.add(&reports);
         if stop.load(Ordering::Relaxed) {
@@ -132,7 +141,15 @@ fn sessions(agents: &mut [Agent], side_by_side: bool, watch: &Arc<Watch>, stop: 
     })
 }
 
-fn agent(work: &WorkFolder, side: &str, kind: AgentKind, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Watch>, stop: &Arc<AtomicBool>) -> Result<Agent, Trouble> {
+fn agent(
+    work: &WorkFolder,
+    side: &str,
+    kind: AgentKind,
+    mailbox: &Mailbox,
+    policy: &Policy,
+    watch: &Arc<Watch>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Agent, Trouble> {
     let share = |name: &str| Arc::new(LocalShare::new(work.path().join(name))) as Arc<dyn Share>;
     let (source, target) = (Side::standalone("SOURCE"), Side::standalone("TARGET"));
     let (own, other, packer) = if side == "source" { (source, target, AgentKind::Source) } else { (target, source, AgentKind::Target) };

@@ -103,6 +103,7 @@ pub struct Agent {
     pub(super) backoffs: BTreeMap<String, super::transmission::Backoff>,
     pub(super) counts: Counts,
     pub(super) stalls: Vec<Stall>,
+    pub(super) packing_paused: bool,
     pub(super) stop: Arc<AtomicBool>,
 }
 
@@ -123,6 +124,7 @@ impl Agent {
             backoffs: BTreeMap::new(),
             counts: Counts::default(),
             stalls: Vec::new(),
+            packing_paused: false,
             stop: Arc::default(),
         }
     }
@@ -154,6 +156,11 @@ impl Agent {
 
     pub fn mailboxes(&self) -> &[Mailbox] {
         &self.mailboxes
+    }
+
+    /// While paused the source agent takes receipts and finishes what is begun, and packs nothing new.
+    pub fn pause_packing(&mut self, paused: bool) {
+        self.packing_paused = paused;
     }
 
     /// The desired state as of this session: takes effect with the next one.

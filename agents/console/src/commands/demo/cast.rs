@@ -63,7 +63,9 @@ impl Cast {
         while !done() {
             for player in &mut self.0 {
                 if let Some(status) = player.child.try_wait()? {
-                    return Err(Trouble::new(format!("the {} agent of {} ended by itself ({status})", player.kind, player.node)).hint("its log is in its folder").into());
+                    return Err(Trouble::new(format!("the {} agent of {} ended by itself ({status})", player.kind, player.node))
+                        .hint("its log is in its folder")
+                        .into());
                 }
             }
             if began.elapsed() > patience {

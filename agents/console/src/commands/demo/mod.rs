@@ -54,7 +54,11 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
         return played;
     }
     if args.dir.is_some() {
-        teller.say(&format!("everything is left in {}; try: mailferry status --project {}", stage.dir().display(), stage.project().display()))?;
+        teller.say(&format!(
+            "everything is left in {}; try: mailferry status --project {}",
+            stage.dir().display(),
+            stage.project().display()
+        ))?;
     } else {
         stage.strike();
     }
@@ -62,7 +66,11 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
 }
 
 fn play(stage: &Stage, teller: &mut Teller<'_>) -> anyhow::Result<Exit> {
-    teller.say(&format!("{} mailboxes with {} messages; clusters SRC (SRC1, SRC2) and TGT (TGT1, TGT2)", stage.mailboxes().len(), stage.messages()))?;
+    teller.say(&format!(
+        "{} mailboxes with {} messages; clusters SRC (SRC1, SRC2) and TGT (TGT1, TGT2)",
+        stage.mailboxes().len(),
+        stage.messages()
+    ))?;
     let mut cast = Cast::start(stage)?;
     teller.say("eight agents run: source and transmission on SRC1 and SRC2, target and transmission on TGT1 and TGT2")?;
     cast.wait("the first messages arrive", PATIENCE, || stage.arrived() > 0)?;
@@ -87,14 +95,26 @@ fn prove(stage: &Stage, teller: &mut Teller<'_>) -> anyhow::Result<Exit> {
     for mailbox in stage.mailboxes() {
         let open = |url: &str| -> Result<_, Trouble> { open_source(&StoreUrl::parse(url)?).map_err(Trouble::from) };
         let choices = compare::Choices { allow_extra: false, listed_max: 10 };
-        let report = compare::compare(open(&mailbox.source)?.as_mut(), open(&mailbox.target)?.as_mut(), choices, &mut |_| {}).map_err(Trouble::from)?;
+        let report = compare::compare(open(&mailbox.source)?.as_mut(), open(&mailbox.target)?.as_mut(), choices, &mut |_| {})
+            .map_err(Trouble::from)?;
         differences += report.differing();
-        teller.say(&format!("{:<8} {} folders, {} items, {} differences", mailbox.name, report.source.folders, report.source.items, report.differing()))?;
+        teller.say(&format!(
+            "{:<8} {} folders, {} items, {} differences",
+            mailbox.name,
+            report.source.folders,
+            report.source.items,
+            report.differing()
+        ))?;
     }
     for (node, agent) in [("SRC2", AgentKind::Source), ("TGT2", AgentKind::Target)] {
         if let Some(report) = stage.report(node, agent) {
             let what = if agent == AgentKind::Source { "containers put out and answered" } else { "receipts sent" };
-            teller.say(&format!("{node} {agent}: epoch {}, {} {what}, {} debts", report.epoch, report.containers_answered.max(report.containers), report.deletion_debts.len()))?;
+            teller.say(&format!(
+                "{node} {agent}: epoch {}, {} {what}, {} debts",
+                report.epoch,
+                report.containers_answered.max(report.containers),
+                report.deletion_debts.len()
+            ))?;
         }
     }
     if differences == 0 {

@@ -21,8 +21,8 @@ impl Dice {
 }
 
 const WORDS: [&str; 24] = [
-    "ferry", "harbour", "cargo", "tide", "manifest", "crew", "deck", "anchor", "pilot", "buoy", "quay", "lantern", "voyage", "storm", "signal",
-    "rope", "ledger", "stern", "compass", "channel", "weather", "cabin", "bell", "crossing",
+    "ferry", "harbour", "cargo", "tide", "manifest", "crew", "deck", "anchor", "pilot", "buoy", "quay", "lantern", "voyage", "storm",
+    "signal", "rope", "ledger", "stern", "compass", "channel", "weather", "cabin", "bell", "crossing",
 ];
 
 pub fn message(dice: &mut Dice, number: u32) -> Vec<u8> {
@@ -68,7 +68,8 @@ pub fn envelope(dice: &mut Dice, number: u32) -> Envelope {
             flags = flags.with(flag);
         }
     }
-    let keywords: Keywords = ["$Forwarded", "$Label1", "Important"].iter().filter(|_| dice.below(4) == 0).map(ToString::to_string).collect();
+    let keywords: Keywords =
+        ["$Forwarded", "$Label1", "Important"].iter().filter(|_| dice.below(4) == 0).map(ToString::to_string).collect();
     let mut token = Token([0; 16]);
     token.0.iter_mut().for_each(|byte| *byte = dice.below(256) as u8);
     let date = InternalDate { seconds: 1_600_000_000 + i64::from(number) * 3_600, nanos: 0, offset_minutes: None };

@@ -27,7 +27,10 @@ impl Stage {
         let dir = dir.unwrap_or_else(|| std::env::temp_dir().join(format!("mailferry-demo-{}", std::process::id())));
         let dir = std::path::absolute(dir)?;
         if dir.join("project.toml").exists() {
-            return Err(Trouble::new("a demo has been played here before").place(dir.display()).hint("delete the folder, or name another with --dir").into());
+            return Err(Trouble::new("a demo has been played here before")
+                .place(dir.display())
+                .hint("delete the folder, or name another with --dir")
+                .into());
         }
         for (_, folder, _) in NODES {
             std::fs::create_dir_all(dir.join(folder).join("MFExNode$"))?;
@@ -88,14 +91,20 @@ impl Stage {
 
     /// Messages in the new mailboxes.
     pub fn arrived(&self) -> usize {
-        files_below(&self.dir.join("mail").join("new"), &|path| path.parent().is_some_and(|folder| folder.ends_with("cur") || folder.ends_with("new")))
+        files_below(&self.dir.join("mail").join("new"), &|path| {
+            path.parent().is_some_and(|folder| folder.ends_with("cur") || folder.ends_with("new"))
+        })
     }
 
     /// Every container of the active source is answered, and no container lies anywhere.
     pub fn settled(&self, source: &str, target: &str) -> bool {
-        let quiet = |node: &str, kind: AgentKind| self.report(node, kind).filter(|report| report.role == "active" && !report.counts.progress());
-        let source = quiet(source, AgentKind::Source).is_some_and(|report| report.containers > 0 && report.containers == report.containers_answered);
-        let containers = |folder: &str| files_below(&self.dir.join(folder).join("MFExNode$"), &|path| path.extension().is_some_and(|kind| kind == "prv"));
+        let quiet =
+            |node: &str, kind: AgentKind| self.report(node, kind).filter(|report| report.role == "active" && !report.counts.progress());
+        let source =
+            quiet(source, AgentKind::Source).is_some_and(|report| report.containers > 0 && report.containers == report.containers_answered);
+        let containers = |folder: &str| {
+            files_below(&self.dir.join(folder).join("MFExNode$"), &|path| path.extension().is_some_and(|kind| kind == "prv"))
+        };
         source && quiet(target, AgentKind::Target).is_some() && NODES.iter().all(|(_, folder, _)| containers(folder) == 0)
     }
 
@@ -119,7 +128,10 @@ fn files_below(folder: &Path, counts: &dyn Fn(&Path) -> bool) -> usize {
 
 fn project_text(dir: &Path) -> String {
     let path = |name: &str| format!("{:?}", dir.join(name).display().to_string());
-    let mut text = format!("[project]\nname = \"demo\"\n\n[settings]\nSleepInterval = \"1s\"\nTransmissionPollInterval = \"1s\"\nFreeSpaceFloor = \"0\"\n\n[settings.source]\nContainerSizeMax = \"{}\"\nContainerItemsMax = 20\n", "64 KiB");
+    let mut text = format!(
+        "[project]\nname = \"demo\"\n\n[settings]\nSleepInterval = \"1s\"\nTransmissionPollInterval = \"1s\"\nFreeSpaceFloor = \"0\"\n\n[settings.source]\nContainerSizeMax = \"{}\"\nContainerItemsMax = 20\n",
+        "64 KiB"
+    );
     for (side, name, witness) in [(Side::Source, "SRC", "witness-src"), (Side::Target, "TGT", "witness-tgt")] {
         let section = side.name();
         text += &format!("\n[{section}]\nname = \"{name}\"\nwitness = {}\n", path(witness));

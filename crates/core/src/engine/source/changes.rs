@@ -15,7 +15,7 @@ use crate::state::{Database, StateError};
 use super::MailboxHalt;
 
 /// Changes collected from one folder before they are packed.
-pub(super) const CHANGES_MAX: usize = 20_000;
+pub(super) const CHANGES_MAX: usize = 10_000;
 
 /// One difference.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,31 +54,44 @@ impl Gone {
     }
 }
 
-/// Every item whose folder no longer shows it.
-pub(super) fn find_gone(
+/// What one look at every folder found.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// Items that are not where they were.
+    pub gone: Gone,
+    /// Changes by folder. A folder whose changes would not fit is left out: it is looked at again when its turn comes.
+    pub changes: BTreeMap<u32, Vec<Change>>,
+}
+
+/// Looks at every folder once: what is gone must be known before anything new is packed, or a move would be sent as new mail.
+pub(super) fn look(
     db: &Database,
     mailbox: MailboxId,
     store: &mut dyn MailSource,
     folders: &BTreeMap<u32, Option<FolderInfo>>,
-) -> Result<Gone, MailboxHalt> {
-    let mut gone = Gone::default();
+) -> Result<Findings, MailboxHalt> {
+    let mut findings = Findings::default();
+    let mut room = CHANGES_MAX;
     for (id, info) in folders {
         let mut seen = HashSet::new();
         if let Some(info) = info.as_ref().filter(|info| info.selectable) {
-            store.scan(&info.path, &mut |item| {
-                seen.insert(fingerprint(&item.key));
-                Ok(())
+            let (changes, more) = compare(db, mailbox, store, *id, info, &HashSet::new(), room, &mut |key| {
+                seen.insert(fingerprint(key));
             })?;
+            if !more {
+                room -= changes.len();
+                findings.changes.insert(*id, changes);
+            }
         }
         db.read(|db| {
             Ok(source::items(db, mailbox, *id, &mut |item| {
                 if !seen.contains(&fingerprint(&item.key)) {
-                    gone.put_back(item);
+                    findings.gone.put_back(item);
                 }
             })?)
         })?;
     }
-    Ok(gone)
+    Ok(findings)
 }
 
 /// New and changed items of one folder, at most `CHANGES_MAX`; true when there may be more.
@@ -90,15 +103,30 @@ pub(super) fn of_folder(
     info: &FolderInfo,
     skip: &HashSet<(u32, ItemKey)>,
 ) -> Result<(Vec<Change>, bool), MailboxHalt> {
+    compare(db, mailbox, store, id, info, skip, CHANGES_MAX, &mut |_| {})
+}
+
+#[allow(clippy::too_many_arguments)]
+fn compare(
+    db: &Database,
+    mailbox: MailboxId,
+    store: &mut dyn MailSource,
+    id: u32,
+    info: &FolderInfo,
+    skip: &HashSet<(u32, ItemKey)>,
+    room: usize,
+    see: &mut dyn FnMut(&ItemKey),
+) -> Result<(Vec<Change>, bool), MailboxHalt> {
     let mut changes = Vec::new();
     let (mut more, mut failed): (bool, Option<StateError>) = (false, None);
     store.scan(&info.path, &mut |item| {
+        see(&item.key);
         if failed.is_some() || more || !skip.is_empty() && skip.contains(&(id, item.key.clone())) {
             return Ok(());
         }
         match db.read(|db| Ok(source::item(db, mailbox, id, &item.key)?)) {
             Ok(known) => match difference(known, item) {
-                Some(_) if changes.len() == CHANGES_MAX => more = true,
+                Some(_) if changes.len() == room => more = true,
                 Some(change) => changes.push(change),
                 None => {}
             },

@@ -47,6 +47,9 @@ impl Agent {
     pub(super) fn source_work(&mut self) -> Result<(), Halt> {
         self.take_receipts()?;
         self.clear_leftovers()?;
+        if self.packing_paused {
+            return Ok(());
+        }
         for mailbox in self.mailboxes.clone() {
             self.may_take_next_item()?;
             match self.pack_changes(&mailbox) {

@@ -19,6 +19,8 @@ struct Pass<'a> {
     /// Folders of the store and of the ledger by id; `None` for those the store no longer has.
     folders: BTreeMap<u32, Option<FolderInfo>>,
     gone: Gone,
+    /// Changes found at the first look.
+    found: BTreeMap<u32, Vec<Change>>,
     /// Items that could not be read in this pass.
     unreadable: HashSet<(u32, ItemKey)>,
     open: Option<Packing>,
@@ -29,11 +31,9 @@ impl Agent {
         let mut store = self.around.stores.source(&mailbox.source)?;
         let (folders, new) = self.folders_of(mailbox.id, store.as_mut())?;
         let gone_again = self.db.read(|db| Ok(source::gone_again(db, mailbox.id)?))?;
-        let gone = match self.db.read(|db| Ok(source::has_items(db, mailbox.id)?))? {
-            true => changes::find_gone(&self.db, mailbox.id, store.as_mut(), &folders)?,
-            false => Gone::default(),
-        };
-        let mut pass = Pass { mailbox, store, folders, gone, unreadable: HashSet::new(), open: None };
+        let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders)?;
+        let mut pass =
+            Pass { mailbox, store, folders, gone: findings.gone, found: findings.changes, unreadable: HashSet::new(), open: None };
         for id in new {
             self.announce(&mut pass, id)?;
         }
@@ -78,6 +78,9 @@ impl Agent {
 
     fn pack_folder(&mut self, pass: &mut Pass<'_>, id: u32) -> Result<(), MailboxHalt> {
         let Some(info) = pass.folders.get(&id).cloned().flatten().filter(|info| info.selectable) else { return Ok(()) };
+        if let Some(changes) = pass.found.remove(&id) {
+            return changes.into_iter().try_for_each(|change| self.pack_change(pass, id, &info, change));
+        }
         loop {
             let (changes, more) = changes::of_folder(&self.db, pass.mailbox.id, pass.store.as_mut(), id, &info, &pass.unreadable)?;
             for change in changes {

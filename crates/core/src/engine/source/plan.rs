@@ -1,6 +1,6 @@
 //! What the next pass would do to a mailbox, without doing it (`--dry-run`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -9,8 +9,8 @@ use super::changes::{self, Change};
 use crate::engine::Mailbox;
 use crate::model::FolderInfo;
 use crate::ports::{MailSource, StoreError};
-use crate::state::ledger::source;
 use crate::state::Database;
+use crate::state::ledger::source;
 use crate::trouble::Trouble;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -46,17 +46,24 @@ pub fn plan(db: Option<&Database>, mailbox: &Mailbox, store: &mut dyn MailSource
     Ok(plan)
 }
 
-fn against(db: &Database, mailbox: &Mailbox, store: &mut dyn MailSource, infos: &[FolderInfo], plan: &mut MailboxPlan) -> Result<(), MailboxHalt> {
+fn against(
+    db: &Database,
+    mailbox: &Mailbox,
+    store: &mut dyn MailSource,
+    infos: &[FolderInfo],
+    plan: &mut MailboxPlan,
+) -> Result<(), MailboxHalt> {
     let known = db.read(|db| Ok(source::folders(db, mailbox.id)?))?;
-    let find = |id: u32| known.iter().find(|folder| folder.id == id).and_then(|folder| infos.iter().find(|info| info.path == folder.info.path)).cloned();
+    let find = |id: u32| {
+        known.iter().find(|folder| folder.id == id).and_then(|folder| infos.iter().find(|info| info.path == folder.info.path)).cloned()
+    };
     let folders: BTreeMap<u32, Option<FolderInfo>> = known.iter().map(|folder| (folder.id, find(folder.id))).collect();
-    plan.gone = changes::find_gone(db, mailbox.id, store, &folders)?.into_missing().len() as u64;
+    let mut findings = changes::look(db, mailbox.id, store, &folders)?;
+    plan.gone = std::mem::take(&mut findings.gone).into_missing().len() as u64;
     for info in infos.iter().filter(|info| info.selectable) {
         let Some((id, _)) = folders.iter().find(|(_, known)| known.as_ref() == Some(info)) else { continue };
-        let (changes, more) = changes::of_folder(db, mailbox.id, store, *id, info, &HashSet::new())?;
-        if more {
-            continue;
-        }
+        // More changes than are kept at once: the whole folder counts as to be sent.
+        let Some(changes) = findings.changes.get(id) else { continue };
         let mut unchanged = 0;
         let mut unchanged_bytes = 0;
         store.scan(&info.path, &mut |item| {
@@ -64,7 +71,7 @@ fn against(db: &Database, mailbox: &Mailbox, store: &mut dyn MailSource, infos: 
             unchanged_bytes += item.size.unwrap_or(0);
             Ok::<(), StoreError>(())
         })?;
-        for change in &changes {
+        for change in changes {
             match change {
                 Change::New(seen) | Change::Again(seen, _) => {
                     unchanged -= 1;

@@ -83,10 +83,6 @@ pub fn items(db: &Connection, mailbox: MailboxId, folder: u32, each: &mut dyn Fn
     Ok(())
 }
 
-pub fn has_items(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 LIMIT 1")?.exists([mailbox.0])
-}
-
 pub fn has_token(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 AND token = ?2")?.exists(params![mailbox.0, token.0])
 }
