@@ -1,0 +1,37 @@
+use crate::world::World;
+
+const COMMANDS: [&[&str]; 10] = [
+    &[],
+    &["init"],
+    &["check"],
+    &["commit"],
+    &["verify"],
+    &["prv"],
+    &["prv", "list"],
+    &["prv", "show"],
+    &["prv", "verify"],
+    &["prv", "extract"],
+];
+
+#[test]
+fn the_help_of_every_command_says_what_its_exit_codes_mean() {
+    let world = World::new();
+    for command in COMMANDS {
+        let ran = world.run(&[command, &["--help"]].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{command:?}");
+        let help = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        let codes = help.split_once("Exit codes: 0 ").map(|(_, codes)| codes).unwrap_or_default();
+        assert!(codes.contains("1 ") && codes.contains("2 wrong usage"), "{command:?}: {}", ran.out);
+        assert!(help.contains("--json"), "{command:?}");
+    }
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_wrong_usage() {
+    let world = World::new();
+    for args in [&["frobnicate"][..], &[], &["prv"], &["verify", "maildir:x"], &["prv", "show", "x", "0"], &["prv", "show", "x", "--raw"]] {
+        let ran = world.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}");
+        assert!(ran.err.contains("Usage: mailferry") || ran.err.contains("--help"), "{args:?}: {}", ran.err);
+    }
+}
