@@ -203,6 +203,16 @@ fn among_equal_items_only_what_really_differs_is_listed() {
 }
 
 #[test]
+fn twins_are_paired_so_that_as_little_as_can_be_differs() {
+    let same = |bits, seconds| mail("same").marked(bits, &[]).dated(seconds);
+    let source = inbox(vec![same(1, 5), same(0, 9)]);
+    let crossed = inbox(vec![same(0, 6), same(1, 10)]);
+    assert_eq!(found(&source, &crossed, ALL), ["INBOX date-differs #1 #2", "INBOX date-differs #2 #1"], "by their marks");
+    let crossed = inbox(vec![same(4, 9), same(2, 5)]);
+    assert_eq!(found(&source, &crossed, ALL), ["INBOX marks-differ #1 #2", "INBOX marks-differ #2 #1"], "by their dates");
+}
+
+#[test]
 fn an_item_counts_in_its_own_folder_only() {
     let source = Shelf::default().with("A", vec![mail("one")]).with("B", vec![]);
     let target = Shelf::default().with("A", vec![]).with("B", vec![mail("one")]);
