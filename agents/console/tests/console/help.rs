@@ -35,3 +35,16 @@ fn a_command_that_does_not_exist_is_wrong_usage() {
         assert!(ran.err.contains("Usage: mailferry") || ran.err.contains("--help"), "{args:?}: {}", ran.err);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_could_not_be_printed_is_no_success() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mailferry"));
+    let world = World::new();
+    world.run(&["init"]);
+    let output = command.arg("check").current_dir(world.path("")).stdout(full).output().expect("the binary can be run");
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(err.starts_with("error: could not write the output\n  cause: "), "{err}");
+}

@@ -102,6 +102,14 @@ fn a_store_that_is_not_known_is_wrong_usage_and_one_that_is_not_there_a_failure(
 }
 
 #[test]
+fn a_mailbox_is_not_compared_with_itself() {
+    let world = World::new();
+    let url = world.mailbox("maildir", "a", &mails());
+    let refused = "error: source and target are the same mailbox\n  where: maildir:DIR/a\n  hint:  name the mailbox it was moved to\n";
+    assert_eq!(world.run(&["verify", &url, "maildir:./a"]), ran(2, "", refused));
+}
+
+#[test]
 fn a_folder_name_cannot_steer_the_terminal() {
     let world = World::new();
     let (source, target) = (world.mailbox("maildir", "a", &[mail("x\u{1b}[2J", "a")]), world.mailbox("maildir", "b", &[]));
