@@ -43,12 +43,19 @@ pub fn told(error: &anyhow::Error) -> Exit {
     if error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)) {
         return Exit::Failed;
     }
+    complain("error", &described(error));
+    if error.is::<WrongUse>() { Exit::Usage } else { Exit::Failed }
+}
+
+/// A bare I/O error comes from the output: every other is said to have a place.
+fn described(error: &anyhow::Error) -> String {
+    if error.is::<io::Error>() {
+        return Trouble::new("could not write the output").cause(error).to_string();
+    }
     let mut causes = error.chain();
     let what = causes.next().map(ToString::to_string).unwrap_or_default();
     let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    let trouble = if causes.is_empty() { what } else { Trouble::new(what).cause(causes.join(": ")).to_string() };
-    complain("error", &trouble);
-    if error.is::<WrongUse>() { Exit::Usage } else { Exit::Failed }
+    if causes.is_empty() { what } else { Trouble::new(what).cause(causes.join(": ")).to_string() }
 }
 
 /// One message on stderr; there is nobody to tell when that fails.

@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let (mut source, mut target) = (open(&args.source)?, open(&args.target)?);
+    let (mut source, mut target) = open_both(args)?;
     let choices = Choices { allow_extra: args.allow_extra, listed_max: args.limit };
     let bar = screen::spinner();
     let compared = compare(source.as_mut(), target.as_mut(), choices, &mut |progress| {
@@ -47,9 +47,18 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     Ok(if comparison.differing() == 0 { Exit::Ok } else { Exit::Failed })
 }
 
-fn open(url: &str) -> anyhow::Result<Box<dyn MailSource>> {
-    let url = StoreUrl::parse(url).map_err(WrongUse)?;
-    Ok(open_source(&url).map_err(Trouble::from)?)
+type Pair = (Box<dyn MailSource>, Box<dyn MailSource>);
+
+/// A mailbox compared with itself would prove nothing and look like a proof.
+fn open_both(args: &Args) -> anyhow::Result<Pair> {
+    let parse = |url: &String| StoreUrl::parse(url).map_err(WrongUse);
+    let (source, target) = (parse(&args.source)?, parse(&args.target)?);
+    if source.path.canonicalize().is_ok_and(|path| target.path.canonicalize().is_ok_and(|other| path == other)) {
+        let trouble = Trouble::new("source and target are the same mailbox").place(&source);
+        return Err(WrongUse(trouble.hint("name the mailbox it was moved to")).into());
+    }
+    let open = |url: &StoreUrl| open_source(url).map_err(Trouble::from);
+    Ok((open(&source)?, open(&target)?))
 }
 
 fn print(screen: &mut Screen, comparison: &Comparison) -> io::Result<()> {

@@ -48,7 +48,6 @@ fn unreadable(path: &Path, error: &PrvError) -> Trouble {
     let trouble = Trouble::new("could not read the container").place(path.display()).cause(error);
     match error {
         PrvError::FromTheFuture(_) => trouble.hint("read it with the Mailferry that wrote it, or a newer one"),
-        PrvError::NotAContainer(_) => trouble.hint("a container begins with a header that `mailferry prv show` can print"),
         error if error.is_damage() => {
             trouble.hint("`mailferry prv verify` says what is lost, `mailferry prv extract --salvage` gets out the rest")
         }

@@ -1,0 +1,50 @@
+use crate::world::World;
+
+const COMMANDS: [&[&str]; 10] = [
+    &[],
+    &["init"],
+    &["check"],
+    &["commit"],
+    &["verify"],
+    &["prv"],
+    &["prv", "list"],
+    &["prv", "show"],
+    &["prv", "verify"],
+    &["prv", "extract"],
+];
+
+#[test]
+fn the_help_of_every_command_says_what_its_exit_codes_mean() {
+    let world = World::new();
+    for command in COMMANDS {
+        let ran = world.run(&[command, &["--help"]].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{command:?}");
+        let help = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        let codes = help.split_once("Exit codes: 0 ").map(|(_, codes)| codes).unwrap_or_default();
+        assert!(codes.contains("1 ") && codes.contains("2 wrong usage"), "{command:?}: {}", ran.out);
+        assert!(help.contains("--json"), "{command:?}");
+    }
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_wrong_usage() {
+    let world = World::new();
+    for args in [&["frobnicate"][..], &[], &["prv"], &["verify", "maildir:x"], &["prv", "show", "x", "0"], &["prv", "show", "x", "--raw"]] {
+        let ran = world.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}");
+        assert!(ran.err.contains("Usage: mailferry") || ran.err.contains("--help"), "{args:?}: {}", ran.err);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_could_not_be_printed_is_no_success() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mailferry"));
+    let world = World::new();
+    world.run(&["init"]);
+    let output = command.arg("check").current_dir(world.path("")).stdout(full).output().expect("the binary can be run");
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(err.starts_with("error: could not write the output\n  cause: "), "{err}");
+}

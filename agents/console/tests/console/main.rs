@@ -1,0 +1,7 @@
+//! The console as a person meets it: the real binary, its stdout, stderr and exit code.
+
+mod help;
+mod project;
+mod prv;
+mod verify;
+mod world;

@@ -1,0 +1,137 @@
+use std::fs;
+
+use mailferry_core::settings::project_sample;
+
+use crate::world::{Ran, World};
+
+fn ran(code: i32, out: &str, err: &str) -> Ran {
+    Ran { code: Some(code), out: out.into(), err: err.into() }
+}
+
+/// A project of two standalone servers, S and T, whose agents live in the directory of the test.
+fn project(world: &World, more: &str) {
+    let agents = |name: &str| world.path(name).display().to_string();
+    let cluster = |side: &str, name: &str| {
+        format!("[{side}]\nname = \"{name}\"\nnodes = [{{ name = \"{name}\", share = '/x/{name}', agents = '{}' }}]\n", agents(name))
+    };
+    world.write("project.toml", format!("[project]\nname = \"p\"\n{}{}{more}", cluster("source", "S"), cluster("target", "T")));
+    ["S", "T"].iter().for_each(|node| fs::create_dir_all(world.path(node)).expect("a temporary directory"));
+}
+
+const MAILBOXES: &str =
+    "[[collections]]\nname = \"c\"\nmailboxes = [{ name = \"alice\", source = \"maildir:/a\", target = \"mbox:/b\" }]\n";
+
+#[test]
+fn init_writes_a_project_that_check_accepts_and_never_writes_over_one() {
+    let world = World::new();
+    let written = "project.toml is written. Edit it, then run: mailferry check --project project.toml\n";
+    assert_eq!(world.run(&["init"]), ran(0, written, ""));
+    assert_eq!(world.read("project.toml"), project_sample());
+    let accepted = "project contoso-to-fabrikam: 3 mailboxes; 0 errors, 0 warnings\n";
+    assert_eq!(world.run(&["check"]), ran(0, accepted, ""));
+    world.write("project.toml", "mine");
+    let refused = "error: could not write the project file\n  where: project.toml\n  cause: there is a file of this name already\n  hint:  name another file: mailferry init FILE\n";
+    assert_eq!(world.run(&["init"]), ran(1, "", refused));
+    assert_eq!(world.read("project.toml"), "mine");
+    assert_eq!(world.json(&["init", "other.toml"]), (Some(0), serde_json::json!({ "written": "other.toml" })));
+}
+
+#[test]
+fn check_prints_everything_found_with_its_line() {
+    let world = World::new();
+    project(&world, "[settings]\nLogLevl = \"debug\"\nSleepInterval = \"soon\"\n");
+    let checked = world.run(&["check"]);
+    assert_eq!((checked.code, checked.err.as_str()), (Some(1), ""));
+    assert!(checked.out.contains("  where: project.toml:11\n") && checked.out.contains("error: "), "{}", checked.out);
+    assert!(checked.out.contains("warning: ") && checked.out.contains("  where: project.toml:10\n"), "{}", checked.out);
+    assert!(checked.out.contains("the project cannot be committed; 1 error, "), "{}", checked.out);
+    let (code, checked) = world.json(&["check"]);
+    assert_eq!((code, &checked["errors"]), (Some(1), &1.into()));
+}
+
+#[test]
+fn a_store_that_no_agent_can_open_is_found_before_anything_is_written() {
+    let world = World::new();
+    project(&world, &MAILBOXES.replace("mbox:/b", "lotus://user@host/b"));
+    let found = "the target of mailbox alice is of the kind `lotus`, which is no mail store known here\n  where: project.toml\n  hint:  maildir:PATH, mbox:PATH, mboxo:PATH, mboxrd:PATH or mboxcl2:PATH\n";
+    assert_eq!(world.run(&["check"]), ran(1, &format!("error: {found}the project cannot be committed; 1 error, 0 warnings\n"), ""));
+    assert_eq!(world.run(&["commit", "--yes"]), ran(1, "", &format!("error: {found}")));
+    assert_eq!(world.names("S"), Vec::<String>::new());
+}
+
+fn plan(verb: &str) -> String {
+    let agent = |node: &str, agent: &str| {
+        format!("{node}: {agent}\n  {verb:<6} DIR/{node}/{agent}/config.ini\n  {verb:<6} DIR/{node}/{agent}/desired.toml\n")
+    };
+    [("S", "source"), ("S", "transmission"), ("T", "target"), ("T", "transmission")].map(|(node, name)| agent(node, name)).concat()
+}
+
+/// Without the first line: it holds a digest that covers the directory of the test.
+fn body(ran: &Ran) -> &str {
+    ran.out.split_once('\n').map_or("", |(_, body)| body)
+}
+
+#[test]
+fn commit_shows_the_plan_and_executes_that_plan_once() {
+    let world = World::new();
+    project(&world, MAILBOXES);
+    let dry = world.run(&["commit", "--dry-run"]);
+    assert_eq!(
+        (dry.code, body(&dry), dry.err.as_str()),
+        (Some(0), format!("{}nothing is written: --dry-run\n", plan("create")).as_str(), "")
+    );
+    assert_eq!(world.names("S"), Vec::<String>::new());
+    let first = world.run(&["commit", "--yes"]);
+    assert_eq!(
+        (first.code, body(&first), first.err.as_str()),
+        (Some(0), format!("{}S: written\nT: written\n", plan("create")).as_str(), "")
+    );
+    assert!(first.out.starts_with("revision 1 ("));
+    assert_eq!(world.names("T/target"), ["config.ini", "desired.toml"]);
+    let again = world.run(&["commit"]);
+    assert_eq!((again.code, body(&again)), (Some(0), format!("{}nothing to do on the nodes that can be reached\n", plan("keep")).as_str()));
+}
+
+#[test]
+fn without_anyone_to_agree_nothing_is_written() {
+    let world = World::new();
+    project(&world, MAILBOXES);
+    let asked = world.run(&["commit"]);
+    let refused = "error: nothing is written: nobody is there to agree to the plan\n  cause: input or output is no terminal\n  hint:  give --yes to write without asking, or --dry-run to look only\n";
+    assert_eq!((asked.code, asked.err.as_str()), (Some(2), refused));
+    assert_eq!(body(&asked), plan("create"), "the plan was shown");
+    assert_eq!((world.names("S"), world.names("T")), (vec![], vec![]));
+}
+
+#[test]
+fn an_edit_by_hand_is_shown_before_it_is_overwritten() {
+    let world = World::new();
+    project(&world, MAILBOXES);
+    world.run(&["commit", "--yes"]);
+    let edited = world.read("T/target/config.ini") + "[Log]\nLogLevel = debug\n";
+    let line = edited.lines().count();
+    world.write("T/target/config.ini", &edited);
+    let dry = world.run(&["commit", "--dry-run"]);
+    let goes = format!("line {line}: `LogLevel = debug` goes");
+    assert!(dry.out.contains(&format!("    overwrites {goes}\n")), "{}", dry.out);
+    let (_, plan) = world.json(&["commit", "--dry-run"]);
+    assert_eq!(plan["plan"]["nodes"][1]["agents"][0]["overwrites"], serde_json::json!([format!("line {}: `[Log]` goes", line - 1), goes]));
+    assert_eq!(world.read("T/target/config.ini"), edited);
+}
+
+#[test]
+fn a_node_that_cannot_be_reached_is_exit_code_3_until_it_is_back() {
+    let world = World::new();
+    project(&world, MAILBOXES);
+    fs::rename(world.path("T"), world.path("away")).expect("renamed");
+    let partly = world.run(&["commit", "--yes"]);
+    assert_eq!(partly.code, Some(3));
+    assert!(partly.out.contains("T: left out: could not reach the agents of T\n"), "{}", partly.out);
+    assert!(partly.out.ends_with("S: written\n"), "{}", partly.out);
+    assert!(partly.err.starts_with("error: could not reach the agents of T\n  where: DIR/T\n"), "{}", partly.err);
+    assert_eq!(world.names("S"), ["source", "transmission"]);
+    assert_eq!(world.run(&["commit", "--yes"]).code, Some(3), "nothing left to do elsewhere is not done");
+    fs::rename(world.path("away"), world.path("T")).expect("renamed");
+    let (code, done) = world.json(&["commit", "--yes"]);
+    assert_eq!((code, &done["outcomes"][1]["written"]), (Some(0), &true.into()));
+}
