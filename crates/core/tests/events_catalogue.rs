@@ -15,7 +15,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of the repository").map(|entry| entry.expect("an entry")) {
         let (path, name) = (entry.path(), entry.file_name());
         if path.is_dir() {
-            if name != "tests" && name != "target" {
+            if name != "tests" {
                 sources(&path, found);
             }
         } else if path.extension().is_some_and(|ending| ending == "rs") {

@@ -81,7 +81,7 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 fn every_rule_says_where_it_is_held_or_that_it_is_yet_to_come() {
     let page = page();
     let rules = rules(&page);
-    assert!(rules.len() > 50, "only {} rules were found", rules.len());
+    assert!(rules.len() >= 48, "only {} rules were found", rules.len());
     for (number, lines) in rules {
         let later = lines.iter().any(|line| line.starts_with("Later"));
         let code = lines.iter().any(|line| line.starts_with("Code: "));
