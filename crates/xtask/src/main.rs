@@ -3,6 +3,10 @@
 
 mod bench_replication;
 mod generate;
+mod imports;
+mod lint;
+mod shell;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +15,12 @@ use clap::{Parser, Subcommand};
 enum Task {
     /// Write the samples in config/ and the pages in docs/reference/ from the code
     Gen(generate::Gen),
+    /// Check which crate builds on which, and what must be absent where
+    Imports,
+    /// All checks that run no test: imports, generated files, format, clippy
+    Lint,
+    /// The one command that passes the tests
+    Test(test::Test),
     /// Measure a part of the suite
     #[command(subcommand)]
     Bench(Bench),
@@ -25,6 +35,9 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Gen(task) => task.run(),
+        Task::Imports => imports::run(),
+        Task::Lint => lint::lint(),
+        Task::Test(task) => task.run(),
         Task::Bench(Bench::Replication(arguments)) => bench_replication::run(&arguments),
     }
 }

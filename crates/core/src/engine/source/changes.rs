@@ -3,7 +3,7 @@
 //! A folder is compared item by item against its rows, so memory does not grow with the mailbox: of the items seen only a
 //! hash is kept, of those to send at most `CHANGES_MAX` at a time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use mailferry_rules::ids::MailboxId;
 
@@ -13,6 +13,7 @@ use crate::state::ledger::source::{self, KnownItem};
 use crate::state::{Database, StateError};
 
 use super::MailboxHalt;
+use super::pack::Folders;
 
 /// Changes collected from one folder before they are packed.
 pub(super) const CHANGES_MAX: usize = 20_000;
@@ -55,12 +56,7 @@ impl Gone {
 }
 
 /// Every item whose folder no longer shows it.
-pub(super) fn find_gone(
-    db: &Database,
-    mailbox: MailboxId,
-    store: &mut dyn MailSource,
-    folders: &BTreeMap<u32, Option<FolderInfo>>,
-) -> Result<Gone, MailboxHalt> {
+pub(super) fn find_gone(db: &Database, mailbox: MailboxId, store: &mut dyn MailSource, folders: &Folders) -> Result<Gone, MailboxHalt> {
     let mut gone = Gone::default();
     for (id, info) in folders {
         let mut seen = HashSet::new();
