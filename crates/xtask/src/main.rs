@@ -1,5 +1,5 @@
 //! Every developer task behind one door: `cargo xtask TASK`.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench_replication;
 mod generate;
@@ -7,6 +7,8 @@ mod imports;
 mod lint;
 mod shell;
 mod test;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -32,8 +34,18 @@ enum Bench {
     Replication(bench_replication::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    match run(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
         Task::Gen(task) => task.run(),
         Task::Imports => imports::run(),
         Task::Lint => lint::lint(),

@@ -17,6 +17,7 @@ const OS: &[&str] = &["std::{", "std::fs", "std::net", "std::process", "std::thr
 const HOUSE: &[&str] = &["crates/", "agents/", "tests/"];
 const SQL: &[&str] = &["rusqlite", "\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE ", "\"PRAGMA ", "CREATE TABLE "];
 
+/// Narrow laws stand before wide ones.
 const ABSENCES: &[Absence] = &[
     Absence {
         words: &["std::"],
@@ -76,8 +77,13 @@ const ABSENCES: &[Absence] = &[
     },
 ];
 
+/// One for each line, by the narrowest law.
 pub(super) fn violations(source: &Source) -> Vec<Violation> {
-    ABSENCES.iter().filter(|absence| absence.covers(&source.file)).flat_map(|absence| absence.broken_in(source)).collect()
+    let laws = ABSENCES.iter().filter(|absence| absence.covers(&source.file));
+    let mut found: Vec<Violation> = laws.flat_map(|absence| absence.broken_in(source)).collect();
+    found.sort_by_key(|violation| violation.line);
+    found.dedup_by_key(|violation| violation.line);
+    found
 }
 
 impl Absence {
