@@ -112,8 +112,10 @@ fn status(home: &AgentHome, json: bool) -> Result<ExitCode, Trouble> {
 }
 
 fn exit_of(report: &SessionReport) -> ExitCode {
-    let waits =
-        matches!(report.end, SessionEnd::HeldUp(_)) || !report.stalls.is_empty() || !report.deletion_debts.is_empty() || !report.coverage_debts.is_empty();
+    let waits = matches!(report.end, SessionEnd::HeldUp(_))
+        || !report.stalls.is_empty()
+        || !report.deletion_debts.is_empty()
+        || !report.coverage_debts.is_empty();
     ExitCode::from(if waits { 3 } else { 0 })
 }
 
