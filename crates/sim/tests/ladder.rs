@@ -1,5 +1,7 @@
 //! Every scenario is stopped before and after every durable step, resumed, and must end in the same state.
 
+#![allow(clippy::print_stderr)]
+
 use mailferry_sim::{ladder, story};
 
 fn climb(name: &str) {

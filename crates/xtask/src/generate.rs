@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use mailferry_core::settings::{AgentKind, config_ini_sample, project_reference, project_sample, settings_reference};
 
+use crate::shell::root;
+
 #[derive(clap::Args)]
 pub struct Gen {
     /// Write nothing; fail when a file differs
     #[arg(long)]
-    check: bool,
+    pub check: bool,
 }
 
 impl Gen {
@@ -52,10 +54,6 @@ fn drifted() -> Result<Vec<(PathBuf, String)>> {
 fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().context("a generated file has a folder")?;
     fs::create_dir_all(folder).and_then(|()| fs::write(path, text)).with_context(|| format!("could not write {}", path.display()))
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 #[cfg(test)]

@@ -1,8 +1,14 @@
 //! Every developer task behind one door: `cargo xtask TASK`.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench_replication;
 mod generate;
+mod imports;
+mod lint;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +17,12 @@ use clap::{Parser, Subcommand};
 enum Task {
     /// Write the samples in config/ and the pages in docs/reference/ from the code
     Gen(generate::Gen),
+    /// Check which crate builds on which, and what must be absent where
+    Imports,
+    /// All checks that run no test: imports, generated files, format, clippy
+    Lint,
+    /// The one command that passes the tests
+    Test(test::Test),
     /// Measure a part of the suite
     #[command(subcommand)]
     Bench(Bench),
@@ -22,9 +34,22 @@ enum Bench {
     Replication(bench_replication::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    match run(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
         Task::Gen(task) => task.run(),
+        Task::Imports => imports::run(),
+        Task::Lint => lint::lint(),
+        Task::Test(task) => task.run(),
         Task::Bench(Bench::Replication(arguments)) => bench_replication::run(&arguments),
     }
 }

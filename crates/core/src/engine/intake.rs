@@ -15,6 +15,7 @@ use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::{Level, ReadSeek, ShareError, ShareErrorKind, SharePath};
 use crate::prv;
 use crate::spool::{self, Area};
+use crate::state::Connection;
 use crate::state::ledger::{debts, inbound};
 use crate::trouble::Trouble;
 
@@ -42,6 +43,9 @@ enum Look {
     /// The mailbox waits.
     Wait,
 }
+
+/// A container whose digests hold: its header, the digest of the whole file, and a reader at its first record.
+type Checked = (prv::Header, Digest, prv::Reader<Box<dyn ReadSeek>>);
 
 impl Agent {
     pub(super) fn inbox(&self) -> Area {
@@ -160,7 +164,7 @@ impl Agent {
         reader: prv::Reader<Box<dyn ReadSeek>>,
     ) -> Result<Look, Halt> {
         let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: header.base, previous_epoch: header.previous };
-        let taken = |db: &rusqlite::Connection, sequence: Sequence, epoch: Epoch| {
+        let taken = |db: &Connection, sequence: Sequence, epoch: Epoch| {
             inbound::is_taken(db, &ContainerName { mailbox: name.mailbox, sequence, epoch })
         };
         let answer = self.db.read(|db| {
@@ -289,11 +293,7 @@ impl Agent {
         Ok(())
     }
 
-    fn open_checked(
-        &self,
-        kind: prv::Kind,
-        name: &ContainerName,
-    ) -> Result<(prv::Header, Digest, prv::Reader<Box<dyn ReadSeek>>), Unusable> {
+    fn open_checked(&self, kind: prv::Kind, name: &ContainerName) -> Result<Checked, Unusable> {
         let share = self.own_share();
         let file = spool::file(&self.inbox().path(), name);
         let digest = spool::digest_of(share.as_ref(), &file)?;

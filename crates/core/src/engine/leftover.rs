@@ -15,6 +15,9 @@ use crate::prv::{self, Record};
 use crate::spool::{self, Area};
 use crate::state::ledger::outbound::{self, Chain, Published};
 
+/// Node and lane of each copy.
+type Places = BTreeSet<(String, String)>;
+
 /// A container as found.
 struct Found {
     published: Published,
@@ -67,8 +70,8 @@ impl Agent {
 
     /// Containers in OUT, on any node, that the ledger does not know; with the places where they lie. Sorted along the
     /// chains, newest epoch of a link first.
-    fn unrecorded(&mut self) -> Result<Vec<(ContainerName, BTreeSet<(String, String)>)>, Halt> {
-        let mut found: BTreeMap<ContainerName, BTreeSet<(String, String)>> = BTreeMap::new();
+    fn unrecorded(&mut self) -> Result<Vec<(ContainerName, Places)>, Halt> {
+        let mut found: BTreeMap<ContainerName, Places> = BTreeMap::new();
         let lanes: BTreeSet<String> = self.around.other.lanes().into_iter().map(|lane| lane.folder).collect();
         for node in self.around.own.nodes().to_vec() {
             for lane in &lanes {
@@ -88,7 +91,7 @@ impl Agent {
         Ok(unrecorded)
     }
 
-    fn adopt(&mut self, name: ContainerName, places: &BTreeSet<(String, String)>) -> Result<bool, Halt> {
+    fn adopt(&mut self, name: ContainerName, places: &Places) -> Result<bool, Halt> {
         if !self.is_next(&name)? {
             return Ok(false);
         }
@@ -112,7 +115,7 @@ impl Agent {
         Ok(false)
     }
 
-    fn put_aside(&mut self, name: ContainerName, places: &BTreeSet<(String, String)>) -> Result<(), Halt> {
+    fn put_aside(&mut self, name: ContainerName, places: &Places) -> Result<(), Halt> {
         self.still_active()?;
         for (node, lane) in places {
             let file = spool::file(&Area::Out(lane.clone()).path(), &name);

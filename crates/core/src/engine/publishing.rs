@@ -2,13 +2,12 @@
 
 use mailferry_rules::ids::ContainerName;
 use mailferry_rules::publish::{Copy, Slot, Step, next_step};
-use rusqlite::Transaction;
 
 use super::agent::{Agent, Halt};
 use crate::ports::{Level, Share, SharePath};
 use crate::spool::{self, Area, CopyError};
-use crate::state::StateError;
 use crate::state::ledger::outbound::{self, Published};
+use crate::state::{StateError, Transaction};
 use crate::trouble::Trouble;
 
 /// One place of a container being published.

@@ -3,17 +3,17 @@
 //! The records come from memory right after packing, or from the container itself after a crash: both give the same rows.
 
 use mailferry_rules::ids::{ContainerName, Sequence};
-use rusqlite::{Connection, Result};
 
 use crate::prv::Record;
 use crate::state::ledger::inbound;
 use crate::state::ledger::source::{self, KnownItem};
+use crate::state::{Connection, SqlResult};
 
-pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> Result<()> {
+pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> SqlResult<()> {
     records.iter().try_for_each(|record| apply(db, name, record))
 }
 
-fn apply(db: &Connection, name: ContainerName, record: &Record) -> Result<()> {
+fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()> {
     let ContainerName { mailbox, sequence, .. } = name;
     match record {
         Record::Folder { id, info } => source::record_folder(db, mailbox, *id, info),
@@ -41,7 +41,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> Result<()> {
     }
 }
 
-fn change(db: &Connection, name: ContainerName, token: &crate::model::Token, edit: impl FnOnce(&mut KnownItem)) -> Result<()> {
+fn change(db: &Connection, name: ContainerName, token: &crate::model::Token, edit: impl FnOnce(&mut KnownItem)) -> SqlResult<()> {
     match source::by_token(db, name.mailbox, token)? {
         Some(mut item) => {
             edit(&mut item);

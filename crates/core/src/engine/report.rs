@@ -1,6 +1,5 @@
 //! What a session did: kept as the agent's status, printed by the console.
 
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::agent::Mailbox;
@@ -8,6 +7,7 @@ use crate::model::Outcome;
 use crate::state::ledger::debts::{self, DeletionDebt};
 use crate::state::ledger::inbound;
 use crate::state::ledger::outbound::{self, CoverageDebt, Tally};
+use crate::state::{Connection, SqlResult};
 
 /// How a session ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -146,14 +146,14 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub fn read(db: &Connection, mailboxes: &[Mailbox]) -> rusqlite::Result<Self> {
+    pub fn read(db: &Connection, mailboxes: &[Mailbox]) -> SqlResult<Self> {
         let mut tally = Tally::default();
         for mailbox in mailboxes {
             let of = outbound::tally(db, mailbox.id)?;
             tally.containers += of.containers;
             tally.answered += of.answered;
         }
-        let named = |outcome: Outcome, word: &str| -> rusqlite::Result<Vec<String>> {
+        let named = |outcome: Outcome, word: &str| -> SqlResult<Vec<String>> {
             Ok(inbound::taken_with(db, outcome)?.iter().map(|receipt| format!("{} {word}", receipt.container)).collect())
         };
         let mut bad = named(Outcome::Damaged, "damaged")?;

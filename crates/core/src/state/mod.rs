@@ -25,6 +25,8 @@ pub use lineage::{Beginning, Lineage};
 pub use log::{ChangeSet, Outbox, Replica};
 pub use migrations::Schema;
 pub use rows::RowCount;
+// For functions of the engine that hand an open transaction on to the ledger.
+pub use rusqlite::{Connection, Result as SqlResult, Transaction};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
-use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath};
+use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
 
 pub struct DirectoryShare(PathBuf);
 
@@ -104,7 +104,7 @@ impl Share for DirectoryShare {
         fs::remove_file(self.path(file)).and_then(|()| self.sync_folder_of(file)).map_err(failed(file)).map(|()| Removed::Deleted)
     }
 
-    fn free_bytes(&self) -> Result<Option<u64>, ShareError> {
+    fn space(&self) -> Result<Option<Space>, ShareError> {
         Ok(None)
     }
 }

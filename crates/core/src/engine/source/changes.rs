@@ -3,7 +3,7 @@
 //! A folder is compared item by item against its rows, so memory does not grow with the mailbox: of the items seen only a
 //! hash is kept, of those to send at most `CHANGES_MAX` at a time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use mailferry_rules::ids::MailboxId;
 
@@ -13,6 +13,7 @@ use crate::state::ledger::source::{self, KnownItem};
 use crate::state::{Database, StateError};
 
 use super::MailboxHalt;
+use super::pack::Folders;
 
 /// Changes collected from one folder before they are packed.
 pub(super) const CHANGES_MAX: usize = 10_000;
@@ -64,12 +65,7 @@ pub(super) struct Findings {
 }
 
 /// Looks at every folder once: what is gone must be known before anything new is packed, or a move would be sent as new mail.
-pub(super) fn look(
-    db: &Database,
-    mailbox: MailboxId,
-    store: &mut dyn MailSource,
-    folders: &BTreeMap<u32, Option<FolderInfo>>,
-) -> Result<Findings, MailboxHalt> {
+pub(super) fn look(db: &Database, mailbox: MailboxId, store: &mut dyn MailSource, folders: &Folders) -> Result<Findings, MailboxHalt> {
     let mut findings = Findings::default();
     let mut room = CHANGES_MAX;
     for (id, info) in folders {

@@ -13,11 +13,13 @@ use crate::ports::{Blast, MailSource, SeenItem, StoreError};
 use crate::prv::{self, PrvError, Record};
 use crate::state::ledger::source::{self, KnownItem};
 
+/// Folders of the store and of the ledger by id; `None` for those the store no longer has.
+pub(super) type Folders = BTreeMap<u32, Option<FolderInfo>>;
+
 struct Pass<'a> {
     mailbox: &'a Mailbox,
     store: Box<dyn MailSource>,
-    /// Folders of the store and of the ledger by id; `None` for those the store no longer has.
-    folders: BTreeMap<u32, Option<FolderInfo>>,
+    folders: Folders,
     gone: Gone,
     /// Changes found at the first look.
     found: BTreeMap<u32, Vec<Change>>,
@@ -55,13 +57,9 @@ impl Agent {
     }
 
     /// Ids for all folders, and those the target has not been told of.
-    fn folders_of(
-        &self,
-        mailbox: MailboxId,
-        store: &mut dyn MailSource,
-    ) -> Result<(BTreeMap<u32, Option<FolderInfo>>, Vec<u32>), MailboxHalt> {
+    fn folders_of(&self, mailbox: MailboxId, store: &mut dyn MailSource) -> Result<(Folders, Vec<u32>), MailboxHalt> {
         let known = self.db.read(|db| Ok(source::folders(db, mailbox)?))?;
-        let mut folders: BTreeMap<u32, Option<FolderInfo>> = known.iter().map(|folder| (folder.id, None)).collect();
+        let mut folders: Folders = known.iter().map(|folder| (folder.id, None)).collect();
         let mut next = known.iter().map(|folder| folder.id + 1).max().unwrap_or(1);
         let mut new = Vec::new();
         for info in store.folders()? {

@@ -6,6 +6,7 @@ use crate::model::{Outcome, Receipt};
 use crate::ports::Level;
 use crate::prv::{Kind, Record};
 use crate::state::ledger::{inbound, outbound, source};
+use crate::state::{Connection, SqlResult};
 use crate::trouble::Trouble;
 
 impl Agent {
@@ -76,7 +77,7 @@ impl Agent {
     }
 }
 
-fn answer(db: &rusqlite::Connection, receipt: &Receipt, now_ms: u64) -> rusqlite::Result<()> {
+fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<()> {
     let name = &receipt.container;
     outbound::answer(db, name, receipt.outcome, now_ms)?;
     match receipt.outcome {

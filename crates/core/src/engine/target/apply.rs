@@ -8,15 +8,14 @@
 use std::collections::HashMap;
 
 use mailferry_rules::ids::MailboxId;
-use rusqlite::Connection;
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Skipped, Token};
 use crate::ports::{Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::{Reader, Record};
-use crate::state::StateError;
 use crate::state::ledger::target::{self, Tracked};
+use crate::state::{Connection, SqlResult, StateError};
 
 pub(super) enum ApplyError {
     Halt(Halt),
@@ -63,7 +62,7 @@ impl Changes {
         }
     }
 
-    pub fn write(&self, db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
+    pub fn write(&self, db: &Connection, mailbox: MailboxId) -> SqlResult<()> {
         self.order.iter().try_for_each(|token| match self.tracked.get(token) {
             Some(Some(tracked)) => target::track(db, mailbox, tracked),
             Some(None) => target::untrack(db, mailbox, token),

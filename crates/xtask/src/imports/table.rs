@@ -1,0 +1,102 @@
+//! Which crate may build on which.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use toml::{Table, Value};
+
+use super::Violation;
+use super::sources::{folders_in, slashed};
+
+struct Row {
+    name: &'static str,
+    /// Crates of the house it may build on.
+    house: &'static [&'static str],
+    outside: Outside,
+    law: &'static str,
+}
+
+/// Crates from the registry.
+#[derive(PartialEq)]
+enum Outside {
+    Allowed,
+    Refused,
+}
+use Outside::{Allowed, Refused};
+
+const RULES: &str = "mailferry-rules";
+const CHANGESET: &str = "mailferry-changeset";
+const CORE: &str = "mailferry-core";
+const STORES: &str = "mailferry-stores";
+const HOST: &str = "mailferry-host";
+const SIM: &str = "mailferry-sim";
+const AGENT: &[&str] = &[STORES, HOST, CORE, RULES];
+const AGENTS_LAW: &str = "an agent is put together from stores, host, core and rules";
+
+const TABLE: &[Row] = &[
+    Row { name: RULES, house: &[], outside: Refused, law: "the rules build on nothing" },
+    Row { name: CHANGESET, house: &[], outside: Allowed, law: "change sets know SQLite and nothing of the house" },
+    Row { name: CORE, house: &[RULES, CHANGESET], outside: Allowed, law: "core builds on rules and changeset" },
+    Row { name: STORES, house: &[CORE, RULES], outside: Allowed, law: "adapters build on core and rules, and never know each other" },
+    Row { name: HOST, house: &[CORE, RULES], outside: Allowed, law: "adapters build on core and rules, and never know each other" },
+    Row { name: SIM, house: &[CORE, RULES], outside: Refused, law: "the simulated world builds on core and rules alone" },
+    Row { name: "mailferry-source", house: AGENT, outside: Allowed, law: AGENTS_LAW },
+    Row { name: "mailferry-transmission", house: AGENT, outside: Allowed, law: AGENTS_LAW },
+    Row { name: "mailferry-target", house: AGENT, outside: Allowed, law: AGENTS_LAW },
+    Row { name: "mailferry", house: AGENT, outside: Allowed, law: AGENTS_LAW },
+    Row { name: "mailferry-tests", house: &[STORES, HOST, CORE, RULES, SIM], outside: Allowed, law: "tests see what is public" },
+    Row { name: "xtask", house: &[STORES, HOST, CORE, RULES, SIM, CHANGESET], outside: Allowed, law: "tasks see what is public" },
+];
+
+pub(super) fn violations(root: &Path) -> Result<Vec<Violation>> {
+    let mut found = Vec::new();
+    for path in manifests(root)? {
+        let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let manifest: Table = text.parse().with_context(|| format!("could not read {}", path.display()))?;
+        found.extend(of_manifest(&slashed(path.strip_prefix(root)?), &text, &manifest));
+    }
+    Ok(found)
+}
+
+fn manifests(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = folders_in(&root.join("crates"))?;
+    folders.extend(folders_in(&root.join("agents"))?);
+    folders.push(root.join("tests"));
+    Ok(folders.into_iter().map(|folder| folder.join("Cargo.toml")).filter(|path| path.is_file()).collect())
+}
+
+fn of_manifest(file: &str, text: &str, manifest: &Table) -> Vec<Violation> {
+    let name = manifest.get("package").and_then(|package| package.get("name")).and_then(Value::as_str).unwrap_or_default();
+    let violation = |word: &str, what: String, law| Violation { file: file.into(), line: line_of(text, word), what, law };
+    let Some(row) = TABLE.iter().find(|row| row.name == name) else {
+        return vec![violation(
+            "name",
+            format!("crate {name}"),
+            "every crate of the house has a row in the table (xtask, imports/table.rs)",
+        )];
+    };
+    let refused = |dependency: &&String| match TABLE.iter().any(|row| row.name == dependency.as_str()) {
+        true => !row.house.contains(&dependency.as_str()),
+        false => row.outside == Refused,
+    };
+    let dependencies = dependencies(manifest);
+    dependencies.iter().filter(refused).map(|dependency| violation(dependency, format!("{name} -> {dependency}"), row.law)).collect()
+}
+
+/// Names of all crates it builds on: normal, for tests, for its build script, for one platform.
+fn dependencies(manifest: &Table) -> Vec<String> {
+    let platforms = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values).filter_map(Value::as_table);
+    let mut names = Vec::new();
+    for table in std::iter::once(manifest).chain(platforms) {
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let entries = table.get(kind).and_then(Value::as_table).into_iter().flatten();
+            names.extend(entries.map(|(key, entry)| entry.get("package").and_then(Value::as_str).unwrap_or(key).to_owned()));
+        }
+    }
+    names
+}
+
+fn line_of(text: &str, word: &str) -> usize {
+    text.lines().position(|line| line.trim_start().starts_with(word)).map_or(1, |at| at + 1)
+}

@@ -1,0 +1,39 @@
+//! The fuzz targets, each for some time. Instrumented as cargo-fuzz does it, without needing it: the flags are unstable, so
+//! the compiler is told that it may use them.
+
+use anyhow::{Context, Result};
+
+use super::summary::Suite;
+use crate::shell::{cargo, command, root, run};
+
+const TARGETS: &[&str] = &["prv_reader", "prv_roundtrip"];
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+                     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address \
+                     -Ccodegen-units=1 --cfg fuzzing -Cdebuginfo=1";
+
+pub(super) fn fuzz_all(seconds: u64) -> Vec<Suite> {
+    match build() {
+        Ok(()) => TARGETS.iter().map(|target| Suite::of(&format!("fuzz {target}"), fuzz(target, seconds))).collect(),
+        Err(error) => vec![Suite::failed("fuzz", format!("{error:#}"))],
+    }
+}
+
+fn build() -> Result<()> {
+    let mut build = cargo(&["build", "--release", "--manifest-path", "tests/fuzz/Cargo.toml", "--target", TRIPLE]);
+    build.arg("--target-dir").arg(folder()).env("RUSTFLAGS", FLAGS).env("RUSTC_BOOTSTRAP", "1");
+    run(build)
+}
+
+fn fuzz(target: &str, seconds: u64) -> Result<()> {
+    let corpus = folder().join("corpus").join(target);
+    std::fs::create_dir_all(&corpus).with_context(|| format!("could not make {}", corpus.display()))?;
+    let program = folder().join(TRIPLE).join("release").join(target);
+    let mut fuzzer = command(&program.to_string_lossy(), &["-max_len=16384", "-rss_limit_mb=512", "-print_final_stats=1"]);
+    fuzzer.arg(format!("-max_total_time={seconds}")).arg(corpus);
+    run(fuzzer)
+}
+
+fn folder() -> std::path::PathBuf {
+    root().join("tests/fuzz/target")
+}
