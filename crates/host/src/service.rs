@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mailferry_core::engine::{SessionEnd, SessionReport};
-use mailferry_core::ports::{Clock, Share, SharePath};
-use mailferry_core::settings::{AgentKind, AgentSettings, Desired};
+use mailferry_core::ports::{Clock, Event, EventSink, Share, SharePath};
+use mailferry_core::settings::{AgentKind, AgentSettings, Desired, Finding, Loaded};
 use mailferry_core::spool::Area;
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::session::was_frozen;
 
 use crate::wiring::rules_side;
-use crate::{AgentHome, LocalShare, LogTo, StoreOpener, SystemClock, files, start_logs};
+use crate::{AgentHome, LocalShare, LogEvents, LogTo, StoreOpener, SystemClock, files, start_logs};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -52,29 +52,31 @@ impl Service {
         let _lock = self.home.lock()?;
         let desired = self.home.desired()?;
         let loaded = self.loaded(&desired)?;
+        self.tell_findings(&loaded.findings);
         let mut agent = self.home.agent(&desired, &loaded, self.stores.clone())?;
         let report = agent.session();
         self.publish(&report);
         Ok(report)
     }
 
-    fn loaded(&self, desired: &Desired) -> Result<mailferry_core::settings::Loaded, Trouble> {
+    fn loaded(&self, desired: &Desired) -> Result<Loaded, Trouble> {
         let loaded = self.home.settings(Some(desired), &self.overrides);
         let to = if self.to_terminal { LogTo::Terminal } else { LogTo::File(self.home.log(&loaded.settings)) };
         start_logs(&loaded.settings, to).map_err(|error| Trouble::new("could not open the log").cause(error))?;
-        for finding in &loaded.findings {
-            let (level, trouble) = (finding.level, Trouble::from(finding));
-            mailferry_core::ports::EventSink::event(
-                &crate::LogEvents,
-                mailferry_core::ports::Event { name: "settings.finding", level, text: trouble.to_string() },
-            );
-        }
         Ok(loaded)
+    }
+
+    /// Tells what was found in the settings; in the service only when it is something else than at the last session.
+    fn tell_findings(&self, findings: &[Finding]) {
+        for finding in findings {
+            LogEvents.event(Event { name: "settings.finding", level: finding.level, text: Trouble::from(finding).to_string() });
+        }
     }
 
     fn turns(&self, stop: &Arc<AtomicBool>) -> Result<(), Trouble> {
         let clock = SystemClock;
         let mut seen_revision = None;
+        let mut seen_findings = Vec::new();
         let mut agent = None;
         let mut waited_ms = 0;
         let mut last_turn_ms = clock.now_ms();
@@ -93,6 +95,10 @@ impl Service {
                 seen_revision = Some(desired.revision.clone());
             }
             let loaded = self.loaded(&desired)?;
+            if seen_findings != loaded.findings {
+                self.tell_findings(&loaded.findings);
+                seen_findings = loaded.findings.clone();
+            }
             if was_frozen(last_turn_ms, clock.now_ms(), waited_ms, loaded.settings.freeze_detection.ms()) {
                 tracing::warn!(event = "agent.frozen", "the clock jumped between two sessions: role and epoch are asked for again");
                 drop(agent.take());

@@ -13,18 +13,16 @@ pub enum Replicated {
 pub enum Act {
     /// Take up another item.
     NextItem,
-    /// Delete a container on the target (R12).
-    DeleteAtTarget,
-    /// Delete a delivered container at the source: the target holds it and will know it again.
-    DeleteAtSource,
+    /// Delete a container that was taken from IN (R12).
+    DeleteTaken,
     Switch,
 }
 
 pub fn may(act: Act, replicated: Replicated, continue_without_replication: bool) -> bool {
     match (replicated, act) {
         (Replicated::Yes, _) => true,
-        (Replicated::No, Act::NextItem | Act::DeleteAtSource) => continue_without_replication,
-        (Replicated::No, Act::DeleteAtTarget | Act::Switch) => false,
+        (Replicated::No, Act::NextItem) => continue_without_replication,
+        (Replicated::No, Act::DeleteTaken | Act::Switch) => false,
     }
 }
 
@@ -51,9 +49,9 @@ mod tests {
     }
 
     #[test]
-    fn no_setting_allows_a_switch_or_a_deletion_at_the_target_without_replication() {
+    fn no_setting_allows_a_switch_or_the_deletion_of_a_taken_container_without_replication() {
         for carry_on in [false, true] {
-            assert!(!may(Act::DeleteAtTarget, Replicated::No, carry_on));
+            assert!(!may(Act::DeleteTaken, Replicated::No, carry_on));
             assert!(!may(Act::Switch, Replicated::No, carry_on));
         }
     }

@@ -264,6 +264,11 @@ impl Agent {
         self.stalls.push(Stall { what: what.into(), why: why.into() });
     }
 
+    /// Who writes a temporary file.
+    pub(super) fn writer(&self) -> String {
+        format!("{}-{}", self.around.me, self.around.kind)
+    }
+
     pub(super) fn share(&self, node: &str) -> Arc<dyn Share> {
         self.around.shares.get(node).cloned().expect("every node of both sides has a share")
     }

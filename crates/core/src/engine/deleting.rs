@@ -10,12 +10,18 @@ use crate::model::Digest;
 use crate::ports::{Level, SharePath};
 use crate::spool::{self, Area};
 use crate::state::ledger::debts::{self, DeletionDebt, Doomed};
+use crate::state::ledger::{delivery, inbound};
 use crate::trouble::Trouble;
 
 impl Agent {
     /// Deletes every copy that this side holds in `area`. Whoever calls has made sure that the container may go.
-    pub(super) fn delete_container(&mut self, area: &Area, name: ContainerName, digest: Digest) -> Result<(), Halt> {
-        let doomed = Doomed { area: area.to_string(), name, digest };
+    pub(super) fn delete_container(&mut self, area: &Area, name: ContainerName) -> Result<(), Halt> {
+        self.delete_copies(area, name, None)
+    }
+
+    /// `given_up`: a node that is not asked again (R55).
+    fn delete_copies(&mut self, area: &Area, name: ContainerName, given_up: Option<&str>) -> Result<(), Halt> {
+        let doomed = Doomed { area: area.to_string(), name, digest: self.digest_of(area, &name)? };
         let path = spool::file(&area.path(), &name);
         let mut nodes = self.passive_nodes();
         nodes.push(self.around.me.clone());
@@ -23,7 +29,14 @@ impl Agent {
         let is_owed = |node: &String| owed.iter().any(|debt| &debt.node == node);
         let mut places: Vec<Place> = nodes
             .iter()
-            .map(|node| Place { on_passive: *node != self.around.me, copy: if is_owed(node) { Copy::Owed } else { Copy::There } })
+            .map(|node| {
+                let copy = match () {
+                    () if given_up == Some(node) => Copy::GivenUp,
+                    () if is_owed(node) => Copy::Owed,
+                    () => Copy::There,
+                };
+                Place { on_passive: *node != self.around.me, copy }
+            })
             .collect();
         while let Step::Delete(at) = next_step(&places) {
             self.still_active()?;
@@ -33,6 +46,15 @@ impl Agent {
             self.counts.deleted += 1;
         }
         Ok(())
+    }
+
+    /// What the ledger says the container's bytes were; zero for one it only knows by its tombstone.
+    fn digest_of(&self, area: &Area, name: &ContainerName) -> Result<Digest, Halt> {
+        let known = self.db.read(|db| match area {
+            Area::Out(lane) => Ok(delivery::delivered(db, lane, name)?),
+            Area::In(_) => Ok(inbound::taken(db, name)?),
+        })?;
+        Ok(known.unwrap_or_default())
     }
 
     fn delete_copy(&mut self, node: &str, path: &SharePath, doomed: &Doomed, buried: bool) -> Result<Copy, Halt> {
@@ -94,7 +116,7 @@ impl Agent {
                     Level::Info,
                     format!("container {} on {} is deleted after {} attempts", debt.doomed.name, debt.node, debt.attempts + 1),
                 );
-                self.delete_container(&area, debt.doomed.name, debt.doomed.digest)
+                self.delete_container(&area, debt.doomed.name)
             }
             Err(cause) => {
                 let next_attempt_ms = self.now_ms() + self.policy.patience.touch_interval_ms;
@@ -120,7 +142,7 @@ impl Agent {
             .hint("delete the file by hand if it disturbs");
         self.event("deletion.given-up", Level::Warning, trouble.to_string());
         match Area::parse(&debt.doomed.area) {
-            Some(area) => self.delete_container(&area, debt.doomed.name, debt.doomed.digest),
+            Some(area) => self.delete_copies(&area, debt.doomed.name, Some(&debt.node)),
             None => Ok(()),
         }
     }

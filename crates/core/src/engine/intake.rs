@@ -3,7 +3,7 @@
 //! Both ends receive: the target agent mail, the source agent receipts. What they share is here; what they do with a
 //! container whose turn it is they pass in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mailferry_rules::guarantee::Answer;
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
@@ -14,7 +14,7 @@ use super::agent::{Agent, Halt};
 use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::{Level, ReadSeek, ShareError, ShareErrorKind, SharePath};
 use crate::prv;
-use crate::spool::{self, Area};
+use crate::spool::{self, Area, CopyError};
 use crate::state::Connection;
 use crate::state::ledger::{debts, inbound};
 use crate::trouble::Trouble;
@@ -80,13 +80,10 @@ impl Agent {
                 match self.look(kind, name)? {
                     Look::Done => {}
                     Look::Wait => break,
-                    Look::Ready(incoming) => {
-                        let digest = incoming.digest;
-                        match handle(self, *incoming)? {
-                            Handled::Waits => break,
-                            Handled::Taken => self.finish(name, digest)?,
-                        }
-                    }
+                    Look::Ready(incoming) => match handle(self, *incoming)? {
+                        Handled::Waits => break,
+                        Handled::Taken => self.finish(name)?,
+                    },
                 }
             }
         }
@@ -94,19 +91,19 @@ impl Agent {
     }
 
     /// After the commit: replicate, ask the data guarantee, delete (R43).
-    fn finish(&mut self, name: ContainerName, digest: Digest) -> Result<(), Halt> {
+    fn finish(&mut self, name: ContainerName) -> Result<(), Halt> {
         self.counts.taken += 1;
         self.after_item()?;
-        self.delete_taken(name, digest)
+        self.delete_taken(name)
     }
 
-    fn delete_taken(&mut self, name: ContainerName, digest: Digest) -> Result<(), Halt> {
-        if !self.may(Act::DeleteAtTarget) {
+    fn delete_taken(&mut self, name: ContainerName) -> Result<(), Halt> {
+        if !self.may(Act::DeleteTaken) {
             return Ok(());
         }
         let store = self.mailbox(name.mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
         match self.around.guarantee.flushed(&store, self.now_ms()) {
-            Answer::Satisfied => self.delete_container(&self.inbox(), name, digest),
+            Answer::Satisfied => self.delete_container(&self.inbox(), name),
             Answer::Retry(reason) | Answer::NotSatisfied(reason) => {
                 self.stall(name.to_string(), format!("the data guarantee does not hold yet: {reason}"));
                 Ok(())
@@ -142,7 +139,7 @@ impl Agent {
             return Ok(Look::Done);
         }
         if taken || buried {
-            self.delete_taken(name, Digest::default())?;
+            self.delete_taken(name)?;
             return Ok(Look::Done);
         }
         match self.open_checked(kind, &name) {
@@ -179,6 +176,10 @@ impl Agent {
             Verdict::Apply => Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader }))),
             Verdict::Already => Ok(Look::Done),
             Verdict::Stale => self.quarantine_stale(name).map(|()| Look::Done),
+            // Receipts stand for themselves: none has to wait for another.
+            Verdict::Gap { .. } if header.kind == prv::Kind::Receipts => {
+                Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader })))
+            }
             Verdict::Gap { missing } => self.gap(name, missing),
         }
     }
@@ -207,59 +208,78 @@ impl Agent {
         *self.gaps.entry(*wanted).or_insert(now_ms)
     }
 
-    /// Copies a container that this node lacks, or holds damaged, from the other node's IN.
-    fn fetch_from_passive(&mut self, wanted: &ContainerName) -> bool {
-        let folder = self.inbox().path();
-        let file = spool::file(&folder, wanted);
-        for node in self.passive_nodes() {
-            let share = self.share(&node);
-            let Ok(Some(_)) = share.size(&file) else { continue };
-            let Ok(digest) = spool::digest_of(share.as_ref(), &file) else { continue };
-            let whole = share.open(&file).ok().and_then(|reader| prv::verify(reader).ok()).is_some();
-            if whole && spool::copy((share.as_ref(), &file), (self.own_share().as_ref(), &file), digest).is_ok() {
-                self.event("container.fetched", Level::Info, format!("{wanted} copied from the IN folder of {node}"));
-                return true;
-            }
-        }
-        false
+    /// Another node that holds the container whole, and its digest.
+    fn sound_on_passive(&self, wanted: &ContainerName) -> Option<(String, Digest)> {
+        let file = spool::file(&self.inbox().path(), wanted);
+        self.passive_nodes().into_iter().find_map(|node| {
+            let mut reader = prv::Reader::open(self.share(&node).open(&file).ok()?).ok()?;
+            Some((node, prv::check_bytes(&mut reader).ok()?))
+        })
     }
 
-    /// R40: to CORRUPT, with an event and a receipt that asks for the content again; never dropped.
+    /// Copies a container that this node lacks from the other node's IN.
+    fn fetch_from_passive(&mut self, wanted: &ContainerName) -> bool {
+        let Some((node, digest)) = self.sound_on_passive(wanted) else { return false };
+        let file = spool::file(&self.inbox().path(), wanted);
+        let copied = spool::copy((self.share(&node).as_ref(), &file), (self.own_share().as_ref(), &file), digest, &self.writer());
+        if copied.is_ok() {
+            self.event("container.fetched", Level::Info, format!("{wanted} copied from the IN folder of {node}"));
+        }
+        copied.is_ok()
+    }
+
+    /// R40: kept in CORRUPT, with an event and a receipt that asks for the content again; never dropped. A sound copy on the other
+    /// node takes its place.
     fn damaged(&mut self, name: ContainerName, reason: &str, digest: Digest) -> Result<Look, Halt> {
-        let origin = self.around.other.in_folder().to_owned();
-        let file = spool::file(&self.inbox().path(), &name);
-        let aside = spool::file(&spool::corrupt(&origin), &name);
-        self.still_active()?;
-        let share = self.own_share();
-        let moved = share.remove(&aside).and_then(|_| share.move_to(&file, &aside));
-        let fetched = moved.is_ok() && self.fetch_from_passive(&name);
-        let now = match (&moved, fetched) {
-            (Err(error), _) => format!("it could not be moved to CORRUPT ({error}); the mailbox waits"),
-            (Ok(()), true) => "the sound copy of the other node takes its place".into(),
-            (Ok(()), false) => "it is kept in CORRUPT, and the source is asked to send its content again".into(),
-        };
-        let trouble = Trouble::new(format!("container {name} is damaged"))
-            .place(format!("{}/{file}", share.describe()))
-            .cause(reason)
-            .now(now)
-            .hint("check disk and network on the way; `mailferry prv verify` names the affected items");
-        self.event("container.damaged", Level::Error, trouble.to_string());
-        if moved.is_err() || fetched {
+        let position = self.db.read(|db| Ok(inbound::position(db, name.mailbox)?))?;
+        if name.sequence.0 > position.last.0 + 1 {
+            self.stall(name.to_string(), "damaged, and containers before it have not arrived yet");
             return Ok(Look::Wait);
         }
-        // The header of a damaged file proves nothing: its place in the chain is what the name and the position say.
-        let position = self.db.read(|db| Ok(inbound::position(db, name.mailbox)?))?;
-        let arrival = Arrival {
-            sequence: name.sequence,
-            epoch: name.epoch,
-            base: Sequence(name.sequence.0.saturating_sub(1)),
-            previous_epoch: position.epoch,
+        self.still_active()?;
+        let kept = match self.keep_damaged(&name, digest) {
+            Ok(kept) => kept,
+            Err(error) => {
+                self.stall(name.to_string(), format!("damaged, and could not be copied to CORRUPT: {error}"));
+                return Ok(Look::Wait);
+            }
         };
+        let replaced = self.replace_damaged(&name);
+        let now =
+            if replaced { "the sound copy of the other node takes its place" } else { "the other side is asked to send its content again" };
+        let trouble = Trouble::new(format!("container {name} is damaged"))
+            .place(format!("{}/{kept}", self.own_share().describe()))
+            .cause(reason)
+            .now(format!("it is kept in CORRUPT; {now}"))
+            .hint("check disk and network on the way; `mailferry prv verify` names the affected items");
+        self.event("container.damaged", Level::Error, trouble.to_string());
+        if replaced {
+            return Ok(Look::Wait);
+        }
+        // The header of a damaged file proves nothing: its place in the chain is what the name says.
+        let base = Sequence(name.sequence.0.saturating_sub(1));
+        let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base, previous_epoch: position.epoch };
         let receipt = Receipt { container: name, digest, outcome: Outcome::Damaged, applied: 0, already: 0, found: 0, skipped: Vec::new() };
-        let (answer, now_ms) = (self.around.kind == crate::settings::AgentKind::Target, self.now_ms());
-        self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, answer, now_ms)?))?;
-        self.finish(name, digest)?;
+        let now_ms = self.now_ms();
+        self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?))?;
+        self.finish(name)?;
         Ok(Look::Done)
+    }
+
+    fn keep_damaged(&self, name: &ContainerName, digest: Digest) -> Result<SharePath, CopyError> {
+        let share = self.own_share();
+        let aside = spool::file(&spool::corrupt(self.around.other.in_folder()), name);
+        share.remove(&aside).map_err(CopyError::Destination)?;
+        let file = spool::file(&self.inbox().path(), name);
+        spool::copy((share.as_ref(), &file), (share.as_ref(), &aside), digest, &self.writer())?;
+        Ok(aside)
+    }
+
+    /// Puts the sound copy of the other node, if there is one, in the place of a damaged one.
+    fn replace_damaged(&mut self, name: &ContainerName) -> bool {
+        self.sound_on_passive(name).is_some()
+            && self.own_share().remove(&spool::file(&self.inbox().path(), name)).is_ok()
+            && self.fetch_from_passive(name)
     }
 
     fn quarantine_stale(&mut self, name: ContainerName) -> Result<(), Halt> {
@@ -274,42 +294,81 @@ impl Agent {
         Ok(())
     }
 
-    /// What only the passive node holds: a container that was taken is deleted on sight; anything else waits for its lane.
+    /// What only the passive node holds: a container that was taken is deleted on sight; one whose turn it is, is brought over
+    /// (this node may have lost its copy); anything else waits for its lane.
     fn sweep_passive_in(&mut self) -> Result<(), Halt> {
         let area = self.inbox();
+        let own: BTreeSet<String> = self.own_share().list(&area.path()).unwrap_or_default().into_iter().map(|entry| entry.name).collect();
         for node in self.passive_nodes() {
             let Ok(entries) = self.share(&node).list(&area.path()) else { continue };
-            for name in entries.iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok()) {
+            for name in
+                entries.iter().filter(|entry| !own.contains(&entry.name)).filter_map(|entry| entry.name.parse::<ContainerName>().ok())
+            {
                 let folder = area.to_string();
-                let (taken, owed) = self.db.read(|db| {
-                    let taken = inbound::is_taken(db, &name)? || debts::is_buried(db, &folder, &name)?;
-                    Ok((taken, !debts::of(db, &folder, &name)?.is_empty()))
+                let (done, owed, position) = self.db.read(|db| {
+                    let done = inbound::is_taken(db, &name)? || debts::is_buried(db, &folder, &name)?;
+                    Ok((done, !debts::of(db, &folder, &name)?.is_empty(), inbound::position(db, name.mailbox)?))
                 })?;
-                if taken && !owed {
-                    self.delete_taken(name, Digest::default())?;
+                if done && !owed {
+                    self.delete_taken(name)?;
+                } else if !done && name.sequence.0 <= position.last.0 + 1 {
+                    self.fetch_from_passive(&name);
+                }
+            }
+        }
+        self.sweep_parts()
+    }
+
+    /// Temporary files of containers that have been taken: their writers are gone.
+    fn sweep_parts(&mut self) -> Result<(), Halt> {
+        let folder = self.inbox().path();
+        for node in self.around.own.nodes().to_vec() {
+            let share = self.share(&node);
+            for entry in share.list(&folder).unwrap_or_default() {
+                let Some((name, _)) = spool::part_name(&entry.name) else { continue };
+                if self.db.read(|db| Ok(inbound::is_taken(db, &name)?))?
+                    && let Some(part) = folder.join(&entry.name)
+                {
+                    let _ = share.remove(&part);
                 }
             }
         }
         Ok(())
     }
 
+    /// A container that the operator has put into RESTORE, checked as a whole.
+    pub(super) fn restorable(&self, name: &ContainerName) -> Result<Incoming, String> {
+        let file = spool::file(&spool::restore(self.around.other.in_folder()), name);
+        match self.open_file(prv::Kind::Mail, name, &file) {
+            Ok((header, digest, reader)) => {
+                let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: header.base, previous_epoch: header.previous };
+                Ok(Incoming { name: *name, digest, arrival, reader })
+            }
+            Err(Unusable::Away(error)) => Err(error.to_string()),
+            Err(Unusable::Damaged { reason, .. }) => Err(reason),
+        }
+    }
+
     fn open_checked(&self, kind: prv::Kind, name: &ContainerName) -> Result<Checked, Unusable> {
+        self.open_file(kind, name, &spool::file(&self.inbox().path(), name))
+    }
+
+    fn open_file(&self, kind: prv::Kind, name: &ContainerName, file: &SharePath) -> Result<Checked, Unusable> {
         let share = self.own_share();
-        let file = spool::file(&self.inbox().path(), name);
-        let digest = spool::digest_of(share.as_ref(), &file)?;
-        let damaged = |reason: String| Unusable::Damaged { reason, digest };
-        prv::verify(share.open(&file)?)
-            .map_err(|damage| if damage.is_damage() { damaged(damage.to_string()) } else { self.unreadable(&file, &damage.cause) })?;
-        let reader = prv::Reader::open(share.open(&file)?)
-            .map_err(|error| if error.is_damage() { damaged(error.to_string()) } else { self.unreadable(&file, &error) })?;
+        let opened = prv::Reader::open(share.open(file)?).and_then(|mut reader| Ok((prv::check_bytes(&mut reader)?, reader)));
+        let (digest, reader) = match opened {
+            Ok(opened) => opened,
+            Err(error) if error.is_damage() => {
+                let reason = prv::verify(share.open(file)?).err().map_or(error.to_string(), |damage| damage.to_string());
+                return Err(Unusable::Damaged { reason, digest: spool::digest_of(share.as_ref(), file)? });
+            }
+            Err(error) => return Err(self.unreadable(file, &error)),
+        };
         let header = reader.header().clone();
         if header.name != *name || header.kind != kind || header.cluster != self.around.other.name() {
-            return Err(damaged(format!(
-                "its header says {} of {}, its place says {name} of {}",
-                header.name,
-                header.cluster,
-                self.around.other.name()
-            )));
+            let other = self.around.other.name();
+            let reason = format!("its header says {} of {}, its place says {name} of {other}", header.name, header.cluster);
+            return Err(Unusable::Damaged { reason, digest });
         }
         Ok((header, digest, reader))
     }

@@ -100,7 +100,7 @@ impl Agent {
             let file = spool::file(&Area::Out(lane.clone()).path(), &name);
             let share = self.share(node);
             let Ok(digest) = spool::digest_of(share.as_ref(), &file) else { continue };
-            if spool::copy((share.as_ref(), &file), (self.own_share().as_ref(), &original), digest).is_err() {
+            if spool::copy((share.as_ref(), &file), (self.own_share().as_ref(), &original), digest, &self.writer()).is_err() {
                 continue;
             }
             match self.read_found(&original, &name) {

@@ -49,7 +49,7 @@ impl Agent {
         };
         let options =
             prv::Options { level: self.policy.compression_level, threads: self.policy.compression_threads, ..prv::Options::default() };
-        let part = spool::part_of(&spool::file(&self.work_folder(), &name));
+        let part = spool::part_of(&spool::file(&self.work_folder(), &name), &self.writer());
         let sink = self.own_share().part(&part, 0).map_err(|error| self.cannot_pack(&error))?;
         let writer = prv::Writer::new(sink, &header, options).map_err(|error| self.pack_failed(error))?;
         Ok(Packing { name, header, writer, records: Vec::new(), folders: HashSet::new(), tokens: HashSet::new() })
@@ -58,7 +58,7 @@ impl Agent {
     /// Finishes a container, publishes and replicates it; false when it stays pending.
     pub(super) fn seal_container(&mut self, packing: Packing) -> Result<(), Halt> {
         let sealed = spool::file(&self.work_folder(), &packing.name);
-        let part = spool::part_of(&sealed);
+        let part = spool::part_of(&sealed, &self.writer());
         let (mut sink, summary) = packing.writer.finish().map_err(|error| self.pack_failed(error))?;
         sink.sync().map_err(|error| self.cannot_pack(&error))?;
         drop(sink);

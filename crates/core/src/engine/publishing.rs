@@ -76,7 +76,7 @@ impl Agent {
             Some(false) => self.set_aside(share.as_ref(), &file, "its bytes are not those of the container")?,
             None => {}
         }
-        spool::copy((self.own_share().as_ref(), original), (share.as_ref(), &file), published.digest)
+        spool::copy((self.own_share().as_ref(), original), (share.as_ref(), &file), published.digest, &self.writer())
     }
 
     /// Moves a file that is in the way to a named folder: nothing we do not understand is deleted.
@@ -144,7 +144,7 @@ impl Agent {
                 Ok(None) => true,
                 Ok(Some(_)) => match spool::matches(passive.as_ref(), &file, debt.digest) {
                     Ok(Some(true)) => true,
-                    Ok(_) => spool::copy((own.as_ref(), &file), (passive.as_ref(), &file), debt.digest).is_ok(),
+                    Ok(_) => spool::copy((own.as_ref(), &file), (passive.as_ref(), &file), debt.digest, &self.writer()).is_ok(),
                     Err(_) => false,
                 },
                 Err(_) => false,

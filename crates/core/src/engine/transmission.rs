@@ -68,12 +68,12 @@ impl Agent {
         })?;
         match on_sight(facts) {
             OnSight::Invisible => Ok(true),
-            OnSight::Delete => self.delete_container(area, name, Digest::default()).map(|()| true),
+            OnSight::Delete => self.delete_container(area, name).map(|()| true),
             OnSight::Ship => match self.ship(lane, area, name)? {
-                Some((digest, bytes)) => {
+                Some(bytes) => {
                     self.counts.delivered += 1;
                     self.counts.delivered_bytes += bytes;
-                    self.delete_container(area, name, digest)?;
+                    self.delete_container(area, name)?;
                     self.after_item()?;
                     Ok(true)
                 }
@@ -83,7 +83,7 @@ impl Agent {
     }
 
     /// Takes a container to its node and commits "delivered" (R32, R33). `None`: not now, the reason has been told.
-    fn ship(&mut self, lane: &Lane, area: &Area, name: ContainerName) -> Result<Option<(Digest, u64)>, Halt> {
+    fn ship(&mut self, lane: &Lane, area: &Area, name: ContainerName) -> Result<Option<u64>, Halt> {
         let backoff = self.backoffs.get(&lane.node).copied().unwrap_or_default();
         if self.now_ms() < backoff.next_ms {
             self.stall(lane.node.clone(), format!("did not answer {} times; next try at {} ms", backoff.failures, backoff.next_ms));
@@ -98,7 +98,7 @@ impl Agent {
                     self.event("node.answers-again", Level::Info, format!("{} answers again", lane.node));
                 }
                 self.event("container.delivered", Level::Info, format!("{name} delivered to {}", lane.node));
-                Ok(Some((digest, bytes)))
+                Ok(Some(bytes))
             }
             // Gone since the listing.
             Err(CopyError::Origin(error)) if error.kind == ShareErrorKind::NotFound => Ok(None),
@@ -125,7 +125,7 @@ impl Agent {
                 Step::Record => return Ok((digest, bytes)),
                 Step::SetAside => self.set_aside(there.as_ref(), &to, "a container of this name arrives with other bytes")?,
                 Step::Copy => {
-                    spool::copy((own.as_ref(), &from), (there.as_ref(), &to), digest)?;
+                    spool::copy((own.as_ref(), &from), (there.as_ref(), &to), digest, &self.writer())?;
                     return Ok((digest, bytes));
                 }
             }
@@ -172,7 +172,7 @@ impl Agent {
                     None => *newest.insert(self.newest_epoch_of(self.around.packer)?),
                 };
                 if done {
-                    self.delete_container(&area, name, Digest::default())?;
+                    self.delete_container(&area, name)?;
                 } else if rescue_from_passive(name.epoch, newest) {
                     self.bring_over(&node, &area, name);
                 }
@@ -186,7 +186,7 @@ impl Agent {
         let file = spool::file(&area.path(), &name);
         let copied = spool::digest_of(there.as_ref(), &file)
             .map_err(CopyError::Origin)
-            .and_then(|digest| spool::copy((there.as_ref(), &file), (own.as_ref(), &file), digest));
+            .and_then(|digest| spool::copy((there.as_ref(), &file), (own.as_ref(), &file), digest, &self.writer()));
         match copied {
             Ok(()) => self.event("container.rescued", Level::Info, format!("{name} lay only on {node}: brought over")),
             Err(error) => self.stall(name.to_string(), error.to_string()),

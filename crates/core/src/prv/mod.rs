@@ -34,7 +34,7 @@ pub use layout::{ITEM_BYTES_MAX, ITEMS_MAX};
 pub use reader::Reader;
 pub use record::Record;
 pub use salvage::{BadRange, SalvageReport, salvage};
-pub use verify::{Damage, file_digest, verify};
+pub use verify::{Damage, check_bytes, file_digest, verify};
 pub use writer::{Options, Summary, Writer, Written};
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::topology::AgentKind;
 
 settings! {
     /// How long the agent sleeps between two sessions.
-    /// Files that arrive wake it earlier where the system tells of them.
+    /// New files in the folders it reads wake it within a second.
     sleep_interval "SleepInterval": Seconds = Seconds(60), within Seconds(1)..=Seconds::days(1),
         agents [Source, Transmission, Target], section "Session", rules ["R10"];
 
@@ -30,9 +30,9 @@ settings! {
         agents [Source, Transmission, Target], section "Replication", rules ["R14"];
 
     /// Space that must stay free on the disk written to.
-    /// Below it the source agent packs no container and the transmission agent copies none; both go on by themselves when there is space again.
+    /// Below it no container is packed: no mail at the source, no receipts at the target. Packing goes on by itself when there is space again.
     free_space_floor "FreeSpaceFloor": Floor = Floor::Bytes(ByteSize::gib(1)),
-        agents [Source, Transmission], section "Spool", rules ["R23"];
+        agents [Source, Target], section "Spool", rules ["R23"];
 
     /// Compressed size at which a container is closed and the next one begun.
     /// An item larger than this gets a container of its own.
@@ -52,7 +52,7 @@ settings! {
         agents [Source], section "Source", rules ["R21"];
 
     /// How often OUT is scanned, give or take 10 %.
-    /// Files that arrive wake the agent earlier where the system tells of them.
+    /// New files in OUT wake the agent within a second.
     transmission_poll_interval "TransmissionPollInterval": Seconds = Seconds(60), within Seconds(1)..=Seconds::days(1),
         agents [Transmission], section "Transmission", rules ["R30"];
 
@@ -60,10 +60,6 @@ settings! {
     /// The wait grows with each failure; other nodes are not delayed.
     retry_backoff_max "RetryBackoffMax": Seconds = Seconds::minutes(15), within Seconds(1)..=Seconds::days(1),
         agents [Transmission], section "Transmission", rules ["R34"];
-
-    /// Bytes copied at a time; an interrupted copy goes on behind what was verified at the receiver.
-    copy_chunk "CopyChunk": ByteSize = ByteSize::mib(1), within ByteSize::kib(64)..=ByteSize::mib(64),
-        agents [Transmission], section "Transmission", rules ["R32"];
 
     /// Whether an item deleted at the source after it was imported is deleted at the target too.
     apply_deletions "ApplyDeletions": bool = false,
@@ -75,7 +71,7 @@ settings! {
         agents [Target], section "Target", rules ["R44"];
 
     /// How long a missing container of a mailbox is waited for in silence.
-    /// Then an error event names it; the later ones still wait.
+    /// Then a warning names it; the later ones still wait.
     gap_alarm_after "GapAlarmAfter": Seconds = Seconds::hours(1), within Seconds::minutes(1)..=Seconds::days(30),
         agents [Target], section "Target", rules ["R41"];
 
@@ -94,12 +90,12 @@ settings! {
 
     /// How often the deletion of a container that failed on a node is tried again.
     ccr_deleted_items_touch_interval "CcrDeletedItemsTouchInterval": Seconds = Seconds::hours(1), within Seconds(1)..=Seconds::days(7),
-        agents [Transmission, Target], section "Deletion", rules ["R54", "R56"];
+        agents [Source, Transmission, Target], section "Deletion", rules ["R54", "R56"];
 
     /// Age at which a failed deletion is given up, with a warning that names the file left behind.
     /// Should that file turn up later, it is deleted on sight.
-    ccr_deleted_items_life_time "CcrDeletedItemsLifeTime": Seconds = Seconds::days(1), within Seconds::minutes(1)..=Seconds::days(365),
-        agents [Transmission, Target], section "Deletion", rules ["R55", "R56"];
+    ccr_deleted_items_life_time "CcrDeletedItemsLifeTime": Seconds = Seconds::days(1), within Seconds(1)..=Seconds::days(365),
+        agents [Source, Transmission, Target], section "Deletion", rules ["R55", "R56"];
 
     /// Least level that is written to the log.
     /// Subjects and addresses of mail appear at debug only, credentials never.

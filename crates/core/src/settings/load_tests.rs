@@ -74,15 +74,18 @@ fn an_unknown_key_is_a_warning_with_its_place_and_the_key_that_was_meant() {
 
 #[test]
 fn odd_lines_are_told_and_the_others_count() {
-    let loaded =
-        with_config_ini(b"nonsense\n[Log]\nLogFilesMax = 3\nlogfilesmax = 4\nCopyChunk = 2 MiB\n[Session]\nLogLevel = debug\n", None, &[]);
+    let loaded = with_config_ini(
+        b"nonsense\n[Log]\nLogFilesMax = 3\nlogfilesmax = 4\nRetryBackoffMax = 20m\n[Session]\nLogLevel = debug\n",
+        None,
+        &[],
+    );
     assert_eq!(
         told(&loaded),
         [
             "Warning `nonsense` is ignored: there is no `=`\n  where: config.ini:1",
             "Warning logfilesmax stands in line 3 too; this line counts\n  where: config.ini:4",
-            "Info the target agent does not use CopyChunk\n  where: config.ini:5",
-            "Warning CopyChunk belongs to [Transmission]; it counts here too\n  where: config.ini:5",
+            "Info the target agent does not use RetryBackoffMax\n  where: config.ini:5",
+            "Warning RetryBackoffMax belongs to [Transmission]; it counts here too\n  where: config.ini:5",
             "Warning LogLevel belongs to [Log]; it counts here too\n  where: config.ini:7",
         ]
     );

@@ -31,9 +31,9 @@ impl CopyError {
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// Copies `from` to `to`, whose bytes must have the digest `wanted` in the end. What an interrupted copy left under the
-/// temporary name is kept as far as it is the same.
-pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted: Digest) -> Result<(), CopyError> {
-    let part = part_of(to.1);
+/// temporary name of this `writer` is kept as far as it is the same.
+pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted: Digest, writer: &str) -> Result<(), CopyError> {
+    let part = part_of(to.1, writer);
     let mut original = from.0.open(from.1).map_err(CopyError::Origin)?;
     let kept = same_beginning(from, &mut original, to.0, &part)?;
     let mut writer = to.0.part(&part, kept).map_err(CopyError::Destination)?;

@@ -7,6 +7,7 @@
 //! NTA/CORRUPT/<origin>/  damaged containers, kept for the operator
 //! NTA/STALE/<agent>/     containers of an activation that is over
 //! NTA/ARCHIVE/<origin>/  containers given up after too many attempts
+//! NTA/RESTORE/<origin>/  archived containers that the operator wants applied after all
 //! NTA/CLAIMS/<side>/<agent>/  epochs, at the witness
 //! NTA/ROLE/<side>        who is active, at the witness, where the role is static
 //! NTA/REP/<agent>/       replicated state
@@ -16,4 +17,4 @@ mod copy;
 mod paths;
 
 pub use copy::{CopyError, copy, digest_of, matches};
-pub use paths::{Area, archive, claims, corrupt, file, part_of, role, stale, work};
+pub use paths::{Area, archive, claims, corrupt, file, part_name, part_of, restore, role, stale, work};

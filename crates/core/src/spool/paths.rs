@@ -67,6 +67,10 @@ pub fn archive(origin: &str) -> SharePath {
     below("ARCHIVE", origin)
 }
 
+pub fn restore(origin: &str) -> SharePath {
+    below("RESTORE", origin)
+}
+
 /// At the witness: one file per activation of an agent (R3).
 pub fn claims(side: &str, agent: &str) -> SharePath {
     named(&["NTA", "CLAIMS", side, agent])
@@ -81,7 +85,15 @@ pub fn role(side: &str) -> SharePath {
     below("ROLE", side)
 }
 
-/// The temporary name beside a final one.
-pub fn part_of(file: &SharePath) -> SharePath {
-    file.parent_join(&format!("{}.part", file.name()))
+/// The temporary name beside a final one, of the node that writes it: two nodes that both believe they are active never
+/// write one file.
+pub fn part_of(file: &SharePath, writer: &str) -> SharePath {
+    file.parent_join(&format!("{}.{writer}.part", file.name()))
+}
+
+/// The container that a temporary name belongs to, and who writes it.
+pub fn part_name(name: &str) -> Option<(ContainerName, &str)> {
+    let (container, rest) = name.split_at_checked(name.find(".prv")? + 4)?;
+    let writer = rest.strip_prefix('.')?.strip_suffix(".part")?;
+    Some((container.parse().ok()?, writer))
 }

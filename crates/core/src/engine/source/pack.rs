@@ -11,6 +11,7 @@ use crate::engine::packing::Packing;
 use crate::model::{Envelope, FolderInfo, ItemKey, Token};
 use crate::ports::{Blast, MailSource, SeenItem, StoreError};
 use crate::prv::{self, PrvError, Record};
+use crate::state::ledger::inbound;
 use crate::state::ledger::source::{self, KnownItem};
 
 /// Folders of the store and of the ledger by id; `None` for those the store no longer has.
@@ -38,6 +39,10 @@ impl Agent {
             Pass { mailbox, store, folders, gone: findings.gone, found: findings.changes, unreadable: HashSet::new(), open: None };
         for id in new {
             self.announce(&mut pass, id)?;
+        }
+        // Damaged receipts are asked for again on the way forward (R40).
+        for receipt in self.db.read(|db| Ok(inbound::receipts_to_send(db, mailbox.id)?))? {
+            self.write(&mut pass, Record::Receipt(receipt))?;
         }
         for (folder, token) in gone_again {
             self.write(&mut pass, Record::Gone { folder, token })?;

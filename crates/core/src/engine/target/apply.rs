@@ -7,11 +7,11 @@
 
 use std::collections::HashMap;
 
-use mailferry_rules::ids::MailboxId;
+use mailferry_rules::ids::{MailboxId, Sequence};
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
-use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Skipped, Token};
+use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Outcome, Skipped, Token};
 use crate::ports::{Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::{Reader, Record};
 use crate::state::ledger::target::{self, Tracked};
@@ -76,6 +76,8 @@ pub(super) struct Applied {
     pub changes: Changes,
     pub counts: ApplyCounts,
     pub skipped: Vec<Skipped>,
+    /// Containers of receipts that the source could not use.
+    pub receipts_again: Vec<Sequence>,
 }
 
 /// One container being applied.
@@ -91,6 +93,7 @@ struct Import {
     skipped: Vec<Skipped>,
     staged_bytes: u64,
     keywords_lost: Vec<String>,
+    receipts_again: Vec<Sequence>,
 }
 
 impl Agent {
@@ -109,6 +112,7 @@ impl Agent {
             skipped: Vec::new(),
             staged_bytes: 0,
             keywords_lost: Vec::new(),
+            receipts_again: Vec::new(),
         };
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.apply_record(&mut import, record)?;
@@ -123,7 +127,7 @@ impl Agent {
             let text = format!("{}: the store cannot keep these keywords: {}", incoming.name, import.keywords_lost.join(" "));
             self.event("keywords.lost", Level::Warning, text);
         }
-        Ok(Applied { changes: import.changes, counts: import.counts, skipped: import.skipped })
+        Ok(Applied { changes: import.changes, counts: import.counts, skipped: import.skipped, receipts_again: import.receipts_again })
     }
 
     fn commit_batch(&mut self, import: &mut Import) -> Result<(), ApplyError> {
@@ -158,7 +162,11 @@ impl Agent {
                 Some(tracked) => import.gone(tracked, self.policy.apply_deletions),
                 None => Ok(()),
             },
-            Record::FolderGone { .. } | Record::Receipt(_) => Ok(()),
+            Record::Receipt(receipt) => {
+                import.receipts_again.extend((receipt.outcome == Outcome::Damaged).then_some(receipt.container.sequence));
+                Ok(())
+            }
+            Record::FolderGone { .. } => Ok(()),
         }
     }
 

@@ -26,6 +26,7 @@ impl Agent {
     pub(super) fn target_work(&mut self) -> Result<(), Halt> {
         self.clear_leftovers()?;
         self.take_all(Kind::Mail, &mut |agent, incoming| agent.import(incoming))?;
+        self.restore_archived()?;
         self.answer_all()
     }
 
@@ -53,7 +54,7 @@ impl Agent {
     }
 
     fn commit_import(&mut self, name: ContainerName, digest: Digest, arrival: Arrival, applied: Applied) -> Result<(), Halt> {
-        let Applied { changes, counts, skipped } = applied;
+        let Applied { changes, counts, skipped, receipts_again } = applied;
         let mailbox = name.mailbox;
         let receipt = Receipt {
             container: name,
@@ -67,6 +68,9 @@ impl Agent {
         let now_ms = self.now_ms();
         self.db.write(|tx| {
             changes.write(tx, mailbox)?;
+            for sequence in &receipts_again {
+                inbound::send_receipts_again(tx, mailbox, *sequence)?;
+            }
             Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?)
         })?;
         self.counts.applied += counts.applied;
@@ -103,6 +107,29 @@ impl Agent {
         self.archive(name, digest, arrival, failures, error)
     }
 
+    /// Archived containers that the operator has moved to RESTORE are applied after all (R44).
+    fn restore_archived(&mut self) -> Result<(), Halt> {
+        let folder = spool::restore(self.around.other.in_folder());
+        let share = self.own_share();
+        for name in share.list(&folder).unwrap_or_default().iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok()) {
+            if self.db.read(|db| Ok(inbound::outcome(db, &name)?))? != Some(Outcome::Archived) {
+                self.stall(name.to_string(), "lies in RESTORE, but was never archived");
+                continue;
+            }
+            self.settled.remove(&name.mailbox);
+            match self.restorable(&name) {
+                Ok(incoming) => {
+                    if let Handled::Taken = self.import(incoming)? {
+                        self.after_item()?;
+                        let _ = share.remove(&spool::file(&folder, &name));
+                    }
+                }
+                Err(reason) => self.stall(name.to_string(), format!("cannot be restored: {reason}")),
+            }
+        }
+        Ok(())
+    }
+
     fn archive(
         &mut self,
         name: ContainerName,
@@ -116,7 +143,7 @@ impl Agent {
         let to = spool::file(&spool::archive(&origin), &name);
         self.still_active()?;
         let share = self.own_share();
-        if let Err(cause) = spool::copy((share.as_ref(), &from), (share.as_ref(), &to), digest) {
+        if let Err(cause) = spool::copy((share.as_ref(), &from), (share.as_ref(), &to), digest, &self.writer()) {
             self.stall(name.to_string(), cause.to_string());
             return Ok(Handled::Waits);
         }
@@ -126,7 +153,7 @@ impl Agent {
         self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?))?;
         let trouble = Trouble::from(error)
             .now(format!("after {failures} attempts the container is kept in ARCHIVE; it blocks the switch of its mailbox"))
-            .hint(format!("when the cause is mended: `mailferry prv show {to}`, then move the file back into IN"));
+            .hint(format!("when the cause is mended, move {to} to NTA/RESTORE/{origin} of this share"));
         self.event("container.archived", Level::Error, format!("container {name}: {trouble}"));
         Ok(Handled::Taken)
     }

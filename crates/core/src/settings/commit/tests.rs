@@ -94,7 +94,7 @@ impl World {
     }
 }
 
-const DEBUG: &str = "[settings]\nLogLevel = \"debug\"\nCopyChunk = \"2 MiB\"\n";
+const DEBUG: &str = "[settings]\nLogLevel = \"debug\"\nRetryBackoffMax = \"20m\"\n";
 
 #[test]
 fn a_commit_gives_every_agent_of_every_node_its_two_files() {
@@ -115,7 +115,7 @@ fn a_commit_gives_every_agent_of_every_node_its_two_files() {
         assert_eq!(names, ["config.ini", "desired.toml"], "nothing temporary stays");
         let ini = Ini::parse(&world.read(&format!("{place}/config.ini")));
         assert_eq!(ini.get("Log", "LogLevel").map(|entry| entry.value.to_string()), Some("debug".into()));
-        assert_eq!(ini.get("Transmission", "CopyChunk").is_some(), agent == AgentKind::Transmission);
+        assert_eq!(ini.get("Transmission", "RetryBackoffMax").is_some(), agent == AgentKind::Transmission);
     }
 }
 

@@ -1,9 +1,16 @@
 //! What the transmission agent has delivered, per lane (R33).
 
 use mailferry_rules::ids::ContainerName;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::Digest;
+
+/// Digest of the container as it was delivered.
+pub fn delivered(db: &Connection, lane: &str, name: &ContainerName) -> rusqlite::Result<Option<Digest>> {
+    db.prepare_cached("SELECT digest FROM delivery WHERE lane = ?1 AND mailbox = ?2 AND seq = ?3 AND epoch = ?4")?
+        .query_row(params![lane, name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64], |row| Ok(Digest(row.get(0)?)))
+        .optional()
+}
 
 pub fn is_delivered(db: &Connection, lane: &str, name: &ContainerName) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM delivery WHERE lane = ?1 AND mailbox = ?2 AND seq = ?3 AND epoch = ?4")?.exists(params![

@@ -5,7 +5,7 @@ use mailferry_rules::import::{Arrival, Position, advance};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{container, digest, from_json, to_json};
-use crate::model::{Outcome, Receipt, Skipped, Token};
+use crate::model::{Digest, Outcome, Receipt, Skipped, Token};
 
 pub(super) fn outcome_number(outcome: Outcome) -> i64 {
     match outcome {
@@ -49,7 +49,7 @@ pub fn take(db: &Connection, receipt: &Receipt, arrival: Arrival, answer: bool, 
     )?;
     let skipped: Vec<(String, &str)> = receipt.skipped.iter().map(|skip| (skip.token.to_string(), skip.reason.as_str())).collect();
     db.execute(
-        "INSERT INTO taken (mailbox, seq, epoch, digest, outcome, applied, already, found, skipped, taken_ms, receipt_seq)
+        "INSERT OR REPLACE INTO taken (mailbox, seq, epoch, digest, outcome, applied, already, found, skipped, taken_ms, receipt_seq)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             name.mailbox.0,
@@ -110,6 +110,28 @@ pub fn receipt_sent(db: &Connection, name: &ContainerName, sequence: Sequence) -
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, sequence.0 as i64],
     )?;
     Ok(())
+}
+
+/// The container that carried these receipts arrived damaged: they go again in another.
+pub fn send_receipts_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<()> {
+    db.execute("UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", params![mailbox.0, sequence.0 as i64])?;
+    Ok(())
+}
+
+/// Digest of a container as it was taken.
+pub fn taken(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<Digest>> {
+    db.prepare_cached("SELECT digest FROM taken WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3")?
+        .query_row(params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64], |row| digest(row, 0))
+        .optional()
+}
+
+/// What became of a container; `None` when it was not taken.
+pub fn outcome(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<Outcome>> {
+    let number = db
+        .prepare_cached("SELECT outcome FROM taken WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3")?
+        .query_row(params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64], |row| row.get(0))
+        .optional()?;
+    Ok(number.and_then(outcome_from))
 }
 
 /// Mailboxes that have receipts to send.
