@@ -3,7 +3,7 @@
 //! A folder is compared item by item against its rows, so memory does not grow with the mailbox: of the items seen only a
 //! hash is kept, of those to send at most `CHANGES_MAX` at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mailferry_rules::ids::MailboxId;
 
