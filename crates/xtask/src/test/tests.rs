@@ -1,5 +1,6 @@
 use super::run::Listener;
 use super::summary::{Suite, Summary};
+use super::{Optional, Test};
 
 fn heard(text: &str) -> Vec<Suite> {
     let mut listener = Listener::default();
@@ -68,4 +69,18 @@ test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
     let told = summary(suites).to_string();
     assert!(told.contains("SKIPPED corpora (2 times): no corpora\n"), "{told}");
     assert!(told.contains("SKIPPED corpora: c: a measurement\n"), "{told}");
+}
+
+#[test]
+fn a_suite_that_cannot_run_fails_only_when_it_was_asked_for() {
+    let told = |long: bool, require: Vec<Optional>| {
+        let mut told = summary(vec![Suite { passed: 1, ..Suite::new("rules") }]);
+        Test { long, require, fuzz_minutes: 1 }.not_run(Optional::Windows, "no apt".into(), &mut told);
+        told
+    };
+    let unasked = told(false, vec![Optional::Fuzz]);
+    assert!(unasked.passed() && unasked.to_string().contains("SKIPPED windows: no apt"));
+    for asked in [told(true, vec![]), told(false, vec![Optional::Windows])] {
+        assert!(!asked.passed() && asked.to_string().contains("FAILED windows: asked for, and could not run: no apt"));
+    }
 }
