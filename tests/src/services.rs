@@ -1,0 +1,107 @@
+//! Agents as services: started, killed with SIGKILL, watched.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mailferry_core::settings::{AgentKind, Side};
+
+use crate::bed::{Bed, quiet};
+use crate::programs::agent_program;
+use crate::proof::containers_below;
+
+/// Between two looks at whether an event has come.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The only place where a test waits: until `done`, which comes before `patience` ends or never.
+pub fn wait_until(what: &str, patience: Duration, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < patience, "waited {} s in vain until {what}", patience.as_secs());
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+pub struct Services<'b> {
+    bed: &'b Bed,
+    running: BTreeMap<(String, AgentKind), Child>,
+}
+
+impl<'b> Services<'b> {
+    pub fn none(bed: &'b Bed) -> Self {
+        Services { bed, running: BTreeMap::new() }
+    }
+
+    pub fn all(bed: &'b Bed) -> Self {
+        let mut services = Services::none(bed);
+        services.start_missing();
+        services
+    }
+
+    pub fn start(&mut self, node: &str, kind: AgentKind) {
+        let mut command = Command::new(agent_program(kind));
+        command.arg("run").arg("--config").arg(&self.bed.home(node, kind).config_ini);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("an agent can be started");
+        self.running.insert((node.into(), kind), child);
+    }
+
+    /// Every agent that does not run.
+    pub fn start_missing(&mut self) {
+        for (node, kind) in self.bed.agents() {
+            if !self.running.contains_key(&(node.clone(), kind)) {
+                self.start(&node, kind);
+            }
+        }
+    }
+
+    pub fn start_node(&mut self, node: &str) {
+        for (name, kind) in self.bed.agents().into_iter().filter(|(name, _)| name == node) {
+            self.start(&name, kind);
+        }
+    }
+
+    /// SIGKILL, or TerminateProcess: no word of warning.
+    pub fn kill(&mut self, node: &str, kind: AgentKind) {
+        if let Some(mut child) = self.running.remove(&(node.into(), kind)) {
+            child.kill().and_then(|()| child.wait()).expect("a child can be killed");
+        }
+    }
+
+    pub fn kill_node(&mut self, node: &str) {
+        AgentKind::ALL.into_iter().for_each(|kind| self.kill(node, kind));
+    }
+
+    /// An agent that ended although nobody killed it.
+    pub fn assert_running(&mut self) {
+        for ((node, kind), child) in &mut self.running {
+            let ended = child.try_wait().expect("a child can be asked");
+            assert!(ended.is_none(), "the {kind} agent of {node} ended by itself: {ended:?}");
+        }
+    }
+
+    pub fn process_id(&self, node: &str, kind: AgentKind) -> Option<u32> {
+        self.running.get(&(node.to_owned(), kind)).map(Child::id)
+    }
+
+    /// Waits until no agent has anything left to do, each having had a session that began from now on.
+    pub fn settle(&mut self, patience: Duration) {
+        let since_ms = mailferry_core::ports::Clock::now_ms(&mailferry_host::SystemClock);
+        let bed = self.bed;
+        wait_until("mail has settled", patience, || {
+            self.assert_running();
+            let reports = bed.agents().into_iter().map(|(node, kind)| bed.report(&node, kind));
+            let calm = reports.into_iter().all(|report| report.is_some_and(|report| report.started_ms > since_ms && quiet(&report)));
+            let nodes = [Side::Source, Side::Target].into_iter().flat_map(|side| bed.nodes(side));
+            calm && nodes.into_iter().all(|node| containers_below(&bed.share(&node)).is_empty())
+        });
+    }
+}
+
+impl Drop for Services<'_> {
+    fn drop(&mut self) {
+        for child in self.running.values_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

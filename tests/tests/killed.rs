@@ -1,0 +1,124 @@
+//! The small ladder: services on two clusters, killed at random moments while users work (R2, R3, R10, R42, R50, R54).
+//!
+//! The seed is printed first; MAILFERRY_SEED replays the same choices, MAILFERRY_KILLS asks for more than 24 kills. The ladder on
+//! simulated ports stops at every durable step; this one shows that real processes, files and locks behave as it assumes.
+#![allow(clippy::print_stderr)]
+
+use std::fs;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mailferry_core::settings::Side;
+use mailferry_tests::sample::{Dice, User};
+use mailferry_tests::{Bed, Plan, Services, Tree, prove, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// What was done to the nodes, and what is still to be mended.
+struct Ladder<'b> {
+    bed: &'b Bed,
+    services: Services<'b>,
+    dice: Dice,
+    down: Option<Down>,
+}
+
+struct Down {
+    node: String,
+    /// The node took its share with it.
+    share_away: bool,
+}
+
+impl Ladder<'_> {
+    /// A moment later: up to as long as a session takes from sleep to sleep.
+    fn a_moment(&mut self) {
+        let until = Instant::now() + Duration::from_millis(30 + self.dice.below(1_700));
+        let services = &mut self.services;
+        wait_until("the moment comes", PATIENCE, || {
+            services.assert_running();
+            Instant::now() >= until
+        });
+    }
+
+    fn side(&mut self) -> Side {
+        *self.dice.one_of(&[Side::Source, Side::Target])
+    }
+
+    /// One process, and at once a new one.
+    fn kill_an_agent(&mut self) {
+        let agents: Vec<_> =
+            self.bed.agents().into_iter().filter(|(node, _)| self.down.as_ref().is_none_or(|down| down.node != *node)).collect();
+        let (node, kind) = self.dice.one_of(&agents).clone();
+        eprintln!("  the {kind} agent of {node} is killed");
+        self.services.kill(&node, kind);
+        self.services.start(&node, kind);
+    }
+
+    /// All processes of a node, half the time with its disk; if it was active the role moves. It comes back after the next kill.
+    fn kill_a_node(&mut self) {
+        self.revive();
+        let side = self.side();
+        let node = self.dice.one_of(&self.bed.nodes(side)).clone();
+        let share_away = self.dice.below(2) == 0;
+        let active = self.bed.active(side) == node;
+        eprintln!("  {node} is killed (active: {active}, share away: {share_away})");
+        self.services.kill_node(&node);
+        if share_away {
+            fs::rename(self.bed.share(&node), self.away(&node)).expect("a share goes away");
+        }
+        if active {
+            self.bed.switch_over(side);
+        }
+        self.down = Some(Down { node, share_away });
+    }
+
+    fn switch_over(&mut self) {
+        let side = self.side();
+        eprintln!("  the role of the {side} moves");
+        self.bed.switch_over(side);
+    }
+
+    fn revive(&mut self) {
+        if let Some(Down { node, share_away }) = self.down.take() {
+            if share_away {
+                fs::rename(self.away(&node), self.bed.share(&node)).expect("a share comes back");
+            }
+            self.services.start_node(&node);
+        }
+    }
+
+    fn away(&self, node: &str) -> std::path::PathBuf {
+        self.bed.path(node).join("share that is away")
+    }
+}
+
+#[test]
+fn whatever_is_killed_when_every_item_arrives_exactly_once() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
+    let seed = number("MAILFERRY_SEED").unwrap_or(now % 1_000_000_007);
+    eprintln!("MAILFERRY_SEED={seed}");
+    let settings = "[settings.source]\nContainerItemsMax = 7\n[settings.target]\nApplyDeletions = true";
+    let bed = Plan::new(2, 2).sample("alice", 150).sample("bob", 100).sample("carol", 50).settings(settings).build();
+    let mut users = ["alice", "bob", "carol"].map(|name| User::of(&bed.path("mail/old").join(name), seed ^ u64::from(name.as_bytes()[0])));
+    let mut ladder = Ladder { bed: &bed, services: Services::all(&bed), dice: Dice::new(seed), down: None };
+    for kill in 1..=number("MAILFERRY_KILLS").unwrap_or(24) {
+        ladder.a_moment();
+        eprintln!("kill {kill}");
+        match ladder.dice.below(3) {
+            0 => ladder.kill_a_node(),
+            _ => ladder.kill_an_agent(),
+        }
+        if ladder.dice.below(5) == 0 {
+            ladder.switch_over();
+        }
+        (0..3).for_each(|_| users.iter_mut().for_each(User::work));
+    }
+    ladder.revive();
+    let before = Tree::of(&bed.path("mail/old"));
+    ladder.services.settle(PATIENCE);
+    drop(ladder);
+    prove(&bed);
+    before.assert_same(&Tree::of(&bed.path("mail/old")));
+}
