@@ -9,9 +9,18 @@ use crate::world::World;
 
 /// Everything that is not as it must be.
 pub fn troubles(world: &World) -> Vec<String> {
-    let mut troubles = world.told.errors();
+    troubles_after(world, 0, false)
+}
+
+/// The same after a stormy past: of the errors told, the first `told_before` were to be expected. Where containers were
+/// `damaged`, they lie in CORRUPT.
+pub fn troubles_after(world: &World, told_before: usize, damaged: bool) -> Vec<String> {
+    let mut troubles = world.told.errors().split_off(told_before);
+    if damaged {
+        troubles.retain(|error| !error.contains("container.damaged"));
+    }
     mailboxes(world, &mut troubles);
-    spools(world, &mut troubles);
+    spools(world, damaged, &mut troubles);
     for side in [&world.source, &world.target] {
         debts(world, side, &mut troubles);
         standbys(world, side, &mut troubles);
@@ -53,9 +62,12 @@ fn contents(items: &[SimItem]) -> Vec<String> {
 }
 
 /// Nothing stranded.
-fn spools(world: &World, troubles: &mut Vec<String>) {
+fn spools(world: &World, damaged: bool, troubles: &mut Vec<String>) {
     for (node, disk) in &world.disks {
         for folder in ["NTA/OUT", "NTA/IN", "NTA/WORK", "NTA/CORRUPT", "NTA/ARCHIVE"] {
+            if damaged && folder == "NTA/CORRUPT" {
+                continue;
+            }
             troubles
                 .extend(disk.below(folder).iter().filter(|path| path.ends_with(".prv")).map(|path| format!("stranded on {node}: {path}")));
         }

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
 
-use crate::process::Process;
+use crate::process::{Process, unanswered};
 
 /// The files of one node; survives its processes.
 pub struct Disk {
     name: String,
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     away: AtomicBool,
+    cut_off: AtomicBool,
+    full: AtomicBool,
     refuses_deletion: AtomicBool,
 }
 
@@ -23,6 +25,8 @@ impl Disk {
             name: name.into(),
             files: Mutex::default(),
             away: AtomicBool::new(false),
+            cut_off: AtomicBool::new(false),
+            full: AtomicBool::new(false),
             refuses_deletion: AtomicBool::new(false),
         })
     }
@@ -34,6 +38,16 @@ impl Disk {
 
     pub fn is_away(&self) -> bool {
         self.away.load(Ordering::Relaxed)
+    }
+
+    /// Reached by processes of its own node only.
+    pub fn set_cut_off(&self, cut_off: bool) {
+        self.cut_off.store(cut_off, Ordering::Relaxed);
+    }
+
+    /// Nothing new can be written.
+    pub fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
     }
 
     /// Deletions in OUT and IN are denied, everything else works.
@@ -56,25 +70,46 @@ impl Disk {
 pub struct SimShare {
     disk: Arc<Disk>,
     process: Arc<Process>,
+    /// The disk of the process's own node.
+    own: bool,
 }
 
 impl SimShare {
-    pub fn new(disk: Arc<Disk>, process: Arc<Process>) -> Arc<Self> {
-        Arc::new(SimShare { disk, process })
+    pub fn new(disk: Arc<Disk>, process: Arc<Process>, own: bool) -> Arc<Self> {
+        Arc::new(SimShare { disk, process, own })
     }
 
     fn reach(&self) -> Result<(), ShareError> {
         self.process.alive(&self.disk.name)?;
-        if self.disk.is_away() { Err(self.error(ShareErrorKind::Unreachable, "", "the node is away")) } else { Ok(()) }
+        self.reachable()
+    }
+
+    fn reachable(&self) -> Result<(), ShareError> {
+        let cut_off = self.disk.cut_off.load(Ordering::Relaxed) && !self.own;
+        if self.disk.is_away() || cut_off { Err(self.error(ShareErrorKind::Unreachable, "", "the node is away")) } else { Ok(()) }
+    }
+
+    fn room(&self, path: &SharePath) -> Result<(), ShareError> {
+        let full = self.disk.full.load(Ordering::Relaxed);
+        if full { Err(self.error(ShareErrorKind::NoSpace, path.as_str(), "the disk is full")) } else { Ok(()) }
     }
 
     fn error(&self, kind: ShareErrorKind, path: &str, cause: &str) -> ShareError {
         ShareError { kind, place: format!("{}/{path}", self.disk.name), cause: cause.into() }
     }
 
-    fn step(&self, what: &str, path: &SharePath) -> Result<(), ShareError> {
-        self.reach()?;
-        self.process.share_step(&self.disk.name, || format!("{what} {}/{path}", self.disk.name))
+    /// One durable step: a change of the files.
+    fn change<T>(
+        &self,
+        what: &str,
+        path: &SharePath,
+        effect: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> Result<T, ShareError>,
+    ) -> Result<T, ShareError> {
+        let effect = || {
+            self.reachable()?;
+            effect(&mut self.disk.files())
+        };
+        self.process.act(|| format!("{what} {}/{path}", self.disk.name), effect, |cause| unanswered(&self.disk.name, cause))
     }
 }
 
@@ -108,46 +143,45 @@ impl Share for SimShare {
     }
 
     fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError> {
-        self.step("begin", file)?;
-        let mut files = self.disk.files();
-        let bytes = files.entry(file.as_str().into()).or_default();
-        bytes.truncate(keep as usize);
-        Ok(Box::new(SimPart { disk: self.disk.clone(), process: self.process.clone(), path: file.clone(), pending: Vec::new() }))
+        self.change("begin", file, |files| {
+            self.room(file)?;
+            files.entry(file.as_str().into()).or_default().truncate(keep as usize);
+            Ok(())
+        })?;
+        let part = SimPart { disk: self.disk.clone(), process: self.process.clone(), path: file.clone(), pending: Vec::new() };
+        Ok(Box::new(part))
     }
 
     fn publish(&self, part: &SharePath, file: &SharePath) -> Result<(), ShareError> {
-        self.step("publish", file)?;
-        let mut files = self.disk.files();
-        if files.contains_key(file.as_str()) {
-            return Err(self.error(ShareErrorKind::Exists, file.as_str(), "the name is taken"));
-        }
-        let bytes = files.remove(part.as_str()).ok_or_else(|| self.error(ShareErrorKind::NotFound, part.as_str(), "not found"))?;
-        files.insert(file.as_str().into(), bytes);
-        Ok(())
+        self.change("publish", file, |files| {
+            if files.contains_key(file.as_str()) {
+                return Err(self.error(ShareErrorKind::Exists, file.as_str(), "the name is taken"));
+            }
+            self.rename(files, part, file)
+        })
     }
 
     fn replace(&self, file: &SharePath, content: &[u8]) -> Result<(), ShareError> {
-        self.step("replace", file)?;
-        self.disk.files().insert(file.as_str().into(), content.into());
-        Ok(())
+        self.change("replace", file, |files| {
+            self.room(file)?;
+            files.insert(file.as_str().into(), content.into());
+            Ok(())
+        })
     }
 
     fn claim(&self, file: &SharePath, content: &[u8]) -> Result<Claim, ShareError> {
-        self.step("claim", file)?;
-        let mut files = self.disk.files();
-        if files.contains_key(file.as_str()) {
-            return Ok(Claim::Taken);
-        }
-        files.insert(file.as_str().into(), content.into());
-        Ok(Claim::Won)
+        self.change("claim", file, |files| {
+            if files.contains_key(file.as_str()) {
+                return Ok(Claim::Taken);
+            }
+            self.room(file)?;
+            files.insert(file.as_str().into(), content.into());
+            Ok(Claim::Won)
+        })
     }
 
     fn move_to(&self, file: &SharePath, to: &SharePath) -> Result<(), ShareError> {
-        self.step("move", to)?;
-        let mut files = self.disk.files();
-        let bytes = files.remove(file.as_str()).ok_or_else(|| self.error(ShareErrorKind::NotFound, file.as_str(), "not found"))?;
-        files.insert(to.as_str().into(), bytes);
-        Ok(())
+        self.change("move", to, |files| self.rename(files, file, to))
     }
 
     fn remove(&self, file: &SharePath) -> Result<Removed, ShareError> {
@@ -155,17 +189,25 @@ impl Share for SimShare {
         if !self.disk.files().contains_key(file.as_str()) {
             return Ok(Removed::NotFound);
         }
-        self.step("remove", file)?;
-        let spool = ["NTA/OUT/", "NTA/IN/"].iter().any(|folder| file.as_str().starts_with(folder));
-        if spool && self.disk.refuses_deletion.load(Ordering::Relaxed) {
-            return Err(self.error(ShareErrorKind::Denied, file.as_str(), "access denied"));
-        }
-        self.disk.files().remove(file.as_str());
-        Ok(Removed::Deleted)
+        self.change("remove", file, |files| {
+            let spool = ["NTA/OUT/", "NTA/IN/"].iter().any(|folder| file.as_str().starts_with(folder));
+            if spool && self.disk.refuses_deletion.load(Ordering::Relaxed) {
+                return Err(self.error(ShareErrorKind::Denied, file.as_str(), "access denied"));
+            }
+            Ok(files.remove(file.as_str()).map_or(Removed::NotFound, |_| Removed::Deleted))
+        })
     }
 
     fn space(&self) -> Result<Option<Space>, ShareError> {
         self.reach().map(|()| None)
+    }
+}
+
+impl SimShare {
+    fn rename(&self, files: &mut BTreeMap<String, Vec<u8>>, from: &SharePath, to: &SharePath) -> Result<(), ShareError> {
+        let bytes = files.remove(from.as_str()).ok_or_else(|| self.error(ShareErrorKind::NotFound, from.as_str(), "not found"))?;
+        files.insert(to.as_str().into(), bytes);
+        Ok(())
     }
 }
 
@@ -197,11 +239,25 @@ impl Write for SimPart {
 
 impl PartWriter for SimPart {
     fn sync(&mut self) -> Result<(), ShareError> {
-        if self.disk.is_away() {
-            return Err(ShareError { kind: ShareErrorKind::Unreachable, place: self.disk.name.clone(), cause: "the node is away".into() });
+        let (disk, process, path) = (self.disk.clone(), self.process.clone(), self.path.clone());
+        let place = disk.name.clone();
+        let error = |kind, cause: &str| ShareError { kind, place: place.clone(), cause: cause.into() };
+        let (mut whole, was_alive) = (false, !process.is_dead());
+        let written = process.act(
+            || format!("write {place}/{path}"),
+            || match (disk.is_away(), disk.full.load(Ordering::Relaxed)) {
+                (true, _) => Err(error(ShareErrorKind::Unreachable, "the node is away")),
+                (_, true) => Err(error(ShareErrorKind::NoSpace, "the disk is full")),
+                _ => {
+                    whole = true;
+                    Ok(())
+                }
+            },
+            |cause| unanswered(&place, cause),
+        );
+        if was_alive && !disk.is_away() {
+            self.land(if whole { self.pending.len() } else { self.pending.len() / 2 });
         }
-        let stepped = self.process.share_step(&self.disk.name, || format!("write {}/{}", self.disk.name, self.path));
-        self.land(if stepped.is_ok() { self.pending.len() } else { self.pending.len() / 2 });
-        stepped
+        written
     }
 }

@@ -1,20 +1,45 @@
 //! A running agent as the fault injector sees it.
 //!
-//! Every durable step of every agent is counted, in one count for the whole world. At the chosen step the agent that takes
-//! it dies: the step does not happen, and nothing that process does afterwards has any effect. What is true right after
-//! step n is true right before the next one, so dying before each step is dying after each as well.
+//! Every durable step of every agent is counted, in one count for the whole world, and its fate is decided there: it happens;
+//! the agent dies before it, and nothing that process does afterwards has any effect; it fails; or it happens and the answer
+//! is lost. What is true right after step n is true right before the next one, so dying before each step is dying after each
+//! as well.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailferry_core::ports::{ShareError, ShareErrorKind, Steps};
 
-/// The count, and the step at which someone dies.
+use crate::baton::Baton;
+use crate::dice::Dice;
+
+/// What becomes of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    Happens,
+    /// The process dies before it.
+    Dies,
+    /// It does not happen, and the process is told so.
+    Fails,
+    /// It happens, and the process is told that it failed.
+    AnswerLost,
+}
+
+/// How often, in a thousand steps, something other than `Happens`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rates {
+    pub dies: u64,
+    pub fails: u64,
+    pub answer_lost: u64,
+}
+
+/// The count of steps, and what becomes of each.
 #[derive(Default)]
 pub struct Fate {
     taken: AtomicU64,
-    /// 0: nobody.
-    dies_before: AtomicU64,
+    planned: BTreeMap<u64, Outcome>,
+    chance: Mutex<Option<(Dice, Rates)>>,
     story: Mutex<Vec<String>>,
     telling: AtomicBool,
     /// Steps count once the world stands.
@@ -22,10 +47,21 @@ pub struct Fate {
 }
 
 impl Fate {
+    pub fn planned(plan: &[(u64, Outcome)]) -> Arc<Self> {
+        Arc::new(Fate { planned: plan.iter().copied().collect(), ..Fate::default() })
+    }
+
     pub fn dying_before(step: u64) -> Arc<Self> {
-        let fate = Fate::default();
-        fate.dies_before.store(step, Ordering::Relaxed);
-        Arc::new(fate)
+        Fate::planned(&[(step, Outcome::Dies)])
+    }
+
+    pub fn random(dice: Dice, rates: Rates) -> Arc<Self> {
+        Arc::new(Fate { chance: Mutex::new(Some((dice, rates))), ..Fate::default() })
+    }
+
+    /// From now on nothing happens by chance.
+    pub fn calm(&self) {
+        *locked(&self.chance) = None;
     }
 
     pub fn steps(&self) -> u64 {
@@ -42,8 +78,47 @@ impl Fate {
     }
 
     pub fn story(&self) -> Vec<String> {
-        self.story.lock().map(|story| story.clone()).unwrap_or_default()
+        locked(&self.story).clone()
     }
+
+    /// Adds a line that is no step.
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        if self.telling.load(Ordering::Relaxed) {
+            locked(&self.story).push(line());
+        }
+    }
+
+    fn decide(&self, who: &str, what: impl FnOnce() -> String) -> Outcome {
+        if !self.armed.load(Ordering::Relaxed) {
+            return Outcome::Happens;
+        }
+        let step = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
+        let outcome = self.planned.get(&step).copied().unwrap_or_else(|| self.throw());
+        self.note(|| {
+            let mark = if outcome == Outcome::Happens { String::new() } else { format!("   *** {outcome:?}") };
+            format!("{step:5} {who:<22} {}{mark}", what())
+        });
+        outcome
+    }
+
+    fn throw(&self) -> Outcome {
+        let mut chance = locked(&self.chance);
+        let Some((dice, rates)) = chance.as_mut() else { return Outcome::Happens };
+        let thrown = dice.below(1000);
+        let cases = [(rates.dies, Outcome::Dies), (rates.fails, Outcome::Fails), (rates.answer_lost, Outcome::AnswerLost)];
+        let mut limit = 0;
+        for (rate, outcome) in cases {
+            limit += rate;
+            if thrown < limit {
+                return outcome;
+            }
+        }
+        Outcome::Happens
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One agent process of one node.
@@ -51,54 +126,94 @@ pub struct Process {
     name: String,
     dead: AtomicBool,
     fate: Arc<Fate>,
+    /// While sessions are interleaved: the baton, and this process's place among the players.
+    turn: Mutex<Option<(Arc<Baton>, usize)>>,
+    /// The commit under way will stand, and be reported as failed.
+    commit_unanswered: AtomicBool,
 }
 
 impl Process {
     pub fn new(name: String, fate: Arc<Fate>) -> Arc<Self> {
-        Arc::new(Process { name, dead: AtomicBool::new(false), fate })
+        Arc::new(Process { name, dead: AtomicBool::new(false), fate, turn: Mutex::default(), commit_unanswered: AtomicBool::new(false) })
     }
 
     pub fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Relaxed)
     }
 
+    pub fn kill(&self) {
+        self.dead.store(true, Ordering::Relaxed);
+    }
+
     pub fn restart(&self) {
         self.dead.store(false, Ordering::Relaxed);
     }
 
-    /// Before an effect: an error means that the process is dead and the effect must not happen.
-    pub fn step(&self, what: impl FnOnce() -> String) -> Result<(), String> {
-        if self.is_dead() {
-            return Err("the process is dead".into());
-        }
-        if !self.fate.armed.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let step = self.fate.taken.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.fate.telling.load(Ordering::Relaxed)
-            && let Ok(mut story) = self.fate.story.lock()
-        {
-            story.push(format!("{step:5} {:<22} {}", self.name, what()));
-        }
-        if step == self.fate.dies_before.load(Ordering::Relaxed) {
-            self.dead.store(true, Ordering::Relaxed);
-            return Err("killed here".into());
-        }
-        Ok(())
+    pub(crate) fn take_turns(&self, turn: Option<(Arc<Baton>, usize)>) {
+        *locked(&self.turn) = turn;
     }
 
-    pub(crate) fn share_step(&self, place: &str, what: impl FnOnce() -> String) -> Result<(), ShareError> {
-        self.step(what).map_err(|cause| ShareError { kind: ShareErrorKind::Unreachable, place: place.into(), cause })
+    /// Lets others go first, where sessions are interleaved.
+    pub(crate) fn pause(&self) {
+        let turn = locked(&self.turn).clone();
+        if let Some((baton, me)) = turn {
+            baton.pause(me);
+        }
+    }
+
+    /// Takes one durable step: `effect` is the step, `failed` makes the error of one that is not answered.
+    pub fn act<T, E>(
+        &self,
+        what: impl FnOnce() -> String,
+        effect: impl FnOnce() -> Result<T, E>,
+        failed: impl FnOnce(String) -> E,
+    ) -> Result<T, E> {
+        self.pause();
+        if self.is_dead() {
+            return Err(failed("the process is dead".into()));
+        }
+        match self.fate.decide(&self.name, what) {
+            Outcome::Happens => effect(),
+            Outcome::Dies => {
+                self.kill();
+                Err(failed("killed here".into()))
+            }
+            Outcome::Fails => Err(failed("it failed".into())),
+            Outcome::AnswerLost => effect().and_then(|_| Err(failed("the answer was lost".into()))),
+        }
     }
 
     pub(crate) fn alive(&self, place: &str) -> Result<(), ShareError> {
-        let dead = || ShareError { kind: ShareErrorKind::Unreachable, place: place.into(), cause: "the process is dead".into() };
-        if self.is_dead() { Err(dead()) } else { Ok(()) }
+        self.pause();
+        if self.is_dead() { Err(unanswered(place, "the process is dead".into())) } else { Ok(()) }
     }
+}
+
+pub(crate) fn unanswered(place: &str, cause: String) -> ShareError {
+    ShareError { kind: ShareErrorKind::Unreachable, place: place.into(), cause }
 }
 
 impl Steps for Process {
     fn before_commit(&self) -> Result<(), String> {
-        self.step(|| "commit".into())
+        self.pause();
+        if self.is_dead() {
+            return Err("the process is dead".into());
+        }
+        match self.fate.decide(&self.name, || "commit".into()) {
+            Outcome::Happens => Ok(()),
+            Outcome::AnswerLost => {
+                self.commit_unanswered.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Outcome::Fails => Err("it failed".into()),
+            Outcome::Dies => {
+                self.kill();
+                Err("killed here".into())
+            }
+        }
+    }
+
+    fn after_commit(&self) -> Result<(), String> {
+        if self.commit_unanswered.swap(false, Ordering::Relaxed) { Err("the answer was lost".into()) } else { Ok(()) }
     }
 }

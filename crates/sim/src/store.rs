@@ -28,12 +28,17 @@ pub struct SimMailbox {
 
 impl SimMailbox {
     pub fn add(&mut self, folder: &str, bytes: &[u8], marks: Marks) -> Vec<u8> {
-        self.next += 1;
-        let key = format!("m{:04}", self.next).into_bytes();
-        let date = InternalDate { seconds: 1_700_000_000 + self.next as i64, nanos: 0, offset_minutes: None };
+        let number = self.next_number();
+        let key = format!("m{number:04}").into_bytes();
+        let date = InternalDate { seconds: 1_700_000_000 + number as i64, nanos: 0, offset_minutes: None };
         let item = SimItem { key: key.clone(), bytes: bytes.into(), marks, date, token: None };
         self.folders.entry(FolderPath(vec![folder.into()])).or_default().push(item);
         key
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
     }
 
     pub fn change(&mut self, folder: &str, at: usize, marks: Marks) {
@@ -179,7 +184,7 @@ fn take(mailbox: &mut SimMailbox, folder: &FolderPath, key: &[u8]) -> Option<Sim
     Some(items.remove(at))
 }
 
-/// Answers from its view; only `flush` changes the store, one step per change.
+/// Only `flush` changes the store, one step per change.
 struct SimTarget {
     shelf: Shelf,
     url: String,
@@ -189,10 +194,21 @@ struct SimTarget {
 }
 
 impl SimTarget {
-    fn stage(&mut self, op: Op) -> Result<bool, StoreError> {
+    /// The store as it is now, with what is staged: another process may have changed it meanwhile.
+    fn look(&mut self) -> Result<(), StoreError> {
+        self.process.pause();
         if self.process.is_dead() {
             return Err(dead());
         }
+        self.view = locked(&self.shelf)[&self.url].clone();
+        for op in &self.staged {
+            op.apply(&mut self.view);
+        }
+        Ok(())
+    }
+
+    fn stage(&mut self, op: Op) -> Result<bool, StoreError> {
+        self.look()?;
         let done = op.apply(&mut self.view);
         if done {
             self.staged.push(op);
@@ -214,6 +230,7 @@ impl MailTarget for SimTarget {
     }
 
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
+        self.look()?;
         let items = self.view.folders.get(folder);
         let found = |wanted: &Wanted| items.and_then(|items| items.iter().find(|item| item.token == Some(wanted.token)));
         Ok(wanted.iter().map(|wanted| found(wanted).map(|item| TargetId(item.key.clone()))).collect())
@@ -224,8 +241,8 @@ impl MailTarget for SimTarget {
         let mut bytes = Vec::new();
         body.read_to_end(&mut bytes).map_err(|error| StoreError::io(Blast::Item, "append", &self.url, &error))?;
         // Every append makes another item, whatever its token: doubling must be seen.
-        self.view.next += 1;
-        let key = format!("t{:04}-{token}", self.view.next).into_bytes();
+        let number = locked(&self.shelf).get_mut(&self.url).map_or(0, SimMailbox::next_number);
+        let key = format!("t{number:04}-{token}").into_bytes();
         self.stage(Op::Append(folder.clone(), SimItem { key: key.clone(), bytes, marks, date, token: Some(token) }))?;
         Ok(Appended { id: TargetId(key), keywords_lost: Vec::new() })
     }
@@ -244,13 +261,14 @@ impl MailTarget for SimTarget {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         for op in std::mem::take(&mut self.staged) {
-            let cause = |cause: String| StoreError::new(Blast::Store, Retry::Later, "change a store", &self.url, cause);
-            self.process.step(|| format!("store {} {op:.60?}", self.url)).map_err(cause)?;
-            let mut shelf = locked(&self.shelf);
-            if let Some(mailbox) = shelf.get_mut(&self.url) {
-                mailbox.next = mailbox.next.max(self.view.next);
-                op.apply(mailbox);
-            }
+            let failed = |cause: String| StoreError::new(Blast::Store, Retry::Later, "change a store", &self.url, cause);
+            let effect = || {
+                if let Some(mailbox) = locked(&self.shelf).get_mut(&self.url) {
+                    op.apply(mailbox);
+                }
+                Ok(())
+            };
+            self.process.act(|| format!("store {} {op:.60?}", self.url), effect, failed)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use mailferry_core::engine::{Agent, Mailbox, Policy, SessionReport, Surroundings};
 use mailferry_core::ports::{Clock, Event, EventSink, Level, Role, RolePort, Share, StoresWithoutCopies};
@@ -11,6 +12,7 @@ use mailferry_core::state::{Database, StateError};
 use mailferry_rules::ids::MailboxId;
 use mailferry_rules::topology::Side;
 
+use crate::baton::Baton;
 use crate::disk::{Disk, SimShare};
 use crate::process::{Fate, Process};
 use crate::store::{Shelf, SimMailbox, SimStores, locked};
@@ -173,6 +175,19 @@ impl World {
         }
     }
 
+    /// A fresh database for an agent, as after a deleted config.db; its process starts again.
+    pub fn lose_database(&mut self, node: &str, kind: AgentKind) -> Result<(), StateError> {
+        if let Some(slot) = self.slots.get_mut(&(node.to_owned(), kind)) {
+            slot.agent = None;
+            slot.database = Some(Database::in_memory(slot.process.clone())?);
+        }
+        Ok(())
+    }
+
+    pub fn witness(&self, side: &Side) -> &Disk {
+        &self.witnesses[side.name()]
+    }
+
     pub fn pass_time(&self, ms: u64) {
         self.clock.0.fetch_add(ms, Ordering::Relaxed);
     }
@@ -189,13 +204,13 @@ impl World {
 
     fn surroundings(&self, node: &str, kind: AgentKind, process: &Arc<Process>) -> Surroundings {
         let (own, other) = self.side_of(node);
-        let share = |disk: &Arc<Disk>| SimShare::new(disk.clone(), process.clone()) as Arc<dyn Share>;
+        let share = |disk: &Arc<Disk>, own: bool| SimShare::new(disk.clone(), process.clone(), own) as Arc<dyn Share>;
         Surroundings {
             kind,
             packer: self.kinds(&own)[0],
             me: node.to_owned(),
-            shares: self.disks.iter().map(|(name, disk)| (name.clone(), share(disk))).collect(),
-            witness: share(&self.witnesses[own.name()]),
+            shares: self.disks.iter().map(|(name, disk)| (name.clone(), share(disk, name == node))).collect(),
+            witness: share(&self.witnesses[own.name()], false),
             role: Arc::new(SimRole { roles: self.roles.clone(), side: own.name().into(), me: node.into() }),
             clock: self.clock.clone(),
             events: Arc::new(Teller { who: format!("{node} {kind}"), told: self.told.clone(), process: process.clone() }),
@@ -208,12 +223,54 @@ impl World {
 
     /// One session of one agent. `None`: its node is down, or it died in the middle; the next call starts it again.
     pub fn session(&mut self, node: &str, kind: AgentKind) -> Option<SessionReport> {
+        let mut player = self.begin(node, kind)?;
+        let report = player.agent.session();
+        self.finish(player).then_some(report)
+    }
+
+    /// Sessions that run in turns. `next` says whose turn it is, of so many players, and may do to the world what it likes;
+    /// it is asked until every session has ended.
+    pub fn interleaved(&mut self, who: &[(String, AgentKind)], next: &mut dyn FnMut(&World, usize) -> usize) {
+        let mut players: Vec<Player> = who.iter().filter_map(|(node, kind)| self.begin(node, *kind)).collect();
+        let baton = Arc::new(Baton::default());
+        for (me, player) in players.iter().enumerate() {
+            player.process.take_turns(Some((baton.clone(), me)));
+        }
+        let count = players.len();
+        thread::scope(|scope| {
+            for (me, player) in players.iter_mut().enumerate() {
+                let baton = baton.clone();
+                scope.spawn(move || {
+                    baton.begin(me);
+                    player.agent.session();
+                    player.process.take_turns(None);
+                    baton.end(me);
+                });
+            }
+            let mut waiting: Vec<usize> = (0..count).collect();
+            while !waiting.is_empty() {
+                let at = next(self, waiting.len()) % waiting.len();
+                if !baton.give(waiting[at]) {
+                    waiting.remove(at);
+                }
+            }
+        });
+        for player in players {
+            self.finish(player);
+        }
+    }
+
+    fn begin(&mut self, node: &str, kind: AgentKind) -> Option<Player> {
         if self.disks[node].is_away() {
             return None;
         }
         let key = (node.to_owned(), kind);
-        let process = self.slots[&key].process.clone();
-        process.restart();
+        let process = self.slots.get(&key)?.process.clone();
+        if process.is_dead() {
+            process.restart();
+            let slot = self.slots.get_mut(&key)?;
+            slot.database = slot.agent.take().map(Agent::into_database).or(slot.database.take());
+        }
         let around = self.surroundings(node, kind, &process);
         let (policy, mailboxes) = (self.policy.clone(), self.mailboxes.clone());
         let slot = self.slots.get_mut(&key)?;
@@ -221,14 +278,28 @@ impl World {
             Some(agent) => agent,
             None => Agent::new(around, policy, slot.database.take()?),
         };
+        *agent.policy_mut() = self.policy.clone();
         agent.set_mailboxes(mailboxes);
-        let report = agent.session();
+        Some(Player { key, process, agent })
+    }
+
+    /// False: it has died.
+    fn finish(&mut self, player: Player) -> bool {
+        let Player { key, process, agent } = player;
+        let Some(slot) = self.slots.get_mut(&key) else { return false };
         if process.is_dead() {
             slot.database = Some(agent.into_database());
-            return None;
+            return false;
         }
         slot.agent = Some(agent);
-        Some(report)
+        true
+    }
+
+    /// Kills an agent of a node: at once where its session is under way, else it forgets what it keeps in memory.
+    pub fn kill(&self, node: &str, kind: AgentKind) {
+        if let Some(slot) = self.slots.get(&(node.to_owned(), kind)) {
+            slot.process.kill();
+        }
     }
 
     /// Every agent once, sources first. `Some(side)`: an agent of that side died.
@@ -267,6 +338,13 @@ impl World {
         }
         Err(format!("no rest after {rounds_max} rounds"))
     }
+}
+
+/// An agent in its session.
+struct Player {
+    key: (String, AgentKind),
+    process: Arc<Process>,
+    agent: Agent,
 }
 
 /// What a round came to.
