@@ -1,6 +1,7 @@
 //! Every developer task behind one door: `cargo xtask TASK`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench_pack;
 mod bench_replication;
 mod generate;
 mod imports;
@@ -30,6 +31,8 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Packing and restoring beside tar and zstd, on the same files
+    Pack(bench_pack::Arguments),
     /// Replication by change sets beside whole copies of the database (docs/adr/0002)
     Replication(bench_replication::Arguments),
 }
@@ -50,6 +53,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Imports => imports::run(),
         Task::Lint => lint::lint(),
         Task::Test(task) => task.run(),
+        Task::Bench(Bench::Pack(arguments)) => bench_pack::run(&arguments),
         Task::Bench(Bench::Replication(arguments)) => bench_replication::run(&arguments),
     }
 }

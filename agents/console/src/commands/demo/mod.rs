@@ -77,8 +77,10 @@ fn play(stage: &Stage, teller: &mut Teller<'_>) -> anyhow::Result<Exit> {
     teller.say(&format!("{} messages have arrived: SRC1 is killed (SIGKILL) while it packs and ships", stage.arrived()))?;
     cast.kill_node("SRC1");
     set_role(stage.cluster(Side::Source), "SRC2")?;
+    teller.say("the role of SRC moves to SRC2")?;
+    cast.wait("SRC2 takes over", PATIENCE, || stage.epoch(Side::Source, AgentKind::Source) == 2)?;
     let before = stage.arrived();
-    teller.say("the role of SRC moves to SRC2, which goes on from the replicated state")?;
+    teller.say("SRC2 has claimed epoch 2 and goes on from the replicated state")?;
     cast.wait("SRC2 goes on", PATIENCE, || stage.arrived() > before || stage.settled("SRC2", "TGT1"))?;
     set_role(stage.cluster(Side::Target), "TGT2")?;
     teller.say(&format!("{} messages have arrived: the role of TGT moves to TGT2 in mid-import", stage.arrived()))?;

@@ -6,6 +6,7 @@ use mailferry_core::engine::SessionReport;
 use mailferry_core::model::{FolderInfo, FolderPath};
 use mailferry_core::ports::NewItem;
 use mailferry_core::settings::{self, AgentKind, Cluster, Mailbox, Project, Side};
+use mailferry_core::spool;
 use mailferry_core::trouble::Trouble;
 use mailferry_host::AgentHome;
 use mailferry_stores::{StoreUrl, open_target};
@@ -87,6 +88,13 @@ impl Stage {
 
     pub fn report(&self, node: &str, kind: AgentKind) -> Option<SessionReport> {
         serde_json::from_str(&std::fs::read_to_string(self.home(node, kind).status()).ok()?).ok()
+    }
+
+    /// The newest epoch that an agent of a side has claimed.
+    pub fn epoch(&self, side: Side, kind: AgentKind) -> usize {
+        let claims = spool::claims(&self.cluster(side).name, kind.name());
+        let witness = self.cluster(side).witness_place().unwrap_or_default();
+        std::fs::read_dir(Path::new(witness).join(claims.as_str())).map_or(0, Iterator::count)
     }
 
     /// Messages in the new mailboxes.
