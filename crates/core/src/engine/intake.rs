@@ -3,7 +3,7 @@
 //! Both ends receive: the target agent mail, the source agent receipts. What they share is here; what they do with a
 //! container whose turn it is they pass in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mailferry_rules::guarantee::Answer;
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
@@ -203,21 +203,36 @@ impl Agent {
         *self.gaps.entry(*wanted).or_insert(now_ms)
     }
 
-    /// Copies a container that this node lacks, or holds damaged, from the other node's IN.
+    /// Copies a container that this node lacks from the other node's IN.
     fn fetch_from_passive(&mut self, wanted: &ContainerName) -> bool {
-        let folder = self.inbox().path();
-        let file = spool::file(&folder, wanted);
+        self.copy_near(wanted).is_some_and(|near| self.own_share().publish(&near, &self.place_in(wanted)).is_ok())
+    }
+
+    /// Puts the sound copy of the other node in the place of a damaged one. Killed in between, this node lacks the container,
+    /// and the sweep fetches it.
+    fn replace_from_passive(&mut self, damaged: &ContainerName) -> bool {
+        let (own, file) = (self.own_share(), self.place_in(damaged));
+        self.copy_near(damaged).is_some_and(|near| own.remove(&file).and_then(|_| own.publish(&near, &file)).is_ok())
+    }
+
+    /// A sound copy from the other node's IN, under a name that no lane writes to.
+    fn copy_near(&mut self, wanted: &ContainerName) -> Option<SharePath> {
+        let file = self.place_in(wanted);
+        let near = file.parent_join(&format!("{}.fetched", file.name()));
         for node in self.passive_nodes() {
             let share = self.share(&node);
-            let Ok(Some(_)) = share.size(&file) else { continue };
             let Ok(digest) = spool::digest_of(share.as_ref(), &file) else { continue };
             let whole = share.open(&file).ok().and_then(|reader| prv::verify(reader).ok()).is_some();
-            if whole && spool::copy((share.as_ref(), &file), (self.own_share().as_ref(), &file), digest).is_ok() {
+            if whole && spool::keep((share.as_ref(), &file), (self.own_share().as_ref(), &near), digest).is_ok() {
                 self.event("container.fetched", Level::Info, format!("{wanted} copied from the IN folder of {node}"));
-                return true;
+                return Some(near);
             }
         }
-        false
+        None
+    }
+
+    fn place_in(&self, name: &ContainerName) -> SharePath {
+        spool::file(&self.inbox().path(), name)
     }
 
     /// R40: to CORRUPT, with an event and a receipt that asks for the content again; never dropped.
@@ -227,10 +242,11 @@ impl Agent {
         let aside = spool::file(&spool::corrupt(&origin), &name);
         self.still_active()?;
         let share = self.own_share();
-        let moved = share.remove(&aside).and_then(|_| share.move_to(&file, &aside));
-        let fetched = moved.is_ok() && self.fetch_from_passive(&name);
-        let now = match (&moved, fetched) {
-            (Err(error), _) => format!("it could not be moved to CORRUPT ({error}); the mailbox waits"),
+        // Kept before it is taken: whoever dies in between finds the container where it was, and comes here again.
+        let kept = spool::keep((share.as_ref(), &file), (share.as_ref(), &aside), digest);
+        let fetched = kept.is_ok() && self.replace_from_passive(&name);
+        let now = match (&kept, fetched) {
+            (Err(error), _) => format!("it could not be copied to CORRUPT ({error}); the mailbox waits"),
             (Ok(()), true) => "the sound copy of the other node takes its place".into(),
             (Ok(()), false) => "it is kept in CORRUPT, and the source is asked to send its content again".into(),
         };
@@ -240,7 +256,7 @@ impl Agent {
             .now(now)
             .hint("check disk and network on the way; `mailferry prv verify` names the affected items");
         self.event("container.damaged", Level::Error, trouble.to_string());
-        if moved.is_err() || fetched {
+        if kept.is_err() || fetched {
             return Ok(Look::Wait);
         }
         // The header of a damaged file proves nothing: its place in the chain is what the name and the position say.
@@ -252,8 +268,8 @@ impl Agent {
             previous_epoch: position.epoch,
         };
         let receipt = Receipt { container: name, digest, outcome: Outcome::Damaged, applied: 0, already: 0, found: 0, skipped: Vec::new() };
-        let (answer, now_ms) = (self.around.kind == crate::settings::AgentKind::Target, self.now_ms());
-        self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, answer, now_ms)?))?;
+        let now_ms = self.now_ms();
+        self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?))?;
         self.finish(name, digest)?;
         Ok(Look::Done)
     }
@@ -270,9 +286,12 @@ impl Agent {
         Ok(())
     }
 
-    /// What only the passive node holds: a container that was taken is deleted on sight; anything else waits for its lane.
+    /// What only the passive node holds: a container that was taken is deleted on sight; anything else is fetched when its
+    /// own lane has had the time to bring it, or had brought it before and it is lost.
     fn sweep_passive_in(&mut self) -> Result<(), Halt> {
         let area = self.inbox();
+        let Ok(own) = self.own_share().list(&area.path()) else { return Ok(()) };
+        let own: BTreeSet<String> = own.into_iter().map(|entry| entry.name).collect();
         for node in self.passive_nodes() {
             let Ok(entries) = self.share(&node).list(&area.path()) else { continue };
             for name in entries.iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok()) {
@@ -283,10 +302,19 @@ impl Agent {
                 })?;
                 if taken && !owed {
                     self.delete_taken(name, Digest::default())?;
+                } else if !taken && !own.contains(&name.to_string()) {
+                    self.fetch_overdue(&name);
                 }
             }
         }
         Ok(())
+    }
+
+    fn fetch_overdue(&mut self, name: &ContainerName) {
+        let waited_ms = self.now_ms().saturating_sub(self.gap_since(name));
+        if waited_ms >= self.policy.poll_interval_ms && self.fetch_from_passive(name) {
+            self.gaps.remove(name);
+        }
     }
 
     fn open_checked(

@@ -15,5 +15,5 @@
 mod copy;
 mod paths;
 
-pub use copy::{CopyError, copy, digest_of, matches};
+pub use copy::{CopyError, copy, digest_of, keep, matches};
 pub use paths::{Area, archive, claims, corrupt, file, part_of, role, stale, work};

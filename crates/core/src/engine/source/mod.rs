@@ -45,8 +45,9 @@ impl From<StoreError> for MailboxHalt {
 
 impl Agent {
     pub(super) fn source_work(&mut self) -> Result<(), Halt> {
-        self.take_receipts()?;
+        // What was placed but not recorded may have been answered already: it is recorded before answers are looked at.
         self.clear_leftovers()?;
+        self.take_receipts()?;
         for mailbox in self.mailboxes.clone() {
             self.may_take_next_item()?;
             match self.pack_changes(&mailbox) {

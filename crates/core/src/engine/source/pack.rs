@@ -11,6 +11,7 @@ use crate::engine::packing::Packing;
 use crate::model::{Envelope, FolderInfo, ItemKey, Token};
 use crate::ports::{Blast, MailSource, SeenItem, StoreError};
 use crate::prv::{self, PrvError, Record};
+use crate::state::ledger::inbound;
 use crate::state::ledger::source::{self, KnownItem};
 
 struct Pass<'a> {
@@ -36,6 +37,10 @@ impl Agent {
         let mut pass = Pass { mailbox, store, folders, gone, unreadable: HashSet::new(), open: None };
         for id in new {
             self.announce(&mut pass, id)?;
+        }
+        // Receipts that arrived damaged: the target is asked for them again (R40).
+        for receipt in self.db.read(|db| Ok(inbound::receipts_to_send(db, mailbox.id)?))? {
+            self.write(&mut pass, Record::Receipt(receipt))?;
         }
         for (folder, token) in gone_again {
             self.write(&mut pass, Record::Gone { folder, token })?;

@@ -7,15 +7,16 @@
 
 use std::collections::HashMap;
 
-use mailferry_rules::ids::MailboxId;
+use mailferry_rules::ids::{MailboxId, Sequence};
 use rusqlite::Connection;
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
-use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Skipped, Token};
+use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Outcome, Skipped, Token};
 use crate::ports::{Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::{Reader, Record};
 use crate::state::StateError;
+use crate::state::ledger::inbound;
 use crate::state::ledger::target::{self, Tracked};
 
 pub(super) enum ApplyError {
@@ -54,6 +55,8 @@ pub(super) struct ApplyCounts {
 pub(super) struct Changes {
     tracked: HashMap<Token, Option<Tracked>>,
     order: Vec<Token>,
+    /// Containers of receipts that reached the source damaged.
+    unheard: Vec<Sequence>,
 }
 
 impl Changes {
@@ -68,7 +71,8 @@ impl Changes {
             Some(Some(tracked)) => target::track(db, mailbox, tracked),
             Some(None) => target::untrack(db, mailbox, token),
             None => Ok(()),
-        })
+        })?;
+        self.unheard.iter().try_for_each(|sequence| inbound::answer_again(db, mailbox, *sequence))
     }
 }
 
@@ -159,7 +163,11 @@ impl Agent {
                 Some(tracked) => import.gone(tracked, self.policy.apply_deletions),
                 None => Ok(()),
             },
-            Record::FolderGone { .. } | Record::Receipt(_) => Ok(()),
+            Record::Receipt(receipt) => {
+                import.changes.unheard.extend((receipt.outcome == Outcome::Damaged).then_some(receipt.container.sequence));
+                Ok(())
+            }
+            Record::FolderGone { .. } => Ok(()),
         }
     }
 

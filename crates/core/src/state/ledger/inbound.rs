@@ -112,6 +112,12 @@ pub fn receipt_sent(db: &Connection, name: &ContainerName, sequence: Sequence) -
     Ok(())
 }
 
+/// The receipts that went out in container `sequence` were not understood: they are sent once more.
+pub fn answer_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<()> {
+    db.execute("UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", params![mailbox.0, sequence.0 as i64])?;
+    Ok(())
+}
+
 /// Mailboxes that have receipts to send.
 pub fn mailboxes_to_answer(db: &Connection) -> rusqlite::Result<Vec<MailboxId>> {
     let mut query = db.prepare_cached("SELECT DISTINCT mailbox FROM taken WHERE receipt_seq = 0 ORDER BY mailbox")?;
