@@ -27,12 +27,13 @@ pub enum Standing {
 
 /// At session start: `recorded` is the epoch of the agent database, and whether this node claimed it.
 ///
-/// A claim of our own that the database does not know is the trace of a kill between claim and record: nobody else has it,
-/// so it is ours to use.
+/// A claim of our own that the database does not know is the trace of a kill between claim and record, or of a database that
+/// was lost with everything done under that claim. These look the same, and a second start under one epoch would use its
+/// names again: another number is cheap.
 pub fn standing(newest: Option<Claimed>, recorded: Option<Claimed>) -> Standing {
     let highest = newest.iter().chain(recorded.iter()).map(|claim| claim.epoch).max().unwrap_or_default();
     match newest {
-        Some(claim) if claim.mine && claim.epoch == highest => Standing::Holds(claim.epoch),
+        Some(claim) if claim.mine && recorded.is_some_and(|recorded| recorded == claim) => Standing::Holds(claim.epoch),
         _ => Standing::MustClaim(Epoch(highest.0 + 1)),
     }
 }
@@ -56,7 +57,8 @@ mod tests {
         let cases = [
             (None, None, Standing::MustClaim(Epoch(1))),
             (claim(1, true), claim(1, true), Standing::Holds(Epoch(1))),
-            (claim(2, true), claim(1, true), Standing::Holds(Epoch(2))),
+            (claim(2, true), claim(1, true), Standing::MustClaim(Epoch(3))),
+            (claim(2, true), None, Standing::MustClaim(Epoch(3))),
             (claim(2, false), claim(1, true), Standing::MustClaim(Epoch(3))),
             (claim(2, false), claim(2, false), Standing::MustClaim(Epoch(3))),
             (None, claim(4, true), Standing::MustClaim(Epoch(5))),

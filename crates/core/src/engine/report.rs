@@ -45,7 +45,20 @@ pub struct Counts {
 
 impl Counts {
     pub fn add(&mut self, other: &Counts) {
-        let Counts { published, packed_items, packed_bytes, delivered, delivered_bytes, taken, applied, appended, already, found, skipped, .. } = other;
+        let Counts {
+            published,
+            packed_items,
+            packed_bytes,
+            delivered,
+            delivered_bytes,
+            taken,
+            applied,
+            appended,
+            already,
+            found,
+            skipped,
+            ..
+        } = other;
         let Counts { deleted, debts_made, debts_paid, debts_given_up, replayed, .. } = other;
         let pairs = [
             (&mut self.published, published),

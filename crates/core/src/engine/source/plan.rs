@@ -9,8 +9,8 @@ use super::changes::{self, Change};
 use crate::engine::Mailbox;
 use crate::model::FolderInfo;
 use crate::ports::{MailSource, StoreError};
-use crate::state::ledger::source;
 use crate::state::Database;
+use crate::state::ledger::source;
 use crate::trouble::Trouble;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -46,9 +46,17 @@ pub fn plan(db: Option<&Database>, mailbox: &Mailbox, store: &mut dyn MailSource
     Ok(plan)
 }
 
-fn against(db: &Database, mailbox: &Mailbox, store: &mut dyn MailSource, infos: &[FolderInfo], plan: &mut MailboxPlan) -> Result<(), MailboxHalt> {
+fn against(
+    db: &Database,
+    mailbox: &Mailbox,
+    store: &mut dyn MailSource,
+    infos: &[FolderInfo],
+    plan: &mut MailboxPlan,
+) -> Result<(), MailboxHalt> {
     let known = db.read(|db| Ok(source::folders(db, mailbox.id)?))?;
-    let find = |id: u32| known.iter().find(|folder| folder.id == id).and_then(|folder| infos.iter().find(|info| info.path == folder.info.path)).cloned();
+    let find = |id: u32| {
+        known.iter().find(|folder| folder.id == id).and_then(|folder| infos.iter().find(|info| info.path == folder.info.path)).cloned()
+    };
     let folders: BTreeMap<u32, Option<FolderInfo>> = known.iter().map(|folder| (folder.id, find(folder.id))).collect();
     plan.gone = changes::find_gone(db, mailbox.id, store, &folders)?.into_missing().len() as u64;
     for info in infos.iter().filter(|info| info.selectable) {
