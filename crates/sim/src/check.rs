@@ -105,9 +105,8 @@ fn standbys(world: &World, side: &Side, troubles: &mut Vec<String>) {
 fn answers(world: &World, troubles: &mut Vec<String>) {
     let active = world.active(&world.source);
     for mailbox in &world.mailboxes {
-        match world.database(&active, AgentKind::Source).read(|db| Ok(ledger::outbound::tally(db, mailbox.id)?)) {
-            Ok(tally) if tally.answered == tally.containers => {}
-            Ok(tally) => troubles.push(format!("{}: {} of {} containers answered", mailbox.name, tally.answered, tally.containers)),
+        match world.database(&active, AgentKind::Source).read(|db| Ok(ledger::outbound::unanswered(db, mailbox.id)?)) {
+            Ok(names) => troubles.extend(names.iter().map(|name| format!("{}: {name} is not answered", mailbox.name))),
             Err(error) => troubles.push(error.to_string()),
         }
     }

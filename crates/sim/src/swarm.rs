@@ -64,6 +64,8 @@ struct Swarm {
     faults: Faults,
     fate: Arc<Fate>,
     world: World,
+    /// Databases deleted on the way.
+    lost: Vec<(String, AgentKind)>,
     mail: u64,
 }
 
@@ -81,7 +83,7 @@ impl Swarm {
         for name in NAMES {
             world.add_mailbox(name, dice.below(2) as i64);
         }
-        let mut swarm = Swarm { dice, faults, fate, world, mail: 0 };
+        let mut swarm = Swarm { dice, faults, fate, world, lost: Vec::new(), mail: 0 };
         (0..6).for_each(|_| swarm.edit());
         Ok(swarm)
     }
@@ -178,7 +180,9 @@ impl Swarm {
         let standby = side.others(&active).next().cloned();
         if let Some(node) = standby.filter(|_| !self.faults.alone) {
             self.note(|| format!("{node} {kind}: config.db deleted"));
-            let _ = self.world.lose_database(&node, kind);
+            if self.lost.is_empty() && self.world.lose_database(&node, kind).is_ok() {
+                self.lost.push((node, kind));
+            }
         }
     }
 
@@ -235,17 +239,39 @@ impl Swarm {
     fn heal(&mut self) -> Result<(), String> {
         self.note(|| "all is well again".into());
         self.fate.calm();
-        for disk in self.world.disks.values().map(Arc::as_ref).chain([self.world.witness(&self.world.source), self.world.witness(&self.world.target)]) {
+        for disk in self
+            .world
+            .disks
+            .values()
+            .map(Arc::as_ref)
+            .chain([self.world.witness(&self.world.source), self.world.witness(&self.world.target)])
+        {
             disk.set_away(false);
             disk.set_cut_off(false);
             disk.set_full(false);
             disk.set_refuses_deletion(false);
+        }
+        if self.faults.databases {
+            self.whole_nodes_lead();
         }
         for _ in 0..3 {
             self.world.pass_time(HOUR_MS);
             self.world.settle(ROUNDS_MAX)?;
         }
         Ok(())
+    }
+}
+
+impl Swarm {
+    /// An operator who has read the events: a node whose database was deleted does not lead.
+    fn whole_nodes_lead(&self) {
+        for side in [&self.world.source, &self.world.target] {
+            let active = self.world.active(side);
+            let lost = |node: &String| self.world.kinds(side).iter().any(|kind| self.lost.contains(&(node.clone(), *kind)));
+            if lost(&active) {
+                side.others(&active).filter(|node| !lost(node)).for_each(|node| self.world.activate(side, node));
+            }
+        }
     }
 }
 

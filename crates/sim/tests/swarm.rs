@@ -28,8 +28,16 @@ fn swarm(name: &str, faults: Faults) {
 }
 
 const RATES: Rates = Rates { dies: 8, fails: 8, answer_lost: 8 };
-const CALM: Faults =
-    Faults { rates: Rates { dies: 0, fails: 0, answer_lost: 0 }, interleaved: false, failover: false, dual: false, disks: false, damage: false, alone: false, databases: false };
+const CALM: Faults = Faults {
+    rates: Rates { dies: 0, fails: 0, answer_lost: 0 },
+    interleaved: false,
+    failover: false,
+    dual: false,
+    disks: false,
+    damage: false,
+    alone: false,
+    databases: false,
+};
 
 macro_rules! swarms {
     ($($name:ident: $faults:expr;)*) => { $(#[test] fn $name() { swarm(stringify!($name), $faults); })* };

@@ -32,6 +32,7 @@ impl Agent {
             Standing::Holds(epoch) => epoch,
             Standing::MustClaim(epoch) => {
                 self.replay();
+                self.refuse_old_state()?;
                 self.claim(epoch)?
             }
         };
@@ -50,6 +51,17 @@ impl Agent {
         std::io::Read::read_to_string(&mut file, &mut owner)
             .map_err(|error| Halt::NotActive(format!("the newest claim cannot be read: {error}")))?;
         Ok(Some(Claimed { epoch, mine: owner.lines().next() == Some(self.around.me.as_str()) }))
+    }
+
+    /// A standby that waits for a snapshot would take up less than it has acknowledged: containers named twice, mail unknown
+    /// that the target holds. Only ContinueWithoutReplication accepts that.
+    fn refuse_old_state(&self) -> Result<(), Halt> {
+        match self.db.wants_snapshot()? {
+            Some(why) if !self.policy.continue_without_replication => Err(Halt::NotActive(format!(
+                "the database of this node is not whole ({why}); give the role to a node whose database is, or accept the loss with ContinueWithoutReplication=1"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn claim(&mut self, epoch: Epoch) -> Result<Epoch, Halt> {

@@ -69,6 +69,10 @@ pub enum ReplicationError {
     HeldBack { up_to: u64, lsn: u64 },
     #[error("the standby holds change set {held} of this epoch, this node only {own}: its database is older than its epoch")]
     Ahead { held: u64, own: u64 },
+    #[error(
+        "the standby has acknowledged change set {lsn} of epoch {epoch}, which this node's database never had: it was lost or is older"
+    )]
+    Unknown { epoch: Epoch, lsn: u64 },
     #[error("the standby asks for schema {theirs}, this node has schema {own}: bring both to one version")]
     OtherSchema { own: u32, theirs: u32 },
     #[error("{file} is damaged: {why}")]
@@ -93,6 +97,9 @@ impl From<ReplicationError> for Trouble {
             }
             ReplicationError::Ahead { .. } => {
                 trouble.now("nothing was shipped").hint("activate this node again, so that it claims a new epoch")
+            }
+            ReplicationError::Unknown { .. } => {
+                trouble.now("nothing was shipped: it would overwrite what only the standby has").hint("give the role to the standby")
             }
             ReplicationError::OtherSchema { .. } => trouble.now(later).hint("install the same version on both nodes"),
             _ => trouble.now(later),

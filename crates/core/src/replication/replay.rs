@@ -52,6 +52,7 @@ pub struct Refused {
 /// overtaken active node comes to know.
 pub fn replay(db: &mut Database, own: &dyn Share, who: &Identity) -> Result<Replayed, ReplicationError> {
     let mut standby = Standby { db, own, who, folder: who.folder()?, report: Replayed::default(), rows: None };
+    standby.remember()?;
     let files = standby.files()?;
     let files = standby.refuse_stale(files)?;
     let files = standby.take_snapshot(files)?;
@@ -84,6 +85,18 @@ enum Fate {
 impl Standby<'_> {
     fn path(&self, name: &str) -> Result<SharePath, ReplicationError> {
         self.folder.join(name).ok_or_else(|| ReplicationError::BadName(name.into()))
+    }
+
+    /// The `ack` outlives the database: one that lacks what it says was lost, or is an old copy.
+    fn remember(&mut self) -> Result<(), ReplicationError> {
+        let acked = read_text(self.own, &self.path(ACK)?)?.and_then(|text| Ack::parse(&text)).map(|ack| ack.position);
+        match acked {
+            Some(acked) if !self.db.lineage()?.contains(acked.epoch, acked.lsn) && self.db.wants_snapshot()?.is_none() => {
+                let why = format!("this database lacks change set {} of epoch {}, which it had", acked.lsn, acked.epoch);
+                Ok(self.db.want_snapshot(&why)?)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn files(&self) -> Result<Vec<FileName>, ReplicationError> {

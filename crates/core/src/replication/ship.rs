@@ -39,6 +39,7 @@ pub fn ship(
     let road = Road { standby, who, folder: who.folder()? };
     let seen = road.look()?;
     seen.fence(here.epoch, standby)?;
+    seen.know(db, here.epoch)?;
     road.sweep(&seen, here.epoch)?;
     let target = up_to.map_or(here.lsn, |limit| limit.min(here.lsn));
     let shipped = match plan(&seen, db, here)? {
@@ -102,6 +103,16 @@ impl Seen {
         let acked = self.ack.map(|ack| ack.position.epoch);
         match self.files.iter().map(|file| file.epoch).chain(acked).max() {
             Some(seen) if seen > own => Err(ReplicationError::Fenced { own, seen, place: standby.describe() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A snapshot may overwrite what the standby has not acknowledged, and nothing that this node never had.
+    fn know(&self, db: &Database, own: Epoch) -> Result<(), ReplicationError> {
+        match self.ack.map(|ack| ack.position) {
+            Some(acked) if acked.epoch < own && !db.lineage()?.contains(acked.epoch, acked.lsn) => {
+                Err(ReplicationError::Unknown { epoch: acked.epoch, lsn: acked.lsn })
+            }
             _ => Ok(()),
         }
     }

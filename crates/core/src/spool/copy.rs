@@ -55,6 +55,16 @@ pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted
     to.0.publish(&part, to.1).map_err(CopyError::Destination)
 }
 
+/// A copy in a folder of our own, where only an earlier attempt at the same copy can have left a file.
+pub fn keep(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted: Digest) -> Result<(), CopyError> {
+    match matches(to.0, to.1, wanted).map_err(CopyError::Destination)? {
+        Some(true) => return Ok(()),
+        Some(false) => drop(to.0.remove(to.1).map_err(CopyError::Destination)?),
+        None => {}
+    }
+    copy(from, to, wanted)
+}
+
 /// Length of the part that equals the beginning of the original, which is left standing right behind it.
 fn same_beginning(
     from: (&dyn Share, &SharePath),

@@ -45,7 +45,7 @@ impl From<StoreError> for MailboxHalt {
 
 impl Agent {
     pub(super) fn source_work(&mut self) -> Result<(), Halt> {
-        self.take_receipts()?;
+        // What was placed but not recorded may have been answered already: it is recorded before answers are looked at.
         self.clear_leftovers()?;
         if self.packing_paused {
             return Ok(());

@@ -79,7 +79,10 @@ impl Agent {
 
 fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<()> {
     let name = &receipt.container;
-    outbound::answer(db, name, receipt.outcome, now_ms)?;
+    if outbound::answer(db, name, receipt.outcome, now_ms)?.is_none() {
+        // Of an activation whose end was lost: its number may be that of another container here.
+        return Ok(());
+    }
     match receipt.outcome {
         Outcome::Applied => source::confirm(db, name.mailbox, name.sequence),
         Outcome::Damaged => source::send_again(db, name.mailbox, name.sequence).map(|_| ()),

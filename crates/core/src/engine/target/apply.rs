@@ -53,6 +53,8 @@ pub(super) struct ApplyCounts {
 pub(super) struct Changes {
     tracked: HashMap<Token, Option<Tracked>>,
     order: Vec<Token>,
+    /// Containers of receipts that reached the source damaged.
+    unheard: Vec<Sequence>,
 }
 
 impl Changes {
@@ -67,7 +69,8 @@ impl Changes {
             Some(Some(tracked)) => target::track(db, mailbox, tracked),
             Some(None) => target::untrack(db, mailbox, token),
             None => Ok(()),
-        })
+        })?;
+        self.unheard.iter().try_for_each(|sequence| inbound::answer_again(db, mailbox, *sequence))
     }
 }
 

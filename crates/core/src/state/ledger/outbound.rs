@@ -114,6 +114,14 @@ pub fn tally(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Tally> {
     Ok(tally)
 }
 
+/// Containers of a mailbox that the other side has not answered yet.
+pub fn unanswered(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<ContainerName>> {
+    let mut query =
+        db.prepare_cached("SELECT mailbox, seq, epoch FROM published WHERE mailbox = ?1 AND outcome IS NULL ORDER BY seq, epoch")?;
+    let rows = query.query_map([mailbox.0], |row| container(row, 0))?;
+    rows.collect()
+}
+
 /// A copy the passive node does not hold yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CoverageDebt {
