@@ -96,7 +96,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let folders = if arguments.folders.is_empty() { corpora(scratch.path())? } else { arguments.folders.clone() };
     println!("CPU seconds (user + system), best of {} interleaved rounds; ratios are prv / tar | zstd -3 -T1", arguments.rounds);
-    println!("{:<24} {:>12} {:>12} {:>7} {:>8} {:>8} {:>7} {:>8} {:>8} {:>7}", "set", "tar bytes", "prv bytes", "ratio", "tar s", "prv s", "ratio", "untar s", "unprv s", "ratio");
+    println!(
+        "{:<24} {:>12} {:>12} {:>7} {:>8} {:>8} {:>7} {:>8} {:>8} {:>7}",
+        "set", "tar bytes", "prv bytes", "ratio", "tar s", "prv s", "ratio", "untar s", "unprv s", "ratio"
+    );
     for folder in &folders {
         let (peer, ours) = measure(folder, scratch.path(), arguments.rounds)?;
         println!(

@@ -269,9 +269,8 @@ impl Agent {
     fn keep_damaged(&self, name: &ContainerName, digest: Digest) -> Result<SharePath, CopyError> {
         let share = self.own_share();
         let aside = spool::file(&spool::corrupt(self.around.other.in_folder()), name);
-        share.remove(&aside).map_err(CopyError::Destination)?;
         let file = spool::file(&self.inbox().path(), name);
-        spool::copy((share.as_ref(), &file), (share.as_ref(), &aside), digest, &self.writer())?;
+        spool::keep((share.as_ref(), &file), (share.as_ref(), &aside), digest, &self.writer())?;
         Ok(aside)
     }
 
@@ -312,11 +311,19 @@ impl Agent {
                 if done && !owed {
                     self.delete_taken(name)?;
                 } else if !done && name.sequence.0 <= position.last.0 + 1 {
-                    self.fetch_from_passive(&name);
+                    self.fetch_overdue(&name);
                 }
             }
         }
         self.sweep_parts()
+    }
+
+    /// Its own lane is given the time to bring it.
+    fn fetch_overdue(&mut self, name: &ContainerName) {
+        let waited_ms = self.now_ms().saturating_sub(self.gap_since(name));
+        if waited_ms >= self.policy.poll_interval_ms && self.fetch_from_passive(name) {
+            self.gaps.remove(name);
+        }
     }
 
     /// Temporary files of containers that have been taken: their writers are gone.

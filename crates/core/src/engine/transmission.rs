@@ -125,8 +125,12 @@ impl Agent {
                 Step::Record => return Ok((digest, bytes)),
                 Step::SetAside => self.set_aside(there.as_ref(), &to, "a container of this name arrives with other bytes")?,
                 Step::Copy => {
-                    spool::copy((own.as_ref(), &from), (there.as_ref(), &to), digest, &self.writer())?;
-                    return Ok((digest, bytes));
+                    match spool::copy((own.as_ref(), &from), (there.as_ref(), &to), digest, &self.writer()) {
+                        Ok(()) => return Ok((digest, bytes)),
+                        // The target agent was faster: it has fetched the copy of its other node. Look again.
+                        Err(CopyError::Destination(error)) if error.kind == ShareErrorKind::Exists => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
         }

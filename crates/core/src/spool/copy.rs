@@ -56,13 +56,13 @@ pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted
 }
 
 /// A copy in a folder of our own, where only an earlier attempt at the same copy can have left a file.
-pub fn keep(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted: Digest) -> Result<(), CopyError> {
+pub fn keep(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted: Digest, writer: &str) -> Result<(), CopyError> {
     match matches(to.0, to.1, wanted).map_err(CopyError::Destination)? {
         Some(true) => return Ok(()),
         Some(false) => drop(to.0.remove(to.1).map_err(CopyError::Destination)?),
         None => {}
     }
-    copy(from, to, wanted)
+    copy(from, to, wanted, writer)
 }
 
 /// Length of the part that equals the beginning of the original, which is left standing right behind it.

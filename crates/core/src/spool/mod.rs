@@ -16,5 +16,5 @@
 mod copy;
 mod paths;
 
-pub use copy::{CopyError, copy, digest_of, matches};
+pub use copy::{CopyError, copy, digest_of, keep, matches};
 pub use paths::{Area, archive, claims, corrupt, file, part_name, part_of, restore, role, stale, work};

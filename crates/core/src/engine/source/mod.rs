@@ -47,6 +47,7 @@ impl Agent {
     pub(super) fn source_work(&mut self) -> Result<(), Halt> {
         // What was placed but not recorded may have been answered already: it is recorded before answers are looked at.
         self.clear_leftovers()?;
+        self.take_receipts()?;
         if self.packing_paused {
             return Ok(());
         }

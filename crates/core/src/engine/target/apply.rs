@@ -53,8 +53,6 @@ pub(super) struct ApplyCounts {
 pub(super) struct Changes {
     tracked: HashMap<Token, Option<Tracked>>,
     order: Vec<Token>,
-    /// Containers of receipts that reached the source damaged.
-    unheard: Vec<Sequence>,
 }
 
 impl Changes {
@@ -69,8 +67,7 @@ impl Changes {
             Some(Some(tracked)) => target::track(db, mailbox, tracked),
             Some(None) => target::untrack(db, mailbox, token),
             None => Ok(()),
-        })?;
-        self.unheard.iter().try_for_each(|sequence| inbound::answer_again(db, mailbox, *sequence))
+        })
     }
 }
 

@@ -143,7 +143,7 @@ impl Agent {
         let to = spool::file(&spool::archive(&origin), &name);
         self.still_active()?;
         let share = self.own_share();
-        if let Err(cause) = spool::copy((share.as_ref(), &from), (share.as_ref(), &to), digest, &self.writer()) {
+        if let Err(cause) = spool::keep((share.as_ref(), &from), (share.as_ref(), &to), digest, &self.writer()) {
             self.stall(name.to_string(), cause.to_string());
             return Ok(Handled::Waits);
         }
