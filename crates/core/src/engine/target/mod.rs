@@ -43,8 +43,12 @@ impl Agent {
         let (digest, arrival) = (incoming.digest, incoming.arrival);
         match self.apply_container(incoming, uncertain) {
             Ok(applied) => {
+                // A predecessor that was not replicated may have got several containers far. Its tail ends where nothing of a
+                // container was found.
+                if !uncertain || applied.counts.found == 0 && applied.counts.appended > 0 {
+                    self.settled.insert(name.mailbox);
+                }
                 self.commit_import(name, digest, arrival, applied)?;
-                self.settled.insert(name.mailbox);
                 self.calm("import.failed");
                 Ok(Handled::Taken)
             }
