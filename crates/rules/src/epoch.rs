@@ -27,12 +27,13 @@ pub enum Standing {
 
 /// At session start: `recorded` is the epoch of the agent database, and whether this node claimed it.
 ///
-/// A claim of our own that the database does not know is the trace of a kill between claim and record: nobody else has it,
-/// so it is ours to use.
+/// A claim of our own that the database does not know is the trace of a kill between claim and record, or of a database that
+/// was lost. Under that epoch containers may have been published whose names would be used a second time, and the target would
+/// take the new ones for the old: it is never used again (R6).
 pub fn standing(newest: Option<Claimed>, recorded: Option<Claimed>) -> Standing {
     let highest = newest.iter().chain(recorded.iter()).map(|claim| claim.epoch).max().unwrap_or_default();
     match newest {
-        Some(claim) if claim.mine && claim.epoch == highest => Standing::Holds(claim.epoch),
+        Some(claim) if claim.mine && recorded == newest => Standing::Holds(claim.epoch),
         _ => Standing::MustClaim(Epoch(highest.0 + 1)),
     }
 }
@@ -52,11 +53,12 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_is_used_only_while_its_claim_is_the_newest_and_ours() {
+    fn an_epoch_is_used_only_while_its_claim_is_the_newest_and_ours_and_recorded() {
         let cases = [
             (None, None, Standing::MustClaim(Epoch(1))),
             (claim(1, true), claim(1, true), Standing::Holds(Epoch(1))),
-            (claim(2, true), claim(1, true), Standing::Holds(Epoch(2))),
+            (claim(2, true), claim(1, true), Standing::MustClaim(Epoch(3))),
+            (claim(2, true), None, Standing::MustClaim(Epoch(3))),
             (claim(2, false), claim(1, true), Standing::MustClaim(Epoch(3))),
             (claim(2, false), claim(2, false), Standing::MustClaim(Epoch(3))),
             (None, claim(4, true), Standing::MustClaim(Epoch(5))),
