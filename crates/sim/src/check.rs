@@ -56,8 +56,9 @@ fn contents(items: &[SimItem]) -> Vec<String> {
 fn spools(world: &World, troubles: &mut Vec<String>) {
     for (node, disk) in &world.disks {
         for folder in ["NTA/OUT", "NTA/IN", "NTA/WORK", "NTA/CORRUPT", "NTA/ARCHIVE"] {
-            troubles
-                .extend(disk.below(folder).iter().filter(|path| path.ends_with(".prv")).map(|path| format!("stranded on {node}: {path}")));
+            // What is cut off in IN is gone on with by whoever sends the container again.
+            let counts = |path: &&String| path.ends_with(".prv") || folder == "NTA/OUT" && path.ends_with(".prv.part");
+            troubles.extend(disk.below(folder).iter().filter(counts).map(|path| format!("stranded on {node}: {path}")));
         }
     }
 }

@@ -25,6 +25,7 @@ struct Found {
 impl Agent {
     pub(super) fn clear_leftovers(&mut self) -> Result<(), Halt> {
         self.resume_work()?;
+        self.clear_parts()?;
         let unrecorded = self.unrecorded()?;
         for (name, places) in unrecorded {
             if !self.adopt(name, &places)? {
@@ -86,6 +87,28 @@ impl Agent {
         }
         unrecorded.sort_by_key(|(name, _)| (name.mailbox, name.sequence, std::cmp::Reverse(name.epoch)));
         Ok(unrecorded)
+    }
+
+    /// Copies that were cut off, of containers that no node holds whole: nobody will finish them.
+    fn clear_parts(&mut self) -> Result<(), Halt> {
+        let (mut whole, mut parts) = (BTreeSet::new(), Vec::new());
+        for node in self.around.own.nodes() {
+            for area in self.around.other.lanes().into_iter().map(|lane| Area::Out(lane.folder)) {
+                // What a node that is away holds is not known: nothing is given up.
+                let Ok(entries) = self.share(node).list(&area.path()) else { return Ok(()) };
+                for entry in entries {
+                    match entry.name.strip_suffix(".part") {
+                        Some(name) => parts.extend(name.parse::<ContainerName>().ok().map(|name| (node.clone(), area.clone(), name))),
+                        None => whole.extend(entry.name.parse::<ContainerName>().ok().map(|name| (area.clone(), name))),
+                    }
+                }
+            }
+        }
+        for (node, area, name) in parts.into_iter().filter(|(_, area, name)| !whole.contains(&(area.clone(), *name))) {
+            self.still_active()?;
+            let _ = self.share(&node).remove(&spool::part_of(&spool::file(&area.path(), &name)));
+        }
+        Ok(())
     }
 
     fn adopt(&mut self, name: ContainerName, places: &BTreeSet<(String, String)>) -> Result<bool, Halt> {
