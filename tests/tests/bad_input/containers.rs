@@ -125,12 +125,15 @@ fn a_container_that_was_taken_before_is_deleted_and_not_taken_twice() {
     delivered(&bed);
     let kept = tempfile::tempdir().expect("a temporary folder");
     let files = damage::files(&inbox(&bed, "TGT1"));
-    let copy = |file: &PathBuf| fs::copy(file, kept.path().join(file.file_name().unwrap_or_default())).expect("a copy");
-    files.iter().for_each(|file| drop(copy(file)));
+    for file in files {
+        fs::copy(&file, kept.path().join(file.file_name().unwrap_or_default())).expect("a copy");
+    }
     bed.settle();
     for file in damage::files(kept.path()) {
         let name = file.file_name().unwrap_or_default();
-        ["TGT1", "TGT2"].iter().for_each(|node| drop(fs::copy(&file, inbox(&bed, node).join(name)).expect("a copy")));
+        for node in ["TGT1", "TGT2"] {
+            fs::copy(&file, inbox(&bed, node).join(name)).expect("a copy");
+        }
     }
     bed.settle();
     prove(&bed);
