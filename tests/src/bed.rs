@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::programs::agent_program;
 use crate::sample;
+use crate::scratch::scratch;
 
 /// Rounds after which a project that is not quiet hangs.
 const ROUNDS_MAX: usize = 60;
@@ -66,7 +67,7 @@ pub struct Bed {
 
 impl Bed {
     fn build(plan: &Plan) -> Bed {
-        let dir = tempfile::Builder::new().prefix("mailferry-bed-").tempdir().expect("a temporary folder");
+        let dir = scratch();
         let root = dir.path().to_path_buf();
         for side in [Side::Source, Side::Target] {
             make(&root.join(format!("witness-{side}")));

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::scratch::scratch;
+
 /// Unpacks a corpus; `None`, loudly, when it or the programs for it are missing.
 pub fn unpacked(name: &str) -> Option<TempDir> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
@@ -15,7 +17,7 @@ pub fn unpacked(name: &str) -> Option<TempDir> {
         eprintln!("SKIPPED: {} is not there; set MAILFERRY_CORPORA", archive.display());
         return None;
     }
-    let dir = tempfile::tempdir().expect("a temporary folder");
+    let dir = scratch();
     let unpacked = Command::new("tar").arg("--zstd").arg("-xf").arg(&archive).arg("-C").arg(dir.path()).status();
     if !unpacked.is_ok_and(|status| status.success()) {
         eprintln!("SKIPPED: {} could not be unpacked with tar and zstd", archive.display());

@@ -5,6 +5,7 @@
 //! services  agents as services, killed and started
 //! programs  where the programs are; built when they are not up to date
 //! sample    messages from a seed, and what users do to a mailbox meanwhile
+//! scratch   where temporary folders are made
 //! tree      a folder tree as it stands: names, bytes, timestamps
 //! proof     every item arrived once, nothing lies about, standbys equal their active node
 //! damage    a full disk, a file that cannot be deleted, a byte that changed
@@ -21,11 +22,13 @@ pub mod damage;
 mod programs;
 mod proof;
 pub mod sample;
+mod scratch;
 mod services;
 mod tree;
 
 pub use bed::{Bed, Plan};
 pub use programs::{agent_program, console};
 pub use proof::{containers_below, differences, prove, prove_mailbox};
+pub use scratch::scratch;
 pub use services::{Services, wait_until};
 pub use tree::Tree;

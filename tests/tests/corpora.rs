@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use mailferry_core::settings::{AgentKind, Side};
-use mailferry_tests::{Bed, Plan, Tree, console, corpora, prove};
+use mailferry_tests::{Bed, Plan, Tree, console, corpora, prove, scratch};
 use tempfile::TempDir;
 
 const MESSAGE_SETS: [&str; 5] = ["sa-dev", "enron-dev", "openbmc-dev", "mime-dev", "dict-train"];
@@ -79,7 +79,7 @@ fn migrates(from: &str, to: &str, work: &Path) {
 fn migrate_moves_every_message_set_from_maildir_to_maildir_to_mbox_and_back() {
     for set in MESSAGE_SETS {
         let Some(corpus) = corpora::unpacked(set) else { continue };
-        let dir = tempfile::tempdir().expect("a temporary folder");
+        let dir = scratch();
         corpora::as_maildir(&corpus.path().join(set), &dir.path().join("old"));
         let before = Tree::of(&dir.path().join("old"));
         let store = |scheme: &str, name: &str| format!("{scheme}:{}", dir.path().join(name).display());

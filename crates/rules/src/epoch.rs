@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_is_used_only_while_its_claim_is_the_newest_and_ours() {
+    fn an_epoch_is_used_only_while_its_claim_is_the_newest_and_ours_and_recorded() {
         let cases = [
             (None, None, Standing::MustClaim(Epoch(1))),
             (claim(1, true), claim(1, true), Standing::Holds(Epoch(1))),

@@ -68,8 +68,13 @@ fn spools(world: &World, damaged: bool, troubles: &mut Vec<String>) {
             if damaged && folder == "NTA/CORRUPT" {
                 continue;
             }
-            troubles
-                .extend(disk.below(folder).iter().filter(|path| path.ends_with(".prv")).map(|path| format!("stranded on {node}: {path}")));
+            // What is cut off in IN is gone on with by whoever sends the container again.
+            let counts = |path: &&String| {
+                path.ends_with(".prv")
+                    || folder == "NTA/OUT" && path.ends_with("-source.part")
+                    || folder == "NTA/OUT" && path.ends_with("-target.part")
+            };
+            troubles.extend(disk.below(folder).iter().filter(counts).map(|path| format!("stranded on {node}: {path}")));
         }
     }
 }

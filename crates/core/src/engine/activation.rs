@@ -18,7 +18,6 @@ impl Agent {
             Role::Active => {}
             Role::Passive { .. } => {
                 self.epoch = Epoch(0);
-                self.settled.clear();
                 self.clear_work();
                 self.replay();
                 return Ok(false);
@@ -78,10 +77,7 @@ impl Agent {
 
     /// Records the epoch and lets the log go on under it.
     fn take_up(&mut self, epoch: Epoch) -> Result<(), Halt> {
-        if self.epoch != epoch {
-            self.settled.clear();
-            self.epoch = epoch;
-        }
+        self.epoch = epoch;
         if self.db.position()?.epoch != epoch {
             self.db.begin_epoch(epoch)?;
         }

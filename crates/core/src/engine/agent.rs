@@ -10,7 +10,7 @@ use mailferry_rules::topology::Side;
 
 use super::policy::Policy;
 use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
-use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, RolePort, Share, Stores};
+use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, MailTarget, RolePort, Share, Stores};
 use crate::settings::AgentKind;
 use crate::state::{Database, StateError};
 
@@ -93,8 +93,8 @@ pub struct Agent {
     pub(super) replication_failed: bool,
     /// The first session of this process tries every deletion debt (R54).
     pub(super) at_start: bool,
-    /// Mailboxes that this process has imported into without interruption since it became active (R42).
-    pub(super) settled: BTreeSet<MailboxId>,
+    /// The target store of the mailbox being imported, kept open from container to container of a session.
+    pub(super) open_store: Option<(MailboxId, Box<dyn MailTarget>)>,
     /// Troubles already told: one line when trouble starts, one when it ends.
     pub(super) told: BTreeSet<String>,
     /// Links of a chain that are waited for, since when (R41).
@@ -118,7 +118,7 @@ impl Agent {
             replicated: Replicated::No,
             replication_failed: false,
             at_start: true,
-            settled: BTreeSet::new(),
+            open_store: None,
             told: BTreeSet::new(),
             gaps: BTreeMap::new(),
             backoffs: BTreeMap::new(),
@@ -179,6 +179,7 @@ impl Agent {
             Ok(end) => end,
             Err(halt) => self.halted(halt),
         };
+        self.open_store = None;
         self.report(started_ms, end)
     }
 
@@ -200,7 +201,6 @@ impl Agent {
     }
 
     fn halted(&mut self, halt: Halt) -> SessionEnd {
-        self.settled.clear();
         let text = halt.to_string();
         match halt {
             Halt::State(_) => self.tell("state.failed", Level::Error, text.clone()),

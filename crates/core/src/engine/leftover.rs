@@ -12,6 +12,7 @@ use super::agent::{Agent, Halt};
 use crate::model::Digest;
 use crate::ports::{Level, SharePath};
 use crate::prv::{self, Record};
+use crate::settings::AgentKind;
 use crate::spool::{self, Area};
 use crate::state::ledger::outbound::{self, Chain, Published};
 
@@ -28,6 +29,7 @@ struct Found {
 impl Agent {
     pub(super) fn clear_leftovers(&mut self) -> Result<(), Halt> {
         self.resume_work()?;
+        self.clear_parts()?;
         let unrecorded = self.unrecorded()?;
         for (name, places) in unrecorded {
             if !self.adopt(name, &places)? {
@@ -89,6 +91,25 @@ impl Agent {
         }
         unrecorded.sort_by_key(|(name, _)| (name.mailbox, name.sequence, std::cmp::Reverse(name.epoch)));
         Ok(unrecorded)
+    }
+
+    /// Copies that were cut off in OUT. Nothing of ours is being placed now, and a node that is not active places nothing: what
+    /// the packing agents and other nodes' transmission agents have begun nobody will finish.
+    fn clear_parts(&mut self) -> Result<(), Halt> {
+        let mine = format!("{}-{}", self.around.me, AgentKind::Transmission);
+        for node in self.around.own.nodes().to_vec() {
+            let share = self.share(&node);
+            for folder in self.around.other.lanes().into_iter().map(|lane| Area::Out(lane.folder).path()) {
+                for entry in share.list(&folder).unwrap_or_default() {
+                    let cut_off = spool::part_name(&entry.name).is_some_and(|(_, writer)| writer != mine);
+                    if let Some(part) = folder.join(&entry.name).filter(|_| cut_off) {
+                        self.still_active()?;
+                        let _ = share.remove(&part);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn adopt(&mut self, name: ContainerName, places: &Places) -> Result<bool, Halt> {

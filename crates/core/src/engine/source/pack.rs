@@ -109,15 +109,15 @@ impl Agent {
             }
             pass.gone.put_back(item);
         }
-        let token = self.new_token(pass, info, &seen.key)?;
+        let token = self.new_token(pass, info, &seen)?;
         self.pack_item(pass, id, info, seen, token)
     }
 
     /// The same item gets the same token, whichever node names it first; a salt only where another item has it already.
-    fn new_token(&self, pass: &Pass<'_>, info: &FolderInfo, key: &ItemKey) -> Result<Token, MailboxHalt> {
+    fn new_token(&self, pass: &Pass<'_>, info: &FolderInfo, seen: &SeenItem) -> Result<Token, MailboxHalt> {
         let mut salt = 0u32;
         loop {
-            let token = token(pass.mailbox.id, info, key, salt);
+            let token = token(pass.mailbox.id, info, seen, salt);
             let in_container = pass.open.as_ref().is_some_and(|open| open.tokens.contains(&token));
             if !in_container && !self.db.read(|db| Ok(source::has_token(db, pass.mailbox.id, &token)?))? {
                 return Ok(token);
@@ -223,13 +223,16 @@ fn folders_named(record: &Record) -> Vec<u32> {
     }
 }
 
-fn token(mailbox: MailboxId, info: &FolderInfo, key: &ItemKey, salt: u32) -> Token {
+/// Where a key outlives moves it names the item by itself: an agent that has lost its memory of a move gives the same token.
+/// Elsewhere keys are unique only within their folder.
+fn token(mailbox: MailboxId, info: &FolderInfo, seen: &SeenItem, salt: u32) -> Token {
+    let path: &[String] = if seen.move_hint.as_ref() == Some(&seen.key.0) { &[] } else { &info.path.0 };
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&mailbox.0).update(&salt.to_le_bytes()).update(&(info.path.0.len() as u64).to_le_bytes());
-    for name in &info.path.0 {
+    hasher.update(&mailbox.0).update(&salt.to_le_bytes()).update(&(path.len() as u64).to_le_bytes());
+    for name in path {
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
     }
-    hasher.update(&key.0);
+    hasher.update(&seen.key.0);
     let mut token = Token([0; 16]);
     token.0.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     token

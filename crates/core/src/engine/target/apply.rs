@@ -1,9 +1,11 @@
 //! The records of a container, each exactly once (R42).
 //!
-//! An item is known by its token. Tracked: it is there, only its marks or folder may change. Not tracked: after an
-//! interrupted run it is looked for at the target first; otherwise it is appended. Items go in batches: staged, made
-//! durable by one flush, then entered in the ledger in one transaction. A kill anywhere leaves at most a batch whose items
-//! stand at the target without their rows; the next run finds these by token.
+//! An item is known by its token. Tracked: it is there, only its marks or folder may change. Not tracked: it is looked for at
+//! the target, on a cluster in every folder, and appended only when it is not there. Items go in batches: staged, made durable
+//! by one flush, then entered in the ledger in one transaction. A kill leaves at most a batch whose items stand at the target
+//! without their rows; a predecessor that was not replicated may leave more. All are found by token.
+//!
+//! The road not taken: looking only after an interruption. How far a predecessor got beyond what it replicated, nobody knows.
 
 use std::collections::HashMap;
 
@@ -11,7 +13,7 @@ use mailferry_rules::ids::{MailboxId, Sequence};
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
-use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Outcome, Skipped, Token};
+use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Outcome, Skipped, TargetId, Token};
 use crate::ports::{Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::{Reader, Record};
 use crate::state::ledger::target::{self, Tracked};
@@ -85,7 +87,8 @@ struct Import {
     mailbox: MailboxId,
     store: Box<dyn MailTarget>,
     reader: Reader<Box<dyn ReadSeek>>,
-    uncertain: bool,
+    /// Folders of the mailbox in which an untracked item may lie, besides its own.
+    everywhere: Vec<FolderPath>,
     /// Folders of this container: where they are at the target, or why they cannot be there.
     folders: HashMap<u32, Result<FolderPath, String>>,
     changes: Changes,
@@ -97,15 +100,19 @@ struct Import {
 }
 
 impl Agent {
-    pub(super) fn apply_container(&mut self, incoming: Incoming, uncertain: bool) -> Result<Applied, ApplyError> {
+    pub(super) fn apply_container(&mut self, incoming: Incoming) -> Result<Applied, ApplyError> {
         let mailbox = incoming.name.mailbox;
         let url = self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
-        let store = self.around.stores.target(&url)?;
+        let store = match self.open_store.take() {
+            Some((owner, store)) if owner == mailbox => store,
+            _ => self.around.stores.target(&url)?,
+        };
+        let everywhere = if self.around.own.is_cluster() { self.target_folders(&url) } else { Vec::new() };
         let mut import = Import {
             mailbox,
             store,
             reader: incoming.reader,
-            uncertain,
+            everywhere,
             folders: HashMap::new(),
             changes: Changes::default(),
             counts: ApplyCounts::default(),
@@ -127,7 +134,14 @@ impl Agent {
             let text = format!("{}: the store cannot keep these keywords: {}", incoming.name, import.keywords_lost.join(" "));
             self.event("keywords.lost", Level::Warning, text);
         }
+        self.open_store = Some((mailbox, import.store));
         Ok(Applied { changes: import.changes, counts: import.counts, skipped: import.skipped, receipts_again: import.receipts_again })
+    }
+
+    /// A store that is not there yet has no folders.
+    fn target_folders(&self, url: &str) -> Vec<FolderPath> {
+        let folders = self.around.stores.source(url).and_then(|mut store| store.folders());
+        folders.map_or(Vec::new(), |folders| folders.into_iter().filter(|info| info.selectable).map(|info| info.path).collect())
     }
 
     fn commit_batch(&mut self, import: &mut Import) -> Result<(), ApplyError> {
@@ -224,13 +238,12 @@ impl Import {
             // The same item with other bytes: the new version first, then the old one goes.
             other => other,
         };
-        let wanted = [Wanted { token: envelope.token, digest, size }];
-        let found =
-            if self.uncertain && replaced.is_none() { self.store.locate(&place, &wanted)?.into_iter().next().flatten() } else { None };
+        let wanted = Wanted { token: envelope.token, digest, size };
+        let found = if replaced.is_none() { self.find(&place, wanted, &envelope.marks)? } else { None };
         let id = match found {
             Some(id) => {
                 self.counts.found += 1;
-                self.store.set_marks(&place, &id, &envelope.marks)?.unwrap_or(id)
+                id
             }
             None => {
                 let appended = self.store.append(&place, &NewItem { envelope: &envelope, size }, &mut self.reader.body())?;
@@ -249,6 +262,24 @@ impl Import {
         Ok(())
     }
 
+    /// Finds an item that an earlier run has appended, and brings it to its place with its marks.
+    fn find(&mut self, place: &FolderPath, wanted: Wanted, marks: &Marks) -> Result<Option<TargetId>, StoreError> {
+        let wanted = [wanted];
+        let mut found = self.store.locate(place, &wanted)?.into_iter().next().flatten();
+        for folder in &self.everywhere {
+            if found.is_some() {
+                break;
+            }
+            if let Some(id) = self.store.locate(folder, &wanted)?.into_iter().next().flatten() {
+                found = self.store.move_item(folder, &id, place)?;
+            }
+        }
+        match found {
+            Some(id) => Ok(Some(self.store.set_marks(place, &id, marks)?.unwrap_or(id))),
+            None => Ok(None),
+        }
+    }
+
     fn update(&mut self, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
         self.counts.applied += 1;
         Ok(self.update_store(tracked, to, marks)?)
@@ -263,9 +294,8 @@ impl Import {
             tracked.id = id;
             tracked.folder = to;
         }
-        if (tracked.marks != marks || self.uncertain)
-            && let Some(id) = self.store.set_marks(&tracked.folder, &tracked.id, &marks)?
-        {
+        // Even when the ledger knows these marks: a predecessor that was not replicated may have set others.
+        if let Some(id) = self.store.set_marks(&tracked.folder, &tracked.id, &marks)? {
             tracked.id = id;
         }
         tracked.marks = marks;
@@ -275,7 +305,7 @@ impl Import {
     }
 
     /// After an interrupted run the item may have been moved already.
-    fn move_there(&mut self, tracked: &Tracked, to: &FolderPath) -> Result<Option<crate::model::TargetId>, StoreError> {
+    fn move_there(&mut self, tracked: &Tracked, to: &FolderPath) -> Result<Option<TargetId>, StoreError> {
         if let Some(id) = self.store.move_item(&tracked.folder, &tracked.id, to)? {
             return Ok(Some(id));
         }

@@ -34,20 +34,13 @@ impl Agent {
         let name = incoming.name;
         self.still_active()?;
         let begun = self.db.read(|db| Ok(inbound::attempt(db, &name)?))?;
-        let uncertain = begun.is_some() || !self.settled.contains(&name.mailbox);
-        self.settled.remove(&name.mailbox);
         let now_ms = self.now_ms();
         if begun.is_none() {
             self.db.write(|tx| Ok(inbound::begin_attempt(tx, &name, now_ms)?))?;
         }
         let (digest, arrival) = (incoming.digest, incoming.arrival);
-        match self.apply_container(incoming, uncertain) {
+        match self.apply_container(incoming) {
             Ok(applied) => {
-                // A predecessor that was not replicated may have got several containers far. Its tail ends where nothing of a
-                // container was found.
-                if !uncertain || applied.counts.found == 0 && applied.counts.appended > 0 {
-                    self.settled.insert(name.mailbox);
-                }
                 self.commit_import(name, digest, arrival, applied)?;
                 self.calm("import.failed");
                 Ok(Handled::Taken)
@@ -120,7 +113,6 @@ impl Agent {
                 self.stall(name.to_string(), "lies in RESTORE, but was never archived");
                 continue;
             }
-            self.settled.remove(&name.mailbox);
             match self.restorable(&name) {
                 Ok(incoming) => {
                     if let Handled::Taken = self.import(incoming)? {
