@@ -205,25 +205,25 @@ impl Agent {
 
     /// Copies a container that this node lacks from the other node's IN.
     fn fetch_from_passive(&mut self, wanted: &ContainerName) -> bool {
-        self.copy_near(wanted).is_some_and(|near| self.own_share().publish(&near, &self.place_in(wanted)).is_ok())
+        self.copy_near(wanted, true).is_some_and(|near| self.own_share().publish(&near, &self.place_in(wanted)).is_ok())
     }
 
     /// Puts the sound copy of the other node in the place of a damaged one. Killed in between, this node lacks the container,
     /// and the sweep fetches it.
     fn replace_from_passive(&mut self, damaged: &ContainerName) -> bool {
         let (own, file) = (self.own_share(), self.place_in(damaged));
-        self.copy_near(damaged).is_some_and(|near| own.remove(&file).and_then(|_| own.publish(&near, &file)).is_ok())
+        self.copy_near(damaged, true).is_some_and(|near| own.remove(&file).and_then(|_| own.publish(&near, &file)).is_ok())
     }
 
-    /// A sound copy from the other node's IN, under a name that no lane writes to.
-    fn copy_near(&mut self, wanted: &ContainerName) -> Option<SharePath> {
+    /// A copy from the other node's IN, a sound one or any, under a name that no lane writes to.
+    fn copy_near(&mut self, wanted: &ContainerName, sound: bool) -> Option<SharePath> {
         let file = self.place_in(wanted);
         let near = file.parent_join(&format!("{}.fetched", file.name()));
         for node in self.passive_nodes() {
             let share = self.share(&node);
             let Ok(digest) = spool::digest_of(share.as_ref(), &file) else { continue };
-            let whole = share.open(&file).ok().and_then(|reader| prv::verify(reader).ok()).is_some();
-            if whole && spool::keep((share.as_ref(), &file), (self.own_share().as_ref(), &near), digest).is_ok() {
+            let fits = !sound || share.open(&file).ok().and_then(|reader| prv::verify(reader).ok()).is_some();
+            if fits && spool::keep((share.as_ref(), &file), (self.own_share().as_ref(), &near), digest).is_ok() {
                 self.event("container.fetched", Level::Info, format!("{wanted} copied from the IN folder of {node}"));
                 return Some(near);
             }
@@ -312,7 +312,12 @@ impl Agent {
 
     fn fetch_overdue(&mut self, name: &ContainerName) {
         let waited_ms = self.now_ms().saturating_sub(self.gap_since(name));
-        if waited_ms >= self.policy.poll_interval_ms && self.fetch_from_passive(name) {
+        if waited_ms < self.policy.poll_interval_ms {
+            return;
+        }
+        // Damaged it comes over as well: here it is seen, kept and asked for again.
+        let near = self.copy_near(name, true).or_else(|| self.copy_near(name, false));
+        if near.is_some_and(|near| self.own_share().publish(&near, &self.place_in(name)).is_ok()) {
             self.gaps.remove(name);
         }
     }
