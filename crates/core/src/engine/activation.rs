@@ -32,7 +32,12 @@ impl Agent {
             Standing::MustClaim(epoch) => {
                 self.replay();
                 self.refuse_old_state()?;
-                self.claim(epoch)?
+                let epoch = self.claim(epoch)?;
+                // What the old active node has shipped up to the claim it takes for replicated; what it ships later it does
+                // not, because it looks at the claims afterwards.
+                self.replay();
+                self.refuse_old_state()?;
+                epoch
             }
         };
         self.take_up(epoch)?;

@@ -217,11 +217,24 @@ impl Agent {
         })
     }
 
+    /// Another node that holds the container in whatever condition, and the digest of what it holds.
+    fn any_on_passive(&self, wanted: &ContainerName) -> Option<(String, Digest)> {
+        let file = spool::file(&self.inbox().path(), wanted);
+        self.passive_nodes().into_iter().find_map(|node| {
+            let digest = spool::digest_of(self.share(&node).as_ref(), &file).ok()?;
+            Some((node, digest))
+        })
+    }
+
     /// Copies a container that this node lacks from the other node's IN.
     fn fetch_from_passive(&mut self, wanted: &ContainerName) -> bool {
-        let Some((node, digest)) = self.sound_on_passive(wanted) else { return false };
+        let sound = self.sound_on_passive(wanted);
+        sound.is_some_and(|(node, digest)| self.fetch(wanted, &node, digest))
+    }
+
+    fn fetch(&mut self, wanted: &ContainerName, node: &str, digest: Digest) -> bool {
         let file = spool::file(&self.inbox().path(), wanted);
-        let copied = spool::copy((self.share(&node).as_ref(), &file), (self.own_share().as_ref(), &file), digest, &self.writer());
+        let copied = spool::copy((self.share(node).as_ref(), &file), (self.own_share().as_ref(), &file), digest, &self.writer());
         if copied.is_ok() {
             self.event("container.fetched", Level::Info, format!("{wanted} copied from the IN folder of {node}"));
         }
@@ -304,13 +317,13 @@ impl Agent {
                 entries.iter().filter(|entry| !own.contains(&entry.name)).filter_map(|entry| entry.name.parse::<ContainerName>().ok())
             {
                 let folder = area.to_string();
-                let (done, owed, position) = self.db.read(|db| {
+                let (done, owed) = self.db.read(|db| {
                     let done = inbound::is_taken(db, &name)? || debts::is_buried(db, &folder, &name)?;
-                    Ok((done, !debts::of(db, &folder, &name)?.is_empty(), inbound::position(db, name.mailbox)?))
+                    Ok((done, !debts::of(db, &folder, &name)?.is_empty()))
                 })?;
                 if done && !owed {
                     self.delete_taken(name)?;
-                } else if !done && name.sequence.0 <= position.last.0 + 1 {
+                } else if !done {
                     self.fetch_overdue(&name);
                 }
             }
@@ -321,7 +334,12 @@ impl Agent {
     /// Its own lane is given the time to bring it.
     fn fetch_overdue(&mut self, name: &ContainerName) {
         let waited_ms = self.now_ms().saturating_sub(self.gap_since(name));
-        if waited_ms >= self.policy.poll_interval_ms && self.fetch_from_passive(name) {
+        if waited_ms < self.policy.poll_interval_ms {
+            return;
+        }
+        // Damaged it comes over as well: here it is seen, kept and asked for again.
+        let held = self.sound_on_passive(name).or_else(|| self.any_on_passive(name));
+        if held.is_some_and(|(node, digest)| self.fetch(name, &node, digest)) {
             self.gaps.remove(name);
         }
     }

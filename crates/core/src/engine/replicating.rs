@@ -46,6 +46,8 @@ impl Agent {
             let share = self.share(node);
             replication::ship(&mut self.db, share.as_ref(), &who, node, None).map_err(|error| error.to_string())?;
         }
+        // A node that claimed meanwhile may have looked at its folder before this arrived there.
+        self.still_active().map_err(|halt| halt.to_string())?;
         self.db.prune(&others.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| error.to_string())
     }
 

@@ -85,7 +85,10 @@ fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<()> {
     }
     match receipt.outcome {
         Outcome::Applied => source::confirm(db, name.mailbox, name.sequence),
-        Outcome::Damaged => source::send_again(db, name.mailbox, name.sequence).map(|_| ()),
+        Outcome::Damaged => {
+            source::send_again(db, name.mailbox, name.sequence)?;
+            inbound::answer_again(db, name.mailbox, name.sequence)
+        }
         Outcome::Archived => Ok(()),
     }
 }
