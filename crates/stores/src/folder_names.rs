@@ -34,6 +34,10 @@ impl Codec {
         if name.is_empty() {
             return self.hex('\0');
         }
+        // Maildir++ names begin with a dot, which is enough.
+        if self.windows && !self.dots && is_device(name) {
+            return self.encode_apart(name);
+        }
         let last = name.chars().count() - 1;
         let escaped: String =
             name.chars().enumerate().map(|(at, c)| if self.unsafe_at(c, at, last) { self.hex(c) } else { c.into() }).collect();
@@ -102,6 +106,13 @@ impl Codec {
     }
 }
 
+/// Names that Windows takes for a device, whatever folder they stand in and whatever extension they have.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let numbered = |kind| stem.strip_prefix(kind).is_some_and(|number: &str| number.len() == 1 && number.as_bytes()[0].is_ascii_digit());
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&stem.as_str()) || numbered("COM") || numbered("LPT")
+}
+
 /// Whether servers would take this first level for the inbox although it is spelled otherwise.
 pub(crate) fn shadows_inbox(name: &str) -> bool {
     name != "INBOX" && name.eq_ignore_ascii_case("INBOX")
@@ -111,7 +122,7 @@ pub(crate) fn shadows_inbox(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 26] = [
+    const NAMES: [&str; 30] = [
         "",
         ".",
         "..",
@@ -138,6 +149,10 @@ mod tests {
         "a\0b",
         "\n",
         "\u{1F4EC}",
+        "CON",
+        "nul .txt",
+        "Com1",
+        "CONS",
     ];
 
     #[test]
@@ -161,6 +176,7 @@ mod tests {
                 assert!(!name.starts_with(['.', '~']) && !name.bytes().any(|byte| byte.is_ascii_control()), "{name}");
                 let bad = |c| "\\:*?\"<>|".contains(c);
                 assert!(!codec.windows || !(name.contains(bad) || name.ends_with(['.', ' '])), "{name}");
+                assert!(!codec.windows || codec.dots || !is_device(&name), "{name}");
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mailferry_core::model::{FolderInfo, FolderPath};
+use mailferry_core::ports::Blast;
 
 use super::Law;
 use super::kit::*;
@@ -79,17 +80,31 @@ fn odd_folder_names_come_back_and_are_never_merged(bench: &dyn Bench) {
     }
     let paths = odd();
     let mut target = bench.target();
+    let mut made = Vec::new();
     for (number, path) in paths.iter().enumerate() {
-        assert_eq!(ensure(&mut *target, path), *path);
+        match target.ensure_folder(&FolderInfo::plain(path.clone())) {
+            Ok(name) => assert_eq!(name, *path),
+            Err(error) => {
+                assert!(is_second_in_case(&paths[..number], path) && error.blast <= Blast::Folder, "{path:?}: {error}");
+                continue;
+            }
+        }
         append(&mut *target, path, &envelope(number as u8), &body(number as u8));
+        made.push((path, number as u8));
     }
     target.flush().expect("a flush");
     drop(target);
     let there = contents(bench);
-    for (number, path) in paths.iter().enumerate() {
-        assert_eq!(there.get(path), Some(&vec![body(number as u8)]), "{path:?}");
+    for (path, number) in &made {
+        assert_eq!(there.get(path), Some(&vec![body(*number)]), "{path:?}");
     }
-    assert_eq!(there.values().flatten().count(), paths.len());
+    assert_eq!(there.values().flatten().count(), made.len());
+}
+
+/// Disks of Windows cannot hold two names that differ in case only: the second is refused, not merged.
+fn is_second_in_case(before: &[FolderPath], path: &FolderPath) -> bool {
+    let folded = |path: &FolderPath| path.0.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
+    cfg!(windows) && before.iter().any(|other| folded(other) == folded(path))
 }
 
 fn folders_come_parents_first_and_once(bench: &dyn Bench) {
@@ -125,7 +140,7 @@ fn a_name_that_cannot_be_is_refused_and_harms_nothing(bench: &dyn Bench) {
     let deep = FolderPath((0..300).map(|level| format!("level{level}")).collect());
     for path in [FolderPath(vec![]), folder(&"n".repeat(300)), folder(&"ü".repeat(200)), deep] {
         if let Err(error) = target.ensure_folder(&FolderInfo::plain(path)) {
-            assert!(error.blast <= mailferry_core::ports::Blast::Folder, "one folder only: {error}");
+            assert!(error.blast <= Blast::Folder, "one folder only: {error}");
         }
     }
     fill(&mut *target, &folder("INBOX"), 1..2);

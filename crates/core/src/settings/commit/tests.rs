@@ -226,6 +226,7 @@ fn a_plan_reads_as_what_it_does() {
         .to_string()
         .replace(&world.folder.path().display().to_string(), "")
         .replace(&plan.revision.digest[..8], "DIGEST")
+        .replace(&std::io::Error::from_raw_os_error(2).to_string(), "No such file or directory (os error 2)")
         .replace('\\', "/");
     assert_golden("plan.txt", shown.as_bytes());
 }
