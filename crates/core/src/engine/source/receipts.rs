@@ -87,7 +87,7 @@ fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<()> {
         Outcome::Applied => source::confirm(db, name.mailbox, name.sequence),
         Outcome::Damaged => {
             source::send_again(db, name.mailbox, name.sequence)?;
-            inbound::answer_again(db, name.mailbox, name.sequence)
+            inbound::send_receipts_again(db, name.mailbox, name.sequence)
         }
         Outcome::Archived => Ok(()),
     }
