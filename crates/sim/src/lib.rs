@@ -14,7 +14,8 @@
 //! ```
 //!
 //! Only the ports are simulated. Engine, rules, containers, replication and SQLite are those of production; the databases
-//! live in memory. Everything runs in one thread in an order that depends on nothing but the scenario.
+//! live in memory. One step is taken at a time, in an order that depends on nothing but the
+//! scenario and its seed.
 #![forbid(unsafe_code)]
 
 pub mod baton;
