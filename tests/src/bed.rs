@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::programs::agent_program;
 use crate::sample;
-use crate::scratch::scratch;
+use crate::scratch::{on_disk, scratch};
 
 /// Rounds after which a project that is not quiet hangs.
 const ROUNDS_MAX: usize = 60;
@@ -24,19 +24,26 @@ pub struct Plan {
     mailboxes: Vec<[String; 3]>,
     samples: Vec<(String, u64)>,
     settings: String,
+    on_disk: bool,
 }
 
 impl Plan {
     /// One node is a standalone server, two are a cluster.
     pub fn new(source_nodes: usize, target_nodes: usize) -> Self {
-        Plan { nodes: [source_nodes, target_nodes], mailboxes: Vec::new(), samples: Vec::new(), settings: String::new() }
+        Plan { nodes: [source_nodes, target_nodes], mailboxes: Vec::new(), samples: Vec::new(), settings: String::new(), on_disk: false }
     }
 
     /// A Maildir mailbox with messages from a seed.
     #[must_use]
-    pub fn sample(mut self, name: &str, messages: u64) -> Self {
+    pub fn sample(self, name: &str, messages: u64) -> Self {
+        self.sample_to(name, messages, "maildir")
+    }
+
+    /// The same, to another kind of store.
+    #[must_use]
+    pub fn sample_to(mut self, name: &str, messages: u64, target: &str) -> Self {
         self.samples.push((name.into(), messages));
-        self.mailbox(name, "maildir", "maildir")
+        self.mailbox(name, "maildir", target)
     }
 
     /// A mailbox in `mail/old/NAME` and `mail/new/NAME`; whoever names it fills it.
@@ -54,6 +61,11 @@ impl Plan {
         self
     }
 
+    #[must_use]
+    pub fn on_disk(self) -> Self {
+        Plan { on_disk: true, ..self }
+    }
+
     pub fn build(&self) -> Bed {
         Bed::build(self)
     }
@@ -67,7 +79,7 @@ pub struct Bed {
 
 impl Bed {
     fn build(plan: &Plan) -> Bed {
-        let dir = scratch();
+        let dir = if plan.on_disk { on_disk() } else { scratch() };
         let root = dir.path().to_path_buf();
         for side in [Side::Source, Side::Target] {
             make(&root.join(format!("witness-{side}")));

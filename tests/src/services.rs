@@ -11,7 +11,7 @@ use crate::programs::agent_program;
 use crate::proof::containers_below;
 
 /// Between two looks at whether an event has come.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const LOOK_EVERY: Duration = Duration::from_millis(3);
 
 /// The only place where a test waits: until `done`, which comes before `patience` ends or never.
 pub fn wait_until(what: &str, patience: Duration, mut done: impl FnMut() -> bool) {

@@ -5,9 +5,10 @@
 #![allow(clippy::print_stderr)]
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mailferry_core::settings::Side;
+use mailferry_core::settings::{AgentKind, Side};
 use mailferry_tests::sample::{Dice, User};
 use mailferry_tests::{Bed, Plan, Services, Tree, prove, wait_until};
 
@@ -15,6 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// Files and bytes below a folder: they change while an agent is at work there.
+fn holding(folder: &Path) -> (usize, u64) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = entries.map(|entry| match entry.metadata() {
+        Ok(about) if about.is_dir() => holding(&entry.path()),
+        Ok(about) => (1, about.len()),
+        Err(_) => (0, 0),
+    });
+    below.fold((0, 0), |(files, bytes), (more, long)| (files + more, bytes + long))
 }
 
 /// What was done to the nodes, and what is still to be mended.
@@ -46,8 +58,36 @@ impl Ladder<'_> {
         *self.dice.one_of(&[Side::Source, Side::Target])
     }
 
+    /// Right when an active agent is seen at work: between what it does and what it records.
+    fn catch_at_work(&mut self) {
+        let kind = *self.dice.one_of(&AgentKind::ALL);
+        let side = if kind == AgentKind::Target { Side::Target } else { Side::Source };
+        let (node, place) = (self.bed.active(side), self.place_of_work(kind));
+        let before = holding(&place);
+        let until = Instant::now() + Duration::from_secs(3);
+        wait_until("an agent is at work", PATIENCE, || holding(&place) != before || Instant::now() >= until);
+        eprintln!("  the {kind} agent of {node} is killed at work");
+        self.services.kill(&node, kind);
+        if self.down.as_ref().is_some_and(|down| down.node == node) {
+            return;
+        }
+        if self.dice.below(2) == 0 {
+            self.bed.switch_over(side);
+        }
+        self.services.start(&node, kind);
+    }
+
+    fn place_of_work(&self, kind: AgentKind) -> PathBuf {
+        match kind {
+            AgentKind::Source => self.bed.share(&self.bed.active(Side::Source)).join("NTA"),
+            AgentKind::Transmission => self.bed.share(&self.bed.active(Side::Target)).join("NTA"),
+            AgentKind::Target => self.bed.path("mail/new"),
+        }
+    }
+
     /// One process, and at once a new one.
     fn kill_an_agent(&mut self) {
+        self.a_moment();
         let agents: Vec<_> =
             self.bed.agents().into_iter().filter(|(node, _)| self.down.as_ref().is_none_or(|down| down.node != *node)).collect();
         let (node, kind) = self.dice.one_of(&agents).clone();
@@ -58,6 +98,7 @@ impl Ladder<'_> {
 
     /// All processes of a node, half the time with its disk; if it was active the role moves. It comes back after the next kill.
     fn kill_a_node(&mut self) {
+        self.a_moment();
         self.revive();
         let side = self.side();
         let node = self.dice.one_of(&self.bed.nodes(side)).clone();
@@ -89,9 +130,15 @@ impl Ladder<'_> {
         }
     }
 
-    fn away(&self, node: &str) -> std::path::PathBuf {
+    fn away(&self, node: &str) -> PathBuf {
         self.bed.path(node).join("share that is away")
     }
+}
+
+/// How often the kills hit an import between its store and its ledger (R42).
+fn resumed_imports(bed: &Bed) -> usize {
+    let logs = bed.nodes(Side::Target).into_iter().map(|node| bed.log(&node, AgentKind::Target)).collect::<String>();
+    logs.lines().filter(|line| line.contains(" found again") && !line.contains(" 0 found again")).count()
 }
 
 #[test]
@@ -100,15 +147,21 @@ fn whatever_is_killed_when_every_item_arrives_exactly_once() {
     let seed = number("MAILFERRY_SEED").unwrap_or(now % 1_000_000_007);
     eprintln!("MAILFERRY_SEED={seed}");
     let settings = "[settings.source]\nContainerItemsMax = 7\n[settings.target]\nApplyDeletions = true";
-    let bed = Plan::new(2, 2).sample("alice", 150).sample("bob", 100).sample("carol", 50).settings(settings).build();
+    let bed = Plan::new(2, 2)
+        .sample_to("alice", 150, "mbox")
+        .sample_to("bob", 100, "mbox")
+        .sample("carol", 50)
+        .settings(settings)
+        .on_disk()
+        .build();
     let mut users = ["alice", "bob", "carol"].map(|name| User::of(&bed.path("mail/old").join(name), seed ^ u64::from(name.as_bytes()[0])));
     let mut ladder = Ladder { bed: &bed, services: Services::all(&bed), dice: Dice::new(seed), down: None };
     for kill in 1..=number("MAILFERRY_KILLS").unwrap_or(24) {
-        ladder.a_moment();
         eprintln!("kill {kill}");
-        match ladder.dice.below(3) {
+        match ladder.dice.below(4) {
             0 => ladder.kill_a_node(),
-            _ => ladder.kill_an_agent(),
+            1 => ladder.kill_an_agent(),
+            _ => ladder.catch_at_work(),
         }
         if ladder.dice.below(5) == 0 {
             ladder.switch_over();
@@ -119,6 +172,7 @@ fn whatever_is_killed_when_every_item_arrives_exactly_once() {
     let before = Tree::of(&bed.path("mail/old"));
     ladder.services.settle(PATIENCE);
     drop(ladder);
+    eprintln!("imports that found what a killed one had done: {}", resumed_imports(&bed));
     prove(&bed);
     before.assert_same(&Tree::of(&bed.path("mail/old")));
 }
