@@ -1,7 +1,10 @@
 //! What must be true when a story has come to its end.
 
+use std::collections::BTreeSet;
+
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::ledger;
+use mailferry_rules::ids::ContainerName;
 use mailferry_rules::topology::Side;
 
 use crate::store::{SimItem, locked};
@@ -77,6 +80,65 @@ fn spools(world: &World, damaged: bool, troubles: &mut Vec<String>) {
             troubles.extend(disk.below(folder).iter().filter(counts).map(|path| format!("stranded on {node}: {path}")));
         }
     }
+}
+
+/// R13, R51 and the invariants of the copies: before delivery the passive node holds what the active one holds, or that is
+/// owed; what is finished with, the passive node holds no longer than the active one. True after every session while no node
+/// is away and no role moves.
+pub fn copies(world: &World) -> Vec<String> {
+    let mut troubles = Vec::new();
+    for side in [&world.source, &world.target] {
+        let active = world.active(side);
+        for node in side.others(&active) {
+            let (here, there) = (spool_files(world, &active), spool_files(world, node));
+            let bare = here
+                .difference(&there)
+                .filter(|path| path.starts_with("NTA/OUT/") && !finished(world, side, path) && !is_owed(world, side, path));
+            troubles.extend(bare.map(|path| format!("{active} holds {path}, {node} does not")));
+            let late = there.difference(&here).filter(|path| finished(world, side, path) && !is_buried(world, side, path));
+            troubles.extend(late.map(|path| format!("{node} still holds {path}, {active} does not")));
+        }
+    }
+    troubles
+}
+
+fn spool_files(world: &World, node: &str) -> BTreeSet<String> {
+    let disk = &world.disks[node];
+    let files = ["NTA/OUT", "NTA/IN"].into_iter().flat_map(|folder| disk.below(folder));
+    files.filter(|path| path.ends_with(".prv")).collect()
+}
+
+/// Asks the database of the agent that deletes in this folder.
+fn ask(
+    world: &World,
+    side: &Side,
+    path: &str,
+    question: impl Fn(&rusqlite::Connection, &str, &ContainerName) -> rusqlite::Result<bool>,
+) -> bool {
+    let [packer, carrier] = world.kinds(side);
+    let mut names = path.split('/').skip(1);
+    let (Some(area), Some(folder), Some(Ok(name))) = (names.next(), names.next(), names.next().map(str::parse)) else { return false };
+    let kind = if area == "OUT" { carrier } else { packer };
+    let asked = world.database(&world.active(side), kind).read(|db| Ok(question(db, &format!("{area}/{folder}"), &name)?));
+    asked.unwrap_or(false)
+}
+
+/// Delivered, or taken.
+fn finished(world: &World, side: &Side, path: &str) -> bool {
+    ask(world, side, path, |db, area, name| match area.split_once('/') {
+        Some(("OUT", lane)) => ledger::delivery::is_delivered(db, lane, name),
+        _ => ledger::inbound::is_taken(db, name),
+    })
+}
+
+fn is_buried(world: &World, side: &Side, path: &str) -> bool {
+    ask(world, side, path, ledger::debts::is_buried)
+}
+
+/// A copy that the packer of this side has noted as missing.
+fn is_owed(world: &World, side: &Side, path: &str) -> bool {
+    let debts = world.database(&world.active(side), world.kinds(side)[0]).read(|db| Ok(ledger::outbound::coverage_debts(db)?));
+    debts.is_ok_and(|debts| debts.iter().any(|debt| path.ends_with(&format!("{}/{}", debt.lane, debt.name))))
 }
 
 fn debts(world: &World, side: &Side, troubles: &mut Vec<String>) {

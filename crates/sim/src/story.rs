@@ -28,6 +28,8 @@ pub enum Plot {
     PassiveDown,
     /// The passive nodes refuse deletions for a while.
     DeletionRefused,
+    /// They refuse deletions for longer than a debt lives.
+    DeletionGivenUp,
     /// Both roles move between two passes.
     Switchover,
 }
@@ -66,6 +68,7 @@ pub fn all() -> Vec<Story> {
         story("cluster_to_cluster_fails_over_incremental", &two, &duo, Incremental, FailOver),
         story("cluster_to_cluster_passive_nodes_down", &two, &duo, PassiveDown, Restart),
         story("cluster_to_cluster_deletions_refused", &two, &duo, DeletionRefused, Restart),
+        story("cluster_to_cluster_deletions_given_up", &two, &duo, DeletionGivenUp, Restart),
         story("cluster_to_cluster_switchover", &two, &duo, Switchover, Restart),
     ]
 }
@@ -89,6 +92,7 @@ impl Story {
             }
             Plot::PassiveDown => self.passive_down(&mut world)?,
             Plot::DeletionRefused => self.deletion_refused(&mut world)?,
+            Plot::DeletionGivenUp => self.deletion_given_up(&mut world)?,
             Plot::Switchover => {
                 self.flow(&mut world)?;
                 self.edit(&world);
@@ -138,6 +142,25 @@ impl Story {
         self.flow(world)?;
         world.disks.values().for_each(|disk| disk.set_away(false));
         world.pass_time(3_600_000);
+        self.flow(world)
+    }
+
+    /// R55: after its lifetime a debt is given up; then nothing keeps the active copy, and the orphan goes when it can.
+    fn deletion_given_up(&self, world: &mut World) -> Result<(), String> {
+        let standbys: Vec<String> = [&self.source, &self.target]
+            .into_iter()
+            .flat_map(|side| side.others(&world.active(side)).cloned().collect::<Vec<_>>())
+            .collect();
+        standbys.iter().for_each(|node| world.disks[node].set_refuses_deletion(true));
+        self.flow(world)?;
+        world.pass_time(2 * 86_400_000);
+        self.flow(world)?;
+        for (node, disk) in world.disks.iter().filter(|(node, _)| !standbys.contains(node)) {
+            if let Some(file) = disk.below("NTA/OUT").iter().chain(&disk.below("NTA/IN")).next() {
+                return Err(format!("{node} still keeps {file} for a debt that is given up"));
+            }
+        }
+        world.disks.values().for_each(|disk| disk.set_refuses_deletion(false));
         self.flow(world)
     }
 

@@ -31,6 +31,8 @@ pub struct Faults {
     pub dual: bool,
     /// Disks are away, cut off, full or refuse deletion for a while.
     pub disks: bool,
+    /// Nodes refuse deletions for a while; where nothing else goes wrong, the copies are checked after every session.
+    pub refusals: bool,
     /// Containers are damaged on disk.
     pub damage: bool,
     /// ContinueWithoutReplication=1.
@@ -66,6 +68,8 @@ struct Swarm {
     world: World,
     /// Databases deleted on the way.
     lost: Vec<(String, AgentKind)>,
+    /// What `check::copies` found.
+    uncovered: Vec<String>,
     mail: u64,
 }
 
@@ -83,7 +87,7 @@ impl Swarm {
         for name in NAMES {
             world.add_mailbox(name, dice.below(2) as i64);
         }
-        let mut swarm = Swarm { dice, faults, fate, world, lost: Vec::new(), mail: 0 };
+        let mut swarm = Swarm { dice, faults, fate, world, lost: Vec::new(), uncovered: Vec::new(), mail: 0 };
         (0..6).for_each(|_| swarm.edit());
         Ok(swarm)
     }
@@ -92,6 +96,9 @@ impl Swarm {
         for _ in 0..12 + self.dice.below(12) {
             self.event();
             self.sessions();
+        }
+        if !self.uncovered.is_empty() {
+            return std::mem::take(&mut self.uncovered);
         }
         let before = self.world.told.errors().len();
         match self.heal() {
@@ -115,6 +122,11 @@ impl Swarm {
                 let side = self.side();
                 fail_over(&self.world, &side);
                 self.note(|| format!("{} is active on {}", side.name(), self.world.active(&side)));
+            }
+            4 | 5 if self.faults.refusals => {
+                let on = self.dice.chance(600);
+                self.note(|| format!("every node refuses deletion: {on}"));
+                self.world.disks.values().for_each(|disk| disk.set_refuses_deletion(on));
             }
             4 | 5 if self.faults.disks => self.disk_trouble(),
             6 if self.faults.damage => self.damage(),
@@ -199,6 +211,9 @@ impl Swarm {
         if !self.faults.interleaved {
             for (node, kind) in who {
                 self.world.session(&node, kind);
+                if self.faults.refusals {
+                    self.uncovered.extend(check::copies(&self.world));
+                }
             }
         } else {
             self.in_turns(&who);

@@ -44,5 +44,6 @@ ladders!(
     cluster_to_cluster_fails_over_incremental,
     cluster_to_cluster_passive_nodes_down,
     cluster_to_cluster_deletions_refused,
+    cluster_to_cluster_deletions_given_up,
     cluster_to_cluster_switchover,
 );

@@ -37,6 +37,7 @@ const CALM: Faults = Faults {
     dual: false,
     disks: false,
     damage: false,
+    refusals: false,
     alone: false,
     databases: false,
 };
@@ -50,6 +51,7 @@ swarms! {
     sessions_in_turns: Faults { interleaved: true, ..CALM };
     steps_that_fail: Faults { rates: RATES, ..CALM };
     disks_in_trouble: Faults { disks: true, ..CALM };
+    deletions_refused: Faults { refusals: true, ..CALM };
     roles_that_move: Faults { failover: true, ..CALM };
     roles_that_move_in_a_session: Faults { failover: true, interleaved: true, dual: true, ..CALM };
     damaged_containers: Faults { damage: true, ..CALM };

@@ -127,7 +127,7 @@ impl Agent {
                 self.commit_batch(&mut import)?;
             }
         }
-        import.store.flush()?;
+        self.flush(&mut import)?;
         if !import.keywords_lost.is_empty() {
             import.keywords_lost.sort();
             import.keywords_lost.dedup();
@@ -145,12 +145,18 @@ impl Agent {
     }
 
     fn commit_batch(&mut self, import: &mut Import) -> Result<(), ApplyError> {
-        import.store.flush()?;
+        self.flush(import)?;
         self.check_stop()?;
         let changes = std::mem::take(&mut import.changes);
         self.db.write(|tx| Ok(changes.write(tx, import.mailbox)?))?;
         import.staged_bytes = 0;
         Ok(())
+    }
+
+    /// The one moment in which the target store changes: asked before is whether this node may still change it (R2).
+    fn flush(&self, import: &mut Import) -> Result<(), ApplyError> {
+        self.still_active()?;
+        Ok(import.store.flush()?)
     }
 
     fn apply_record(&mut self, import: &mut Import, record: Record) -> Result<(), ApplyError> {
