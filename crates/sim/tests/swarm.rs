@@ -1,5 +1,7 @@
 //! Stories drawn by lot. A seed that failed is played again, with every step told, by `SWARM_SEED=<n> cargo test ...`.
 
+#![allow(clippy::print_stderr)]
+
 use mailferry_sim::process::Rates;
 use mailferry_sim::swarm::{self, Faults};
 
