@@ -282,7 +282,7 @@ fn files_of_another_agent_are_never_applied() {
 
 #[test]
 fn files_of_another_schema_are_never_applied_and_the_shipper_is_told() {
-    let (_, mut standby) = paired();
+    let mut standby = Node::new("B");
     let other_schema = "CREATE TABLE probe (name TEXT PRIMARY KEY, value TEXT NOT NULL, more TEXT) STRICT, WITHOUT ROWID";
     let mut upgraded = Node { db: Database::open_trial(None, Arc::new(UnwatchedSteps), other_schema).unwrap(), ..Node::new("C") };
     upgraded.db.begin_epoch(Epoch(7)).unwrap();
