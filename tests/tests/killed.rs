@@ -18,11 +18,12 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// Files and bytes below a folder: they change while an agent is at work there.
+/// Files and bytes below a folder: they change while an agent is at work there. What is only staged in a Maildir does not count:
+/// the moment to be caught lies between the store and the ledger.
 fn holding(folder: &Path) -> (usize, u64) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let below = entries.map(|entry| match entry.metadata() {
-        Ok(about) if about.is_dir() => holding(&entry.path()),
+        Ok(about) if about.is_dir() && entry.file_name() != "tmp" => holding(&entry.path()),
         Ok(about) => (1, about.len()),
         Err(_) => (0, 0),
     });
@@ -138,7 +139,7 @@ impl Ladder<'_> {
 /// How often the kills hit an import between its store and its ledger (R42).
 fn resumed_imports(bed: &Bed) -> usize {
     let logs = bed.nodes(Side::Target).into_iter().map(|node| bed.log(&node, AgentKind::Target)).collect::<String>();
-    logs.lines().filter(|line| line.contains(" found again") && !line.contains(" 0 found again")).count()
+    logs.lines().filter(|line| line.contains(" applied: ") && !line.contains(" 0 found again")).count()
 }
 
 #[test]
@@ -146,14 +147,8 @@ fn whatever_is_killed_when_every_item_arrives_exactly_once() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
     let seed = number("MAILFERRY_SEED").unwrap_or(now % 1_000_000_007);
     eprintln!("MAILFERRY_SEED={seed}");
-    let settings = "[settings.source]\nContainerItemsMax = 7\n[settings.target]\nApplyDeletions = true";
-    let bed = Plan::new(2, 2)
-        .sample_to("alice", 150, "mbox")
-        .sample_to("bob", 100, "mbox")
-        .sample("carol", 50)
-        .settings(settings)
-        .on_disk()
-        .build();
+    let settings = "[settings.source]\nContainerItemsMax = 40\n[settings.target]\nApplyDeletions = true";
+    let bed = Plan::new(2, 2).sample("alice", 900).sample_to("bob", 300, "mbox").sample("carol", 600).settings(settings).on_disk().build();
     let mut users = ["alice", "bob", "carol"].map(|name| User::of(&bed.path("mail/old").join(name), seed ^ u64::from(name.as_bytes()[0])));
     let mut ladder = Ladder { bed: &bed, services: Services::all(&bed), dice: Dice::new(seed), down: None };
     for kill in 1..=number("MAILFERRY_KILLS").unwrap_or(24) {
