@@ -123,11 +123,7 @@ impl Swarm {
                 fail_over(&self.world, &side);
                 self.note(|| format!("{} is active on {}", side.name(), self.world.active(&side)));
             }
-            4 | 5 if self.faults.refusals => {
-                let on = self.dice.chance(600);
-                self.note(|| format!("every node refuses deletion: {on}"));
-                self.world.disks.values().for_each(|disk| disk.set_refuses_deletion(on));
-            }
+            4 | 5 if self.faults.refusals => self.refusal(),
             4 | 5 if self.faults.disks => self.disk_trouble(),
             6 if self.faults.damage => self.damage(),
             7 if self.faults.databases => self.lose_standby(),
@@ -165,6 +161,13 @@ impl Swarm {
             3 => disk.set_refuses_deletion(on),
             _ => self.world.witness(if node.starts_with("SRC") { &self.world.source } else { &self.world.target }).set_away(on),
         }
+    }
+
+    fn refusal(&mut self) {
+        let nodes: Vec<String> = self.world.disks.keys().cloned().collect();
+        let (node, on) = (self.dice.pick(&nodes).cloned().unwrap_or_default(), self.dice.chance(600));
+        self.note(|| format!("{node} refuses deletion: {on}"));
+        self.world.disks[&node].set_refuses_deletion(on);
     }
 
     /// A bit turns in some container in IN or OUT.

@@ -5,7 +5,7 @@
 use mailferry_sim::process::Rates;
 use mailferry_sim::swarm::{self, Faults};
 
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 20;
 
 fn seeds() -> std::ops::Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());

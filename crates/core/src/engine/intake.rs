@@ -176,7 +176,7 @@ impl Agent {
             Verdict::Apply => Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader }))),
             Verdict::Already => Ok(Look::Done),
             Verdict::Stale => self.quarantine_stale(name).map(|()| Look::Done),
-            // Receipts stand for themselves: none has to wait for another.
+            // Receipts say each its own: a source whose database was lost takes up their chain where it finds it.
             Verdict::Gap { .. } if header.kind == prv::Kind::Receipts => {
                 Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader })))
             }

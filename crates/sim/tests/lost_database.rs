@@ -1,0 +1,80 @@
+//! A config.db that is deleted: nothing is overwritten by its emptiness, no name is used twice (R3, R6, R14).
+
+use std::sync::Arc;
+
+use mailferry_core::model::Marks;
+use mailferry_core::settings::AgentKind;
+use mailferry_rules::topology::Side;
+use mailferry_sim::check;
+use mailferry_sim::process::Fate;
+use mailferry_sim::world::World;
+
+const ROUNDS_MAX: usize = 60;
+
+fn settled(source: Side) -> World {
+    let target = Side::cluster("TGT", &["TGT1", "TGT2"]);
+    let mut world = World::new(source, target, Arc::new(Fate::default())).expect("a database in memory can be made");
+    world.policy.container_items_max = 1;
+    world.add_mailbox("alice", 0);
+    mail(&world, &["first", "second", "third"]);
+    settle(&mut world);
+    world
+}
+
+fn mail(world: &World, bodies: &[&str]) {
+    world.edit("alice", |alice| bodies.iter().for_each(|body| drop(alice.add("INBOX", body.as_bytes(), Marks::default()))));
+}
+
+fn settle(world: &mut World) {
+    for _ in 0..2 {
+        world.settle(ROUNDS_MAX).expect("mail comes to rest");
+        world.pass_time(3_600_000);
+    }
+}
+
+fn cluster() -> Side {
+    Side::cluster("SRC", &["SRC1", "SRC2"])
+}
+
+fn published(world: &World) -> usize {
+    world.told.named("container.published").len()
+}
+
+#[test]
+fn a_standby_without_its_database_does_not_lead() {
+    let mut world = settled(cluster());
+    let source = world.source.clone();
+    mail(&world, &["fourth"]);
+    world.lose_database("SRC2", AgentKind::Source).expect("a database in memory can be made");
+    world.fail_over(&source);
+    let before = published(&world);
+    (0..3).for_each(|_| drop(world.round()));
+    assert_eq!(published(&world), before, "the empty node has published");
+    assert!(world.told.named("agent.not-active").iter().any(|text| text.contains("give the role to a node whose database is")));
+    world.activate(&source, "SRC1");
+    settle(&mut world);
+    assert_eq!(check::troubles(&world), Vec::<String>::new());
+}
+
+#[test]
+fn an_active_node_without_its_database_does_not_overwrite_its_standby() {
+    let mut world = settled(cluster());
+    let source = world.source.clone();
+    mail(&world, &["fourth"]);
+    world.lose_database("SRC1", AgentKind::Source).expect("a database in memory can be made");
+    let before = published(&world);
+    (0..3).for_each(|_| drop(world.round()));
+    assert_eq!(published(&world), before, "the empty node has published");
+    world.activate(&source, "SRC2");
+    settle(&mut world);
+    assert_eq!(check::troubles(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_standalone_source_without_its_database_starts_again_under_new_names() {
+    let mut world = settled(Side::standalone("SRC"));
+    mail(&world, &["fourth", "fifth", "sixth", "seventh"]);
+    world.lose_database("SRC", AgentKind::Source).expect("a database in memory can be made");
+    settle(&mut world);
+    assert_eq!(check::troubles(&world), Vec::<String>::new());
+}
