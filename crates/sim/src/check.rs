@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mailferry_core::settings::AgentKind;
-use mailferry_core::state::ledger;
+use mailferry_core::state::{Connection, SqlResult, ledger};
 use mailferry_rules::ids::ContainerName;
 use mailferry_rules::topology::Side;
 
@@ -109,12 +109,7 @@ fn spool_files(world: &World, node: &str) -> BTreeSet<String> {
 }
 
 /// Asks the database of the agent that deletes in this folder.
-fn ask(
-    world: &World,
-    side: &Side,
-    path: &str,
-    question: impl Fn(&rusqlite::Connection, &str, &ContainerName) -> rusqlite::Result<bool>,
-) -> bool {
+fn ask(world: &World, side: &Side, path: &str, question: impl Fn(&Connection, &str, &ContainerName) -> SqlResult<bool>) -> bool {
     let [packer, carrier] = world.kinds(side);
     let mut names = path.split('/').skip(1);
     let (Some(area), Some(folder), Some(Ok(name))) = (names.next(), names.next(), names.next().map(str::parse)) else { return false };
