@@ -30,9 +30,9 @@ settings! {
         agents [Source, Transmission, Target], section "Replication", rules ["R14"];
 
     /// Space that must stay free on the disk written to.
-    /// Below it no container is packed: no mail at the source, no receipts at the target. Packing goes on by itself when there is space again.
+    /// Below it the source agent packs nothing; it goes on by itself when there is space again.
     free_space_floor "FreeSpaceFloor": Floor = Floor::Bytes(ByteSize::gib(1)),
-        agents [Source, Target], section "Spool", rules ["R23"];
+        agents [Source], section "Spool", rules ["R23"];
 
     /// Compressed size at which a container is closed and the next one begun.
     /// An item larger than this gets a container of its own.
