@@ -33,6 +33,8 @@ enum Task {
 enum Bench {
     /// Packing and restoring beside tar and zstd, on the same files
     Pack(bench_pack::Arguments),
+    /// 100,000 items through Maildir and mbox, with peak memory
+    Stores,
     /// Replication by change sets beside whole copies of the database (docs/adr/0002)
     Replication(bench_replication::Arguments),
 }
@@ -53,6 +55,17 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Imports => imports::run(),
         Task::Lint => lint::lint(),
         Task::Test(task) => task.run(),
+        Task::Bench(Bench::Stores) => shell::run(shell::cargo(&[
+            "test",
+            "--release",
+            "-p",
+            "mailferry-stores",
+            "--test",
+            "throughput",
+            "--",
+            "--ignored",
+            "--nocapture",
+        ])),
         Task::Bench(Bench::Pack(arguments)) => bench_pack::run(&arguments),
         Task::Bench(Bench::Replication(arguments)) => bench_replication::run(&arguments),
     }
