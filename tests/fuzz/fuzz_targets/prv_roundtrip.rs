@@ -81,7 +81,8 @@ impl Read for Body<'_> {
 fn header(choices: &mut Choices<'_>) -> Header {
     let kind = if choices.byte() & 1 == 0 { Kind::Mail } else { Kind::Receipts };
     let name = name(choices);
-    Header { kind, name, base: Sequence(choices.word().into()), cluster: text(choices), node: text(choices), created_ms: choices.long() }
+    let (base, previous) = (Sequence(choices.word().into()), Epoch(choices.word().into()));
+    Header { kind, name, base, previous, cluster: text(choices), node: text(choices), created_ms: choices.long() }
 }
 
 fn name(choices: &mut Choices<'_>) -> ContainerName {

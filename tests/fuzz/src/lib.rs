@@ -65,7 +65,8 @@ fn header(choices: &mut Choices<'_>) -> Vec<u8> {
     rest.extend([1 + choices.byte() % 2, 0, 0, 0, 0, 0]);
     rest.extend(choices.word().to_le_bytes());
     rest.extend([7; 16]);
-    for number in [1u64, 2, 3, 4] {
+    let (sequence, epoch, base, previous, created_ms) = (1u64, 2, 3, 1, 4);
+    for number in [sequence, epoch, base, previous, created_ms] {
         rest.extend(number.to_le_bytes());
     }
     for _ in 0..2 {

@@ -1,6 +1,9 @@
 //! The fuzz targets, each for some time. Instrumented as cargo-fuzz does it, without needing it: the flags are unstable, so
 //! the compiler is told that it may use them.
 
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
 use anyhow::{Context, Result};
 
 use super::summary::Suite;
@@ -27,13 +30,26 @@ fn build() -> Result<()> {
 
 fn fuzz(target: &str, seconds: u64) -> Result<()> {
     let corpus = folder().join("corpus").join(target);
-    std::fs::create_dir_all(&corpus).with_context(|| format!("could not make {}", corpus.display()))?;
+    seed(&corpus).with_context(|| format!("could not fill {}", corpus.display()))?;
     let program = folder().join(TRIPLE).join("release").join(target);
     let mut fuzzer = command(&program.to_string_lossy(), &["-max_len=16384", "-rss_limit_mb=512", "-print_final_stats=1"]);
     fuzzer.arg(format!("-max_total_time={seconds}")).arg(corpus);
+    // The C libraries are instrumented by another compiler, which the runtime takes for doubled globals.
+    fuzzer.env("ASAN_OPTIONS", "detect_odr_violation=0");
     run(fuzzer)
 }
 
-fn folder() -> std::path::PathBuf {
+/// The golden containers, each behind a zero byte: it chooses the raw mode of `prv_reader`.
+fn seed(corpus: &Path) -> io::Result<()> {
+    fs::create_dir_all(corpus)?;
+    for entry in fs::read_dir(root().join("tests/golden/prv"))? {
+        let entry = entry?;
+        let bytes: Vec<u8> = std::iter::once(0).chain(fs::read(entry.path())?).collect();
+        fs::write(corpus.join(entry.file_name()), bytes)?;
+    }
+    Ok(())
+}
+
+fn folder() -> PathBuf {
     root().join("tests/fuzz/target")
 }
