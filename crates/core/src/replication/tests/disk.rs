@@ -5,7 +5,7 @@ use std::io::{Cursor, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Steps};
+use crate::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space, Steps};
 
 /// Counts durable steps of everything it is wired into.
 #[derive(Default)]
@@ -218,7 +218,7 @@ impl Share for Disk {
         self.step(file, |files| Ok(if files.remove(file.as_str()).is_some() { Removed::Deleted } else { Removed::NotFound }))
     }
 
-    fn free_bytes(&self) -> Result<Option<u64>, ShareError> {
+    fn space(&self) -> Result<Option<Space>, ShareError> {
         Ok(None)
     }
 }
