@@ -1,6 +1,6 @@
 //! Stories drawn by lot. A seed that failed is played again, with every step told, by `SWARM_SEED=<n> cargo test ...`.
 
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, reason = "a failed seed is told to whoever runs the test")]
 
 use mailferry_sim::process::Rates;
 use mailferry_sim::swarm::{self, Faults};

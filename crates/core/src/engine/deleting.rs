@@ -42,7 +42,8 @@ impl Agent {
             self.still_active()?;
             places[at].copy = self.delete_copy(&nodes[at], &path, &doomed, buried)?;
         }
-        if next_step(&places) == Step::Finished {
+        // An orphan that cannot be deleted is met again in every session: that is no deletion.
+        if next_step(&places) == Step::Finished && places.iter().all(|place| place.copy == Copy::Gone) {
             self.counts.deleted += 1;
         }
         Ok(())

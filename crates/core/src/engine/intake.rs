@@ -149,7 +149,7 @@ impl Agent {
                 self.tell("container.unreadable", Level::Warning, Trouble::from(error).to_string());
                 Ok(Look::Wait)
             }
-            Err(Unusable::Damaged { reason, digest }) => self.damaged(name, &reason, digest),
+            Err(Unusable::Damaged { reason, digest, foreign }) => self.damaged(name, &reason, digest, foreign),
         }
     }
 
@@ -213,6 +213,9 @@ impl Agent {
         let file = spool::file(&self.inbox().path(), wanted);
         self.passive_nodes().into_iter().find_map(|node| {
             let mut reader = prv::Reader::open(self.share(&node).open(&file).ok()?).ok()?;
+            if reader.header().name != *wanted {
+                return None;
+            }
             Some((node, prv::check_bytes(&mut reader).ok()?))
         })
     }
@@ -243,9 +246,11 @@ impl Agent {
 
     /// R40: kept in CORRUPT, with an event and a receipt that asks for the content again; never dropped. A sound copy on the other
     /// node takes its place.
-    fn damaged(&mut self, name: ContainerName, reason: &str, digest: Digest) -> Result<Look, Halt> {
+    fn damaged(&mut self, name: ContainerName, reason: &str, digest: Digest, foreign: bool) -> Result<Look, Halt> {
         let position = self.db.read(|db| Ok(inbound::position(db, name.mailbox)?))?;
-        if name.sequence.0 > position.last.0 + 1 {
+        // Taken before its turn, a damaged container would be the end of the sound one that may still come under its name.
+        let in_turn = name.sequence.0 <= position.last.0 + 1;
+        if !in_turn && !foreign {
             self.stall(name.to_string(), "damaged, and containers before it have not arrived yet");
             return Ok(Look::Wait);
         }
@@ -258,16 +263,23 @@ impl Agent {
             }
         };
         let replaced = self.replace_damaged(&name);
-        let now =
-            if replaced { "the sound copy of the other node takes its place" } else { "the other side is asked to send its content again" };
+        let now = match (replaced, in_turn) {
+            (true, _) => "the sound copy of the other node takes its place",
+            (false, true) => "the other side is asked to send its content again",
+            (false, false) => "its place in the chain stays free",
+        };
         let trouble = Trouble::new(format!("container {name} is damaged"))
-            .place(format!("{}/{kept}", self.own_share().describe()))
+            .place(format!("{}/{}", self.own_share().describe(), spool::file(&self.inbox().path(), &name)))
             .cause(reason)
-            .now(format!("it is kept in CORRUPT; {now}"))
+            .now(format!("it is kept as {kept}; {now}"))
             .hint("check disk and network on the way; `mailferry prv verify` names the affected items");
         self.event("container.damaged", Level::Error, trouble.to_string());
         if replaced {
             return Ok(Look::Wait);
+        }
+        if !in_turn {
+            self.delete_container(&self.inbox(), name)?;
+            return Ok(Look::Done);
         }
         // The header of a damaged file proves nothing: its place in the chain is what the name says.
         let base = Sequence(name.sequence.0.saturating_sub(1));
@@ -385,7 +397,7 @@ impl Agent {
             Ok(opened) => opened,
             Err(error) if error.is_damage() => {
                 let reason = prv::verify(share.open(file)?).err().map_or(error.to_string(), |damage| damage.to_string());
-                return Err(Unusable::Damaged { reason, digest: spool::digest_of(share.as_ref(), file)? });
+                return Err(Unusable::Damaged { reason, digest: spool::digest_of(share.as_ref(), file)?, foreign: false });
             }
             Err(error) => return Err(self.unreadable(file, &error)),
         };
@@ -393,7 +405,7 @@ impl Agent {
         if header.name != *name || header.kind != kind || header.cluster != self.around.other.name() {
             let other = self.around.other.name();
             let reason = format!("its header says {} of {}, its place says {name} of {other}", header.name, header.cluster);
-            return Err(Unusable::Damaged { reason, digest });
+            return Err(Unusable::Damaged { reason, digest, foreign: true });
         }
         Ok((header, digest, reader))
     }
@@ -414,6 +426,8 @@ enum Unusable {
     Damaged {
         reason: String,
         digest: Digest,
+        /// Whole, but another container than its name says.
+        foreign: bool,
     },
 }
 

@@ -73,8 +73,9 @@ impl Agent {
                 Some(bytes) => {
                     self.counts.delivered += 1;
                     self.counts.delivered_bytes += bytes;
-                    self.delete_container(area, name)?;
+                    // First the other node knows, then the copies go: a successor finishes what it finds.
                     self.after_item()?;
+                    self.delete_container(area, name)?;
                     Ok(true)
                 }
                 None => Ok(false),

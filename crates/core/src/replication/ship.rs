@@ -39,10 +39,11 @@ pub fn ship(
     let road = Road { standby, who, folder: who.folder()? };
     let seen = road.look()?;
     seen.fence(here.epoch, standby)?;
-    seen.know(db, here.epoch)?;
     road.sweep(&seen, here.epoch)?;
     let target = up_to.map_or(here.lsn, |limit| limit.min(here.lsn));
-    let shipped = match plan(&seen, db, here)? {
+    let plan = plan(&seen, db, here)?;
+    seen.know(db, here.epoch)?;
+    let shipped = match plan {
         Plan::GoOn { held } => road.ship_changes(db, here.epoch, held, target)?,
         Plan::Snapshot(_) if target < here.lsn => return Err(ReplicationError::HeldBack { up_to: target, lsn: here.lsn }),
         Plan::Snapshot(why) => road.ship_snapshot(db, why)?,

@@ -286,6 +286,8 @@ fn files_of_another_schema_are_never_applied_and_the_shipper_is_told() {
     let other_schema = "CREATE TABLE probe (name TEXT PRIMARY KEY, value TEXT NOT NULL, more TEXT) STRICT, WITHOUT ROWID";
     let mut upgraded = Node { db: Database::open_trial(None, Arc::new(UnwatchedSteps), other_schema).unwrap(), ..Node::new("C") };
     upgraded.db.begin_epoch(Epoch(7)).unwrap();
+    // The trial's log is its own, not the one the standby has acknowledged.
+    standby.disk.remove(&who("B").folder().unwrap().join("ack").unwrap()).unwrap();
     upgraded.ship_to(&standby).unwrap();
     let replayed = standby.replay().unwrap();
     assert!(replayed.refused[0].why.contains("schema"));
