@@ -271,7 +271,7 @@ impl Agent {
         let trouble = Trouble::new(format!("container {name} is damaged"))
             .place(format!("{}/{}", self.own_share().describe(), spool::file(&self.inbox().path(), &name)))
             .cause(reason)
-            .now(format!("it is kept as {kept}; {now}"))
+            .now(format!("it is kept in CORRUPT ({kept}); {now}"))
             .hint("check disk and network on the way; `mailferry prv verify` names the affected items");
         self.event("container.damaged", Level::Error, trouble.to_string());
         if replaced {
