@@ -32,7 +32,7 @@ pub fn apply(connection: &Connection, tables: &Tables, changes: &[u8]) -> Result
     }
     let count = count_checked(changes, tables)?;
     connection.execute_batch("SAVEPOINT mailferry_changeset")?;
-    let result = run(connection, changes).and_then(|already| judge(count, already));
+    let result = run(connection, tables, changes).and_then(|already| judge(count, already));
     let end = if result.is_ok() { "RELEASE mailferry_changeset" } else { "ROLLBACK TO mailferry_changeset; RELEASE mailferry_changeset" };
     connection.execute_batch(end)?;
     result
@@ -46,9 +46,11 @@ fn judge(changes: u64, already: u64) -> Result<Applied, Error> {
 }
 
 /// Number of changes that had been made before.
-fn run(connection: &Connection, changes: &[u8]) -> Result<u64, Error> {
+fn run(connection: &Connection, tables: &Tables, changes: &[u8]) -> Result<u64, Error> {
     let mut verdict = Verdict { already: 0, conflict: None };
-    let flags = ffi::SQLITE_CHANGESETAPPLY_NOSAVEPOINT | ffi::SQLITE_CHANGESETAPPLY_FKNOACTION;
+    // Turning actions off makes SQLite read the schema anew each time: only where there are any.
+    let actions_off = if tables.refer() { ffi::SQLITE_CHANGESETAPPLY_FKNOACTION } else { 0 };
+    let flags = ffi::SQLITE_CHANGESETAPPLY_NOSAVEPOINT | actions_off;
     // SAFETY: the handle is of an open connection, which this thread alone uses (`Connection` is not `Sync`); SQLite only reads
     // the bytes; `verdict` outlives the call and is reached through the pointer alone while it runs; the rebase buffer is not asked for.
     let code = unsafe {

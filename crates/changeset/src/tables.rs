@@ -15,6 +15,11 @@ pub(crate) struct Shape {
     pub name: CString,
     /// For each column, whether it belongs to the key.
     pub key: Vec<bool>,
+    pub columns: Vec<String>,
+    /// Columns of the key in its order.
+    pub key_columns: Vec<String>,
+    /// Foreign keys lead from here to other tables.
+    pub refers: bool,
 }
 
 impl Tables {
@@ -35,23 +40,45 @@ impl Tables {
         &self.0
     }
 
+    /// Columns of a table in their order, and those of its key in the key's order.
+    pub fn columns(&self, name: &str) -> Option<(&[String], &[String])> {
+        self.shape(name).map(|shape| (shape.columns.as_slice(), shape.key_columns.as_slice()))
+    }
+
+    /// Whether any table has foreign keys.
+    pub fn refer(&self) -> bool {
+        self.0.iter().any(|shape| shape.refers)
+    }
+
     pub(crate) fn shape(&self, name: &str) -> Option<&Shape> {
         self.0.iter().find(|shape| shape.name.to_bytes().eq_ignore_ascii_case(name.as_bytes()))
     }
 }
 
 fn shape(connection: &Connection, name: &str) -> Result<Shape, Error> {
-    let sql = "SELECT c.pk, c.\"notnull\" OR l.wr OR l.strict OR upper(c.type) = 'INTEGER'
+    let sql = "SELECT c.pk, c.\"notnull\" OR l.wr OR l.strict OR upper(c.type) = 'INTEGER', c.name
                FROM pragma_table_list(?1) l JOIN pragma_table_info(l.name) c
                WHERE l.schema = 'main' AND l.type = 'table' ORDER BY c.cid";
     let mut statement = connection.prepare(sql)?;
-    let columns = statement.query_map([name], |row| Ok((row.get::<_, i64>(0)? > 0, row.get::<_, bool>(1)?)))?;
-    let columns = columns.collect::<Result<Vec<(bool, bool)>, _>>()?;
+    let columns = statement.query_map([name], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?, row.get(2)?)))?;
+    let columns = columns.collect::<Result<Vec<(i64, bool, String)>, _>>()?;
     if columns.is_empty() {
         return Err(Error::NoTable(name.into()));
     }
-    let key: Vec<bool> = columns.iter().map(|(key, _)| *key).collect();
-    let nullable = columns.iter().any(|(key, never_null)| *key && !never_null);
+    let key: Vec<bool> = columns.iter().map(|(place, ..)| *place > 0).collect();
+    let nullable = columns.iter().any(|(place, never_null, _)| *place > 0 && !never_null);
+    let mut key_columns: Vec<(i64, String)> =
+        columns.iter().filter(|(place, ..)| *place > 0).map(|(place, _, name)| (*place, name.clone())).collect();
+    key_columns.sort();
+    let refers = "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_list(?1))";
+    let refers = connection.query_row(refers, [name], |row| row.get(0))?;
     let c_name = CString::new(name).map_err(|_| Error::NoTable(name.into()))?;
-    if nullable || !key.contains(&true) { Err(Error::NoKey(name.into())) } else { Ok(Shape { name: c_name, key }) }
+    if nullable || !key.contains(&true) {
+        Err(Error::NoKey(name.into()))
+    } else {
+        {
+            let key_columns = key_columns.into_iter().map(|(_, name)| name).collect();
+            Ok(Shape { name: c_name, key, columns: columns.into_iter().map(|(.., name)| name).collect(), key_columns, refers })
+        }
+    }
 }

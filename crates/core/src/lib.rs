@@ -17,6 +17,7 @@
 //! config.ini exists.
 #![forbid(unsafe_code)]
 
+mod chunk;
 pub mod compare;
 pub mod engine;
 pub mod model;

@@ -1,43 +1,54 @@
 //! Sessions that run in turns: each on a thread of its own, one of them at a time.
 //!
-//! Whoever holds the baton runs up to its next look at the world or change of it, and hands the baton back. Between any two
-//! such moments of one agent anything may happen: sessions of others, a failover, mail that arrives.
+//! Whoever holds the baton takes as many turns as it was given, each up to its next look at the world or change of it, and
+//! hands the baton back. Between any two such moments of one agent anything may happen: sessions of others, a failover, mail
+//! that arrives.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-#[derive(Default)]
 pub struct Baton {
     state: Mutex<State>,
-    changed: Condvar,
+    /// One bell per player, and the conductor's.
+    bells: Vec<Condvar>,
+    conductor: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     /// `None`: whoever conducts.
     holder: Option<usize>,
+    /// Turns the holder may take before it hands the baton back.
+    turns: u64,
     ended: Vec<usize>,
 }
 
 impl Baton {
+    pub fn new(players: usize) -> Self {
+        Baton { state: Mutex::default(), bells: (0..players).map(|_| Condvar::new()).collect(), conductor: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_until(&self, state: MutexGuard<'_, State>, holder: Option<usize>) {
-        drop(self.changed.wait_while(state, |state| state.holder != holder));
+    fn wait(&self, state: MutexGuard<'_, State>, me: usize) {
+        drop(self.bells[me].wait_while(state, |state| state.holder != Some(me)));
     }
 
     /// A player's first turn.
     pub fn begin(&self, me: usize) {
-        self.wait_until(self.lock(), Some(me));
+        self.wait(self.lock(), me);
     }
 
-    /// Hands the baton back and waits for the next turn.
+    /// A turn is over. After the last one: hands the baton back and waits for the next.
     pub fn pause(&self, me: usize) {
         let mut state = self.lock();
-        state.holder = None;
-        self.changed.notify_all();
-        self.wait_until(state, Some(me));
+        state.turns = state.turns.saturating_sub(1);
+        if state.turns == 0 {
+            state.holder = None;
+            self.conductor.notify_one();
+            self.wait(state, me);
+        }
     }
 
     /// A player's last turn is over.
@@ -45,18 +56,18 @@ impl Baton {
         let mut state = self.lock();
         state.ended.push(me);
         state.holder = None;
-        self.changed.notify_all();
+        self.conductor.notify_one();
     }
 
-    /// Gives a player one turn; false once it has ended.
-    pub fn give(&self, player: usize) -> bool {
+    /// Gives a player so many turns, at least one; false once it has ended.
+    pub fn give(&self, player: usize, turns: u64) -> bool {
         let mut state = self.lock();
         if state.ended.contains(&player) {
             return false;
         }
-        state.holder = Some(player);
-        self.changed.notify_all();
-        self.wait_until(state, None);
+        (state.holder, state.turns) = (Some(player), turns.max(1));
+        self.bells[player].notify_one();
+        drop(self.conductor.wait_while(state, |state| state.holder.is_some()));
         true
     }
 }

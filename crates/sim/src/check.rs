@@ -1,10 +1,10 @@
 //! What must be true when a story has come to its end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Connection, SqlResult, ledger};
-use mailferry_rules::ids::ContainerName;
+use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 use mailferry_rules::topology::Side;
 
 use crate::store::{SimItem, locked};
@@ -20,8 +20,11 @@ pub fn troubles(world: &World) -> Vec<String> {
 pub fn troubles_after(world: &World, told_before: usize, damaged: bool) -> Vec<String> {
     let mut troubles = world.told.errors().split_off(told_before);
     if damaged {
+        // A container damaged before may be found, and answered for, only now.
         troubles.retain(|error| !error.contains("container.damaged"));
     }
+    troubles.extend(world.fate.watch.broken());
+    order(world, &mut troubles);
     mailboxes(world, &mut troubles);
     spools(world, damaged, &mut troubles);
     for side in [&world.source, &world.target] {
@@ -48,6 +51,24 @@ fn mailboxes(world: &World, troubles: &mut Vec<String>) {
             if !source.folders.contains_key(folder) && !items.is_empty() {
                 troubles.push(format!("{} {folder}: {} items that the source does not have", mailbox.name, items.len()));
             }
+        }
+    }
+}
+
+/// R41: within one activation of a target agent, the containers of a mailbox and an epoch are applied in their order.
+fn order(world: &World, troubles: &mut Vec<String>) {
+    let mut last: BTreeMap<(String, MailboxId, Epoch), Sequence> = BTreeMap::new();
+    for (who, event) in world.told.all() {
+        match event.name {
+            "epoch.claimed" => last.retain(|(other, ..), _| *other != who),
+            "container.applied" => {
+                let Some(Ok(name)) = event.text.split(' ').next().map(str::parse::<ContainerName>) else { continue };
+                let before = last.insert((who.clone(), name.mailbox, name.epoch), name.sequence);
+                if let Some(before) = before.filter(|before| *before >= name.sequence) {
+                    troubles.push(format!("R41: {who} applied {name} after {before}"));
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -1,31 +1,39 @@
 //! A node's disk in memory, and the share that one process sees of it.
 
 use std::collections::BTreeMap;
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
 
+use crate::network::Network;
 use crate::process::{Process, unanswered};
+use crate::watch::Act;
+
+/// "Input/output error", as Linux numbers it.
+const EIO: i32 = 5;
 
 /// The files of one node; survives its processes.
 pub struct Disk {
     name: String,
     files: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Removed from OUT, IN and REP: what a restored backup may bring back.
+    removed: Mutex<BTreeMap<String, Vec<u8>>>,
+    network: Arc<Network>,
     away: AtomicBool,
-    cut_off: AtomicBool,
     full: AtomicBool,
     refuses_deletion: AtomicBool,
 }
 
 impl Disk {
-    pub fn new(name: &str) -> Arc<Self> {
+    pub fn new(name: &str, network: Arc<Network>) -> Arc<Self> {
         Arc::new(Disk {
             name: name.into(),
             files: Mutex::default(),
+            removed: Mutex::default(),
+            network,
             away: AtomicBool::new(false),
-            cut_off: AtomicBool::new(false),
             full: AtomicBool::new(false),
             refuses_deletion: AtomicBool::new(false),
         })
@@ -40,9 +48,18 @@ impl Disk {
         self.away.load(Ordering::Relaxed)
     }
 
-    /// Reached by processes of its own node only.
-    pub fn set_cut_off(&self, cut_off: bool) {
-        self.cut_off.store(cut_off, Ordering::Relaxed);
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether processes of a node see this disk.
+    pub fn is_reached_by(&self, node: &str) -> bool {
+        !self.is_away() && self.network.reaches(node, &self.name)
+    }
+
+    /// Not every deletion succeeds here.
+    pub fn is_in_trouble(&self) -> bool {
+        self.is_away() || self.refuses_deletion.load(Ordering::Relaxed)
     }
 
     /// Nothing new can be written.
@@ -55,8 +72,19 @@ impl Disk {
         self.refuses_deletion.store(refuses, Ordering::Relaxed);
     }
 
+    pub fn set_right(&self) {
+        for trouble in [&self.away, &self.full, &self.refuses_deletion] {
+            trouble.store(false, Ordering::Relaxed);
+        }
+    }
+
     pub fn files(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Files that were removed and are not there again, by path.
+    pub fn removed(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Names of the files below a folder.
@@ -70,23 +98,27 @@ impl Disk {
 pub struct SimShare {
     disk: Arc<Disk>,
     process: Arc<Process>,
-    /// The disk of the process's own node.
-    own: bool,
 }
 
 impl SimShare {
-    pub fn new(disk: Arc<Disk>, process: Arc<Process>, own: bool) -> Arc<Self> {
-        Arc::new(SimShare { disk, process, own })
+    pub fn new(disk: Arc<Disk>, process: Arc<Process>) -> Arc<Self> {
+        Arc::new(SimShare { disk, process })
     }
 
     fn reach(&self) -> Result<(), ShareError> {
-        self.process.alive(&self.disk.name)?;
+        self.process.look(&self.disk.name)?;
         self.reachable()
     }
 
     fn reachable(&self) -> Result<(), ShareError> {
-        let cut_off = self.disk.cut_off.load(Ordering::Relaxed) && !self.own;
-        if self.disk.is_away() || cut_off { Err(self.error(ShareErrorKind::Unreachable, "", "the node is away")) } else { Ok(()) }
+        match self.disk.is_reached_by(self.process.node()) {
+            true => Ok(()),
+            false => Err(self.error(ShareErrorKind::Unreachable, "", "the node is away")),
+        }
+    }
+
+    fn act<'a>(&'a self, path: &'a SharePath) -> Act<'a> {
+        Act { node: self.process.node(), disk: &self.disk.name, path: path.as_str() }
     }
 
     fn room(&self, path: &SharePath) -> Result<(), ShareError> {
@@ -137,9 +169,11 @@ impl Share for SimShare {
     fn open(&self, file: &SharePath) -> Result<Box<dyn ReadSeek>, ShareError> {
         self.reach()?;
         let bytes = self.disk.files().get(file.as_str()).cloned();
-        bytes
-            .map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn ReadSeek>)
-            .ok_or_else(|| self.error(ShareErrorKind::NotFound, file.as_str(), "not found"))
+        let bytes = bytes.ok_or_else(|| self.error(ShareErrorKind::NotFound, file.as_str(), "not found"))?;
+        match self.process.breaks_off(bytes.len() as u64) {
+            Some(at) => Ok(Box::new(BreaksOff { bytes: Cursor::new(bytes), at })),
+            None => Ok(Box::new(Cursor::new(bytes))),
+        }
     }
 
     fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError> {
@@ -153,7 +187,9 @@ impl Share for SimShare {
     }
 
     fn publish(&self, part: &SharePath, file: &SharePath) -> Result<(), ShareError> {
+        let watch = self.process.watch();
         self.change("publish", file, |files| {
+            watch.publishing(&self.act(file));
             if files.contains_key(file.as_str()) {
                 return Err(self.error(ShareErrorKind::Exists, file.as_str(), "the name is taken"));
             }
@@ -189,12 +225,18 @@ impl Share for SimShare {
         if !self.disk.files().contains_key(file.as_str()) {
             return Ok(Removed::NotFound);
         }
+        let watch = self.process.watch();
         self.change("remove", file, |files| {
+            watch.removing(&self.act(file));
             let spool = ["NTA/OUT/", "NTA/IN/"].iter().any(|folder| file.as_str().starts_with(folder));
             if spool && self.disk.refuses_deletion.load(Ordering::Relaxed) {
                 return Err(self.error(ShareErrorKind::Denied, file.as_str(), "access denied"));
             }
-            Ok(files.remove(file.as_str()).map_or(Removed::NotFound, |_| Removed::Deleted))
+            let Some(bytes) = files.remove(file.as_str()) else { return Ok(Removed::NotFound) };
+            if spool || file.as_str().starts_with("NTA/REP/") {
+                self.disk.removed().insert(file.to_string(), bytes);
+            }
+            Ok(Removed::Deleted)
         })
     }
 
@@ -208,6 +250,29 @@ impl SimShare {
         let bytes = files.remove(from.as_str()).ok_or_else(|| self.error(ShareErrorKind::NotFound, from.as_str(), "not found"))?;
         files.insert(to.as_str().into(), bytes);
         Ok(())
+    }
+}
+
+/// A file that cannot be read to its end.
+struct BreaksOff {
+    bytes: Cursor<Vec<u8>>,
+    at: u64,
+}
+
+impl Read for BreaksOff {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.at.saturating_sub(self.bytes.position());
+        if left == 0 {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.bytes.read(&mut buffer[..most])
+    }
+}
+
+impl Seek for BreaksOff {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
     }
 }
 
@@ -245,8 +310,8 @@ impl PartWriter for SimPart {
         let (mut whole, was_alive) = (false, !process.is_dead());
         let written = process.act(
             || format!("write {place}/{path}"),
-            || match (disk.is_away(), disk.full.load(Ordering::Relaxed)) {
-                (true, _) => Err(error(ShareErrorKind::Unreachable, "the node is away")),
+            || match (disk.is_reached_by(process.node()), disk.full.load(Ordering::Relaxed)) {
+                (false, _) => Err(error(ShareErrorKind::Unreachable, "the node is away")),
                 (_, true) => Err(error(ShareErrorKind::NoSpace, "the disk is full")),
                 _ => {
                     whole = true;

@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mailferry_core::ports::{ShareError, ShareErrorKind, Steps};
 
 use crate::baton::Baton;
+use crate::clock::WorldClock;
 use crate::dice::Dice;
+use crate::watch::Watch;
 
 /// What becomes of a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +34,23 @@ pub struct Rates {
     pub dies: u64,
     pub fails: u64,
     pub answer_lost: u64,
+    /// Looks at a disk that are not answered, and files that cannot be read to their end.
+    pub unread: u64,
+    /// Steps that take minutes.
+    pub slow: u64,
+}
+
+/// Longest that a slow step takes.
+const SLOW_MS_MAX: u64 = 20 * 60_000;
+
+/// A fault for the first step of an agent that looks like this.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trap {
+    /// `NODE agent`.
+    pub who: String,
+    /// Part of what the step says.
+    pub what: String,
+    pub outcome: Outcome,
 }
 
 /// The count of steps, and what becomes of each.
@@ -39,6 +58,9 @@ pub struct Rates {
 pub struct Fate {
     taken: AtomicU64,
     planned: BTreeMap<u64, Outcome>,
+    traps: Mutex<Vec<Trap>>,
+    pub clock: Arc<WorldClock>,
+    pub watch: Watch,
     chance: Mutex<Option<(Dice, Rates)>>,
     story: Mutex<Vec<String>>,
     telling: AtomicBool,
@@ -88,12 +110,22 @@ impl Fate {
         }
     }
 
-    fn decide(&self, who: &str, what: impl FnOnce() -> String) -> Outcome {
+    /// The next step that looks like this meets its fault.
+    pub fn trap(&self, trap: Trap) {
+        locked(&self.traps).push(trap);
+    }
+
+    /// Traps that nothing has met.
+    pub fn traps_left(&self) -> Vec<Trap> {
+        locked(&self.traps).clone()
+    }
+
+    fn decide(&self, who: &str, what: &dyn Fn() -> String) -> Outcome {
         if !self.armed.load(Ordering::Relaxed) {
             return Outcome::Happens;
         }
         let step = self.taken.fetch_add(1, Ordering::Relaxed) + 1;
-        let outcome = self.planned.get(&step).copied().unwrap_or_else(|| self.throw());
+        let outcome = self.planned.get(&step).copied().or_else(|| self.trapped(who, what)).unwrap_or_else(|| self.throw());
         self.note(|| {
             let mark = if outcome == Outcome::Happens { String::new() } else { format!("   *** {outcome:?}") };
             format!("{step:5} {who:<22} {}{mark}", what())
@@ -101,9 +133,29 @@ impl Fate {
         outcome
     }
 
+    fn trapped(&self, who: &str, what: &dyn Fn() -> String) -> Option<Outcome> {
+        let mut traps = locked(&self.traps);
+        if traps.is_empty() {
+            return None;
+        }
+        let what = what();
+        let at = traps.iter().position(|trap| trap.who == who && what.contains(&trap.what))?;
+        Some(traps.remove(at).outcome)
+    }
+
+    /// A look at a disk that is not answered; `Some(bytes)` of a file that breaks off there.
+    pub(crate) fn unread(&self, length: u64) -> Option<u64> {
+        let mut chance = locked(&self.chance);
+        let (dice, rates) = chance.as_mut()?;
+        (rates.unread > 0 && dice.chance(rates.unread)).then(|| dice.below(length + 1))
+    }
+
     fn throw(&self) -> Outcome {
         let mut chance = locked(&self.chance);
         let Some((dice, rates)) = chance.as_mut() else { return Outcome::Happens };
+        if rates.slow > 0 && dice.chance(rates.slow) {
+            self.clock.pass(dice.below(SLOW_MS_MAX));
+        }
         let thrown = dice.below(1000);
         let cases = [(rates.dies, Outcome::Dies), (rates.fails, Outcome::Fails), (rates.answer_lost, Outcome::AnswerLost)];
         let mut limit = 0;
@@ -123,6 +175,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// One agent process of one node.
 pub struct Process {
+    node: String,
     name: String,
     dead: AtomicBool,
     fate: Arc<Fate>,
@@ -133,8 +186,24 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn new(name: String, fate: Arc<Fate>) -> Arc<Self> {
-        Arc::new(Process { name, dead: AtomicBool::new(false), fate, turn: Mutex::default(), commit_unanswered: AtomicBool::new(false) })
+    pub fn new(node: &str, agent: &str, fate: Arc<Fate>) -> Arc<Self> {
+        let (node, name) = (node.to_owned(), format!("{node} {agent}"));
+        Arc::new(Process {
+            node,
+            name,
+            dead: AtomicBool::new(false),
+            fate,
+            turn: Mutex::default(),
+            commit_unanswered: AtomicBool::new(false),
+        })
+    }
+
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.fate.watch
     }
 
     pub fn is_dead(&self) -> bool {
@@ -164,7 +233,7 @@ impl Process {
     /// Takes one durable step: `effect` is the step, `failed` makes the error of one that is not answered.
     pub fn act<T, E>(
         &self,
-        what: impl FnOnce() -> String,
+        what: impl Fn() -> String,
         effect: impl FnOnce() -> Result<T, E>,
         failed: impl FnOnce(String) -> E,
     ) -> Result<T, E> {
@@ -172,7 +241,7 @@ impl Process {
         if self.is_dead() {
             return Err(failed("the process is dead".into()));
         }
-        match self.fate.decide(&self.name, what) {
+        match self.fate.decide(&self.name, &what) {
             Outcome::Happens => effect(),
             Outcome::Dies => {
                 self.kill();
@@ -183,9 +252,19 @@ impl Process {
         }
     }
 
-    pub(crate) fn alive(&self, place: &str) -> Result<(), ShareError> {
+    /// A look at something: not answered by chance, or because the process is dead.
+    pub(crate) fn look(&self, place: &str) -> Result<(), ShareError> {
         self.pause();
-        if self.is_dead() { Err(unanswered(place, "the process is dead".into())) } else { Ok(()) }
+        match () {
+            () if self.is_dead() => Err(unanswered(place, "the process is dead".into())),
+            () if self.fate.unread(0).is_some() => Err(unanswered(place, "no answer".into())),
+            () => Ok(()),
+        }
+    }
+
+    /// Where a file of this length breaks off when it is read.
+    pub(crate) fn breaks_off(&self, length: u64) -> Option<u64> {
+        self.fate.unread(length)
     }
 }
 
@@ -199,7 +278,7 @@ impl Steps for Process {
         if self.is_dead() {
             return Err("the process is dead".into());
         }
-        match self.fate.decide(&self.name, || "commit".into()) {
+        match self.fate.decide(&self.name, &|| "commit".into()) {
             Outcome::Happens => Ok(()),
             Outcome::AnswerLost => {
                 self.commit_unanswered.store(true, Ordering::Relaxed);

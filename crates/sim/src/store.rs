@@ -1,6 +1,6 @@
 //! Mail stores in memory: the source that users change, the target that agents fill.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -69,12 +69,40 @@ pub fn locked(shelf: &Shelf) -> MutexGuard<'_, BTreeMap<String, SimMailbox>> {
 pub struct SimStores {
     pub shelf: Shelf,
     pub process: Arc<Process>,
+    /// The servers that hold the mailboxes do not answer.
+    pub trouble: Arc<StoreTrouble>,
+}
+
+/// Nodes that do not reach the store of their side.
+#[derive(Default)]
+pub struct StoreTrouble(Mutex<BTreeSet<String>>);
+
+impl StoreTrouble {
+    pub fn set(&self, node: &str, away: bool) {
+        let mut nodes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if away {
+            nodes.insert(node.into())
+        } else {
+            nodes.remove(node)
+        };
+    }
+
+    pub fn set_right(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn is_away(&self, node: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(node)
+    }
 }
 
 impl SimStores {
     fn known(&self, url: &str) -> Result<(), StoreError> {
         if self.process.is_dead() {
             return Err(dead());
+        }
+        if self.trouble.is_away(self.process.node()) {
+            return Err(StoreError::new(Blast::Store, Retry::Later, "reach a store", url, "the server does not answer"));
         }
         let known = locked(&self.shelf).contains_key(url);
         if known { Ok(()) } else { Err(StoreError::new(Blast::Mailbox, Retry::Never, "open a store", url, "there is no such store")) }
@@ -264,6 +292,9 @@ impl MailTarget for SimTarget {
             let failed = |cause: String| StoreError::new(Blast::Store, Retry::Later, "change a store", &self.url, cause);
             let effect = || {
                 if let Some(mailbox) = locked(&self.shelf).get_mut(&self.url) {
+                    if let Op::Append(_, item) = &op {
+                        self.process.watch().appending(mailbox, &self.url, item.token);
+                    }
                     op.apply(mailbox);
                 }
                 Ok(())

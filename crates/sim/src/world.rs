@@ -1,54 +1,27 @@
 //! Two sides of nodes, the agents on them, and sessions in a fixed order.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use mailferry_core::engine::{Agent, Mailbox, Policy, SessionReport, Surroundings};
-use mailferry_core::ports::{Clock, Event, EventSink, Level, Role, RolePort, Share, StoresWithoutCopies};
+use mailferry_core::ports::{Event, EventSink, Level, Share};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, StateError};
 use mailferry_rules::ids::MailboxId;
 use mailferry_rules::topology::Side;
 
 use crate::baton::Baton;
+use crate::clock::NodeClock;
 use crate::disk::{Disk, SimShare};
+use crate::guarantee::SimGuarantee;
+use crate::network::Network;
 use crate::process::{Fate, Process};
-use crate::store::{Shelf, SimMailbox, SimStores, locked};
+use crate::roles::{Roles, SimRole};
+use crate::store::{Shelf, SimMailbox, SimStores, StoreTrouble, locked};
+use crate::watch::Grounds;
 
-const START_MS: u64 = 1_750_000_000_000;
 const SESSION_MS: u64 = 60_000;
-
-#[derive(Default)]
-struct SimClock(AtomicU64);
-
-impl Clock for SimClock {
-    fn now_ms(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Who is active on each side, as the cluster manager sees it.
-#[derive(Default)]
-struct Roles(Mutex<BTreeMap<String, String>>);
-
-struct SimRole {
-    roles: Arc<Roles>,
-    side: String,
-    me: String,
-}
-
-impl RolePort for SimRole {
-    fn role(&self) -> Role {
-        let roles = self.roles.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match roles.get(&self.side) {
-            Some(active) if *active == self.me => Role::Active,
-            Some(active) => Role::Passive { active: active.clone() },
-            None => Role::Unknown { why: "nobody has said".into() },
-        }
-    }
-}
 
 /// Everything that was told, and by whom.
 #[derive(Default)]
@@ -61,6 +34,11 @@ impl Told {
             .filter(|(_, event)| event.level == Level::Error)
             .map(|(who, event)| format!("{who}: {} {}", event.name, event.text))
             .collect()
+    }
+
+    /// In the order in which they were told.
+    pub fn all(&self) -> Vec<(String, Event)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn named(&self, name: &str) -> Vec<String> {
@@ -100,38 +78,51 @@ pub struct World {
     pub shelf: Shelf,
     pub policy: Policy,
     pub mailboxes: Vec<Mailbox>,
+    pub network: Arc<Network>,
+    pub roles: Arc<Roles>,
+    pub guarantee: Arc<SimGuarantee>,
+    pub store_trouble: Arc<StoreTrouble>,
     witnesses: BTreeMap<String, Arc<Disk>>,
-    roles: Arc<Roles>,
-    clock: Arc<SimClock>,
     slots: BTreeMap<(String, AgentKind), Slot>,
 }
 
 impl World {
     pub fn new(source: Side, target: Side, fate: Arc<Fate>) -> Result<World, StateError> {
+        let network = Arc::<Network>::default();
+        let disk = |name: &str| Disk::new(name, network.clone());
         let mut world = World {
-            disks: source.nodes().iter().chain(target.nodes()).map(|node| (node.clone(), Disk::new(node))).collect(),
-            witnesses: [&source, &target].map(|side| (side.name().to_owned(), Disk::new(&format!("WITNESS-{}", side.name())))).into(),
+            disks: source.nodes().iter().chain(target.nodes()).map(|node| (node.clone(), disk(node))).collect(),
+            witnesses: [&source, &target].map(|side| (side.name().to_owned(), disk(&witness_name(side)))).into(),
+            network: network.clone(),
+            guarantee: Arc::default(),
+            store_trouble: Arc::default(),
             source,
             target,
             told: Arc::default(),
             fate,
             shelf: Shelf::default(),
-            policy: Policy { apply_deletions: true, ..Policy::default() },
+            policy: Policy { apply_deletions: true, compression_level: 1, ..Policy::default() },
             mailboxes: Vec::new(),
             roles: Arc::default(),
-            clock: Arc::new(SimClock(AtomicU64::new(START_MS))),
             slots: BTreeMap::new(),
         };
         for side in [world.source.clone(), world.target.clone()] {
             world.activate(&side, &side.nodes()[0].clone());
             for node in side.nodes() {
                 for kind in world.kinds(&side) {
-                    let process = Process::new(format!("{node} {kind}"), world.fate.clone());
+                    let process = Process::new(node, &kind.to_string(), world.fate.clone());
                     let database = Some(Database::in_memory(process.clone())?);
                     world.slots.insert((node.clone(), kind), Slot { process, database, agent: None });
                 }
             }
         }
+        world.fate.watch.begin(Grounds {
+            source: world.source.clone(),
+            target: world.target.clone(),
+            disks: world.disks.clone(),
+            guarantee: world.guarantee.clone(),
+            stores: Mutex::default(),
+        });
         world.fate.arm();
         Ok(world)
     }
@@ -147,6 +138,7 @@ impl World {
         id[..name.len().min(16)].copy_from_slice(&name.as_bytes()[..name.len().min(16)]);
         let mailbox =
             Mailbox { id: MailboxId(id), name: name.into(), source: format!("sim:{name}"), target: format!("sim:new-{name}"), priority };
+        self.fate.watch.knows_store(&mailbox.id.to_string(), &mailbox.target);
         locked(&self.shelf).insert(mailbox.source.clone(), SimMailbox::default());
         locked(&self.shelf).insert(mailbox.target.clone(), SimMailbox::default());
         self.mailboxes.push(mailbox);
@@ -158,13 +150,14 @@ impl World {
         }
     }
 
+    /// The node that leads a side.
     pub fn active(&self, side: &Side) -> String {
-        self.roles.0.lock().unwrap_or_else(PoisonError::into_inner)[side.name()].clone()
+        self.roles.leader(side)
     }
 
     /// The role moves to `node`.
     pub fn activate(&self, side: &Side, node: &str) {
-        self.roles.0.lock().unwrap_or_else(PoisonError::into_inner).insert(side.name().into(), node.into());
+        self.roles.lead(side, node);
     }
 
     /// The role moves to the other node; a standalone server keeps it.
@@ -189,7 +182,7 @@ impl World {
     }
 
     pub fn pass_time(&self, ms: u64) {
-        self.clock.0.fetch_add(ms, Ordering::Relaxed);
+        self.fate.clock.pass(ms);
     }
 
     pub fn database(&self, node: &str, kind: AgentKind) -> &Database {
@@ -204,18 +197,18 @@ impl World {
 
     fn surroundings(&self, node: &str, kind: AgentKind, process: &Arc<Process>) -> Surroundings {
         let (own, other) = self.side_of(node);
-        let share = |disk: &Arc<Disk>, own: bool| SimShare::new(disk.clone(), process.clone(), own) as Arc<dyn Share>;
+        let share = |disk: &Arc<Disk>| SimShare::new(disk.clone(), process.clone()) as Arc<dyn Share>;
         Surroundings {
             kind,
             packer: self.kinds(&own)[0],
             me: node.to_owned(),
-            shares: self.disks.iter().map(|(name, disk)| (name.clone(), share(disk, name == node))).collect(),
-            witness: share(&self.witnesses[own.name()], false),
+            shares: self.disks.iter().map(|(name, disk)| (name.clone(), share(disk))).collect(),
+            witness: share(&self.witnesses[own.name()]),
             role: Arc::new(SimRole { roles: self.roles.clone(), side: own.name().into(), me: node.into() }),
-            clock: self.clock.clone(),
+            clock: Arc::new(NodeClock { world: self.fate.clock.clone(), node: node.to_owned() }),
             events: Arc::new(Teller { who: format!("{node} {kind}"), told: self.told.clone(), process: process.clone() }),
-            stores: Arc::new(SimStores { shelf: self.shelf.clone(), process: process.clone() }),
-            guarantee: Arc::new(StoresWithoutCopies),
+            stores: Arc::new(SimStores { shelf: self.shelf.clone(), process: process.clone(), trouble: self.store_trouble.clone() }),
+            guarantee: self.guarantee.clone(),
             own,
             other,
         }
@@ -228,11 +221,11 @@ impl World {
         self.finish(player).then_some(report)
     }
 
-    /// Sessions that run in turns. `next` says whose turn it is, of so many players, and may do to the world what it likes;
-    /// it is asked until every session has ended.
-    pub fn interleaved(&mut self, who: &[(String, AgentKind)], next: &mut dyn FnMut(&World, usize) -> usize) {
+    /// Sessions that run in turns. `next` says who has the next turns, of so many players, and how many; it may do to the
+    /// world what it likes, and is asked until every session has ended.
+    pub fn interleaved(&mut self, who: &[(String, AgentKind)], next: &mut dyn FnMut(&World, usize) -> (usize, u64)) {
         let mut players: Vec<Player> = who.iter().filter_map(|(node, kind)| self.begin(node, *kind)).collect();
-        let baton = Arc::new(Baton::default());
+        let baton = Arc::new(Baton::new(players.len()));
         for (me, player) in players.iter().enumerate() {
             player.process.take_turns(Some((baton.clone(), me)));
         }
@@ -249,8 +242,9 @@ impl World {
             }
             let mut waiting: Vec<usize> = (0..count).collect();
             while !waiting.is_empty() {
-                let at = next(self, waiting.len()) % waiting.len();
-                if !baton.give(waiting[at]) {
+                let (at, turns) = next(self, waiting.len());
+                let at = at % waiting.len();
+                if !baton.give(waiting[at], turns) {
                     waiting.remove(at);
                 }
             }
@@ -300,6 +294,29 @@ impl World {
         if let Some(slot) = self.slots.get(&(node.to_owned(), kind)) {
             slot.process.kill();
         }
+    }
+
+    /// Power goes: every agent of the node dies where it is.
+    pub fn power_cut(&self, node: &str) {
+        for ((owner, _), slot) in &self.slots {
+            if owner == node {
+                slot.process.kill();
+            }
+        }
+        self.disks[node].set_away(true);
+    }
+
+    /// All trouble is over: nodes, network, clocks, stores, roles.
+    pub fn set_right(&self) {
+        self.fate.calm();
+        for disk in self.disks.values().chain(self.witnesses.values()) {
+            disk.set_right();
+        }
+        self.network.mend();
+        self.fate.clock.set_right();
+        self.roles.set_right();
+        self.guarantee.set_right();
+        self.store_trouble.set_right();
     }
 
     /// Every agent once, sources first. `Some(side)`: an agent of that side died.
@@ -352,4 +369,9 @@ struct Player {
 pub struct Round {
     pub progress: bool,
     pub died: Option<Side>,
+}
+
+/// The disk at which a side claims its epochs.
+pub fn witness_name(side: &Side) -> String {
+    format!("WITNESS-{}", side.name())
 }

@@ -12,6 +12,7 @@ use super::record::Record;
 use super::salvage::{SalvageReport, salvage};
 use super::trailer;
 use super::writer::Summary;
+use crate::chunk::Chunk;
 use crate::model::Digest;
 
 /// Why a container is not accepted. Ask `is_damage` before treating it as damaged: a file that cannot be read just now or needs a newer
@@ -117,7 +118,7 @@ fn end_digest<R: Read + Seek>(reader: &mut Reader<R>) -> Result<Digest, PrvError
 }
 
 fn read_through<R: Read + Seek>(blocks: &mut Blocks<R>, from: u64, to: u64) -> Result<(), PrvError> {
-    let mut buffer = vec![0; 256 << 10];
+    let mut buffer = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX).min(256 << 10)];
     let mut at = from;
     while at < to {
         let count = (buffer.len() as u64).min(to - at);
@@ -129,16 +130,11 @@ fn read_through<R: Read + Seek>(blocks: &mut Blocks<R>, from: u64, to: u64) -> R
 
 /// Digest of a whole file: the name of a container in ledgers and receipts.
 pub fn file_digest<R: Read>(mut source: R) -> io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 256 << 10];
+    let (mut hasher, mut chunk) = (blake3::Hasher::new(), Chunk::new());
     loop {
-        match source.read(&mut buffer) {
-            Ok(0) => return Ok(Digest(*hasher.finalize().as_bytes())),
-            Ok(count) => {
-                hasher.update(&buffer[..count]);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+        match chunk.read(&mut source)? {
+            [] => return Ok(Digest(*hasher.finalize().as_bytes())),
+            piece => hasher.update(piece),
+        };
     }
 }

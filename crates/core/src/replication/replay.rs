@@ -16,6 +16,9 @@ use crate::model::Digest;
 use crate::ports::{Share, SharePath};
 use crate::state::{ChangeSet, Database, Incoming, Lineage, Position, Schema, StateError};
 
+/// A snapshot of more than this many compressed bytes has many rows.
+const BULK_BYTES: u64 = 1 << 20;
+
 /// What a replay did and what it found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Replayed {
@@ -154,7 +157,7 @@ impl Standby<'_> {
     fn take_over(&mut self, opened: &mut Opened) -> Result<(), StateError> {
         let Head { epoch, last, digest, .. } = opened.head;
         let position = Position { epoch, lsn: last, digest };
-        let incoming = Incoming { position, lineage: &opened.lineage, rows: opened.rows_digest };
+        let incoming = Incoming { position, lineage: &opened.lineage, rows: opened.rows_digest, bulk: opened.bytes > BULK_BYTES };
         self.db.take_over(&incoming, &mut opened.rows)?;
         self.report.snapshot = Some(last);
         self.report.files += 1;

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Read, Write};
 
 use super::ReplicationError;
 use super::names::PART;
+use crate::chunk::Chunk;
 use crate::model::Digest;
 use crate::ports::{Share, SharePath};
 
@@ -80,14 +81,14 @@ pub fn check(share: &dyn Share, file: &SharePath) -> Result<Sealed, ReplicationE
     // The last bytes read are held back: they may be the seal.
     let mut held: Vec<u8> = Vec::new();
     let mut bytes = 0;
-    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut chunk = Chunk::new();
     loop {
-        let read = input.read(&mut chunk)?;
-        if read == 0 {
+        let piece = chunk.read(&mut *input)?;
+        if piece.is_empty() {
             break;
         }
-        bytes += read as u64;
-        held.extend_from_slice(&chunk[..read]);
+        bytes += piece.len() as u64;
+        held.extend_from_slice(piece);
         let sure = held.len().saturating_sub(SEAL_BYTES);
         hasher.update(&held[..sure]);
         held.drain(..sure);

@@ -69,6 +69,8 @@ pub struct Opened {
     pub head: Head,
     pub lineage: Lineage,
     pub rows_digest: Digest,
+    /// Length of the file.
+    pub bytes: u64,
     pub rows: Box<dyn Read>,
 }
 
@@ -84,7 +86,7 @@ pub fn open(share: &dyn Share, file: &SharePath, bytes: u64) -> Result<Opened, R
     let length = end.checked_sub(start).ok_or_else(|| wrong("it is too short"))?;
     let compressed: std::io::Take<Box<dyn ReadSeek>> = input.take(length);
     let rows = zstd::stream::read::Decoder::new(compressed)?;
-    Ok(Opened { head, lineage, rows_digest, rows: Box::new(rows) })
+    Ok(Opened { head, lineage, rows_digest, bytes, rows: Box::new(rows) })
 }
 
 fn read_lineage(input: &mut dyn Read, lsn: u64) -> std::io::Result<Lineage> {

@@ -3,8 +3,10 @@
 use std::io::{self, Read, SeekFrom, Write};
 
 use super::part_of;
+use crate::chunk::Chunk;
 use crate::model::Digest;
 use crate::ports::{Share, ShareError, ShareErrorKind, SharePath};
+use crate::prv::file_digest;
 
 /// What a copy could not do; the side that failed decides what it holds up.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +30,6 @@ impl CopyError {
     }
 }
 
-const CHUNK_BYTES: usize = 1 << 20;
-
 /// Copies `from` to `to`, whose bytes must have the digest `wanted` in the end. What an interrupted copy left under the
 /// temporary name of this `writer` is kept as far as it is the same.
 pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted: Digest, writer: &str) -> Result<(), CopyError> {
@@ -37,13 +37,13 @@ pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted
     let mut original = from.0.open(from.1).map_err(CopyError::Origin)?;
     let kept = same_beginning(from, &mut original, to.0, &part)?;
     let mut writer = to.0.part(&part, kept).map_err(CopyError::Destination)?;
-    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut chunk = Chunk::new();
     loop {
-        let got = original.read(&mut chunk).map_err(|error| CopyError::Origin(read_error(from, error)))?;
-        if got == 0 {
+        let piece = chunk.read(&mut *original).map_err(|error| CopyError::Origin(read_error(from, error)))?;
+        if piece.is_empty() {
             break;
         }
-        writer.write_all(&chunk[..got]).map_err(|error| CopyError::Destination(read_error((to.0, &part), error)))?;
+        writer.write_all(piece).map_err(|error| CopyError::Destination(read_error((to.0, &part), error)))?;
     }
     writer.sync().map_err(CopyError::Destination)?;
     drop(writer);
@@ -73,10 +73,10 @@ fn same_beginning(
     part: &SharePath,
 ) -> Result<u64, CopyError> {
     let Some(length) = to.size(part).map_err(CopyError::Destination)?.filter(|length| *length > 0) else { return Ok(0) };
-    let mut left = to.open(part).map_err(CopyError::Destination)?;
+    let left = to.open(part).map_err(CopyError::Destination)?;
     let origin = |error| CopyError::Origin(read_error(from, error));
-    let mine = hash(&mut left).map_err(|error| CopyError::Destination(read_error((to, part), error)))?;
-    let theirs = hash(&mut Read::take(&mut *original, length)).map_err(origin)?;
+    let mine = file_digest(left).map_err(|error| CopyError::Destination(read_error((to, part), error)))?;
+    let theirs = file_digest(Read::take(&mut *original, length)).map_err(origin)?;
     let kept = if mine == theirs { length } else { 0 };
     original.seek(SeekFrom::Start(kept)).map_err(origin)?;
     Ok(kept)
@@ -84,7 +84,7 @@ fn same_beginning(
 
 /// Digest of a file as read back from its share.
 pub fn digest_of(share: &dyn Share, file: &SharePath) -> Result<Digest, ShareError> {
-    hash(&mut share.open(file)?).map_err(|error| read_error((share, file), error))
+    file_digest(share.open(file)?).map_err(|error| read_error((share, file), error))
 }
 
 /// Whether a file is there with exactly these bytes; `None` when it is not there.
@@ -92,19 +92,6 @@ pub fn matches(share: &dyn Share, file: &SharePath, wanted: Digest) -> Result<Op
     match share.size(file)? {
         None => Ok(None),
         Some(_) => digest_of(share, file).map(|found| Some(found == wanted)),
-    }
-}
-
-fn hash(reader: &mut dyn Read) -> io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    loop {
-        match reader.read(&mut chunk) {
-            Ok(0) => return Ok(Digest(*hasher.finalize().as_bytes())),
-            Ok(got) => hasher.update(&chunk[..got]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
     }
 }
 

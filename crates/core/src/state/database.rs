@@ -17,6 +17,7 @@ use mailferry_rules::ids::Epoch;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::statements::{CACHED_MAX, Statements};
 use super::{ChangeSet, Lineage, Outbox, Replica, RowCount, Schema, StateError, log, migrations, rows};
 use crate::model::Digest;
 use crate::ports::{Steps, UnwatchedSteps};
@@ -46,6 +47,8 @@ pub(crate) struct Incoming<'a> {
     pub position: Position,
     pub lineage: &'a Lineage,
     pub rows: Digest,
+    /// Many rows: indices are made in one go after them.
+    pub bulk: bool,
 }
 
 pub struct Database {
@@ -83,6 +86,7 @@ impl Database {
     fn copy(&self, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
         let mut connection = Connection::open_in_memory()?;
         Backup::new(&self.connection, &mut connection)?.step(-1)?;
+        connection.set_prepared_statement_cache_capacity(CACHED_MAX);
         connection.execute_batch(PRAGMAS)?;
         Ok(Database { connection, steps, tables: self.tables.clone(), ..*self })
     }
@@ -98,6 +102,7 @@ impl Database {
 
     fn prepare(mut connection: Connection, steps: Arc<dyn Steps>, scripts: &[&[&str]], file: Option<&str>) -> Result<Self, StateError> {
         connection.busy_timeout(BUSY_WAIT)?;
+        connection.set_prepared_statement_cache_capacity(CACHED_MAX);
         connection.execute_batch(PRAGMAS)?;
         if let Some(place) = file {
             migrations::accepted_version(&connection, scripts.len(), place)?;
@@ -131,8 +136,8 @@ impl Database {
         if !self.connection.is_autocommit() {
             return work(&self.connection);
         }
-        let transaction = self.connection.unchecked_transaction()?;
-        work(&transaction)
+        let _view = View::open(&self.connection)?;
+        work(&self.connection)
     }
 
     pub fn position(&self) -> Result<Position, StateError> {
@@ -232,9 +237,9 @@ impl Database {
     /// Replaces every replicated row, the position and the lineage by those of a snapshot, all or nothing.
     pub(crate) fn take_over(&mut self, incoming: &Incoming<'_>, input: &mut dyn Read) -> Result<RowCount, StateError> {
         // Off, or SQLite would delete the old rows one by one; the new ones are checked as a whole before the commit.
-        self.connection.execute_batch("PRAGMA foreign_keys = OFF")?;
+        self.set_foreign_keys(false)?;
         let result = self.transact(|transaction, tables| {
-            let (count, digest) = rows::replace(transaction, tables, input)?;
+            let (count, digest) = rows::replace(transaction, tables, input, incoming.bulk)?;
             if digest != incoming.rows {
                 return Err(StateError::Discontinuous("the rows of the snapshot are not those its digest was made of".into()));
             }
@@ -242,8 +247,16 @@ impl Database {
             rows::quick_check(transaction)?;
             Ok(count)
         });
-        self.connection.execute_batch("PRAGMA foreign_keys = ON")?;
+        self.set_foreign_keys(true)?;
         result
+    }
+
+    /// Every statement is prepared anew after that: only where there are any.
+    fn set_foreign_keys(&self, on: bool) -> Result<(), StateError> {
+        if self.tables.refer() {
+            self.connection.pragma_update(None, "foreign_keys", on)?;
+        }
+        Ok(())
     }
 
     fn transact<T>(&mut self, work: impl FnOnce(&Transaction<'_>, &Tables) -> Result<T, StateError>) -> Result<T, StateError> {
@@ -262,6 +275,23 @@ impl Database {
         let result = self.transact(|transaction, _| work(transaction));
         self.connection.execute_batch("PRAGMA synchronous = FULL")?;
         result
+    }
+}
+
+/// One consistent view of the database, undone in the end.
+struct View<'c>(&'c Connection);
+
+impl<'c> View<'c> {
+    fn open(connection: &'c Connection) -> Result<Self, StateError> {
+        connection.run("BEGIN", [])?;
+        Ok(View(connection))
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        // What fails here has ended the transaction by itself.
+        let _ = self.0.run("ROLLBACK", []);
     }
 }
 

@@ -5,6 +5,7 @@ use mailferry_changeset::Tables;
 use mailferry_rules::ids::Epoch;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use super::statements::Statements;
 use super::{Beginning, Lineage, Position, StateError, lineage::BEGINNINGS_MAX};
 use crate::model::Digest;
 
@@ -55,21 +56,21 @@ fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
 }
 
 pub fn position(connection: &Connection) -> Result<Position, StateError> {
-    Ok(connection.query_row("SELECT epoch, lsn, digest FROM local_log", [], |row| {
+    Ok(connection.row("SELECT epoch, lsn, digest FROM local_log", [], |row| {
         Ok(Position { epoch: Epoch(number(row, 0)?), lsn: number(row, 1)?, digest: digest(row, 2)? })
     })?)
 }
 
 pub fn is_writer(connection: &Connection) -> Result<bool, StateError> {
-    Ok(connection.query_row("SELECT writer FROM local_log", [], |row| row.get(0))?)
+    Ok(connection.row("SELECT writer FROM local_log", [], |row| row.get(0))?)
 }
 
 pub fn wants(connection: &Connection) -> Result<Option<String>, StateError> {
-    Ok(connection.query_row("SELECT wants FROM local_log", [], |row| row.get(0))?)
+    Ok(connection.row("SELECT wants FROM local_log", [], |row| row.get(0))?)
 }
 
 pub fn want(transaction: &Transaction<'_>, why: &str) -> Result<(), StateError> {
-    transaction.execute("UPDATE local_log SET wants = ?1", [why])?;
+    transaction.run("UPDATE local_log SET wants = ?1", [why])?;
     Ok(())
 }
 
@@ -81,23 +82,23 @@ pub fn begin_epoch(transaction: &Transaction<'_>, epoch: Epoch) -> Result<(), St
     if epoch <= here.epoch || sql(epoch.0) == i64::MAX {
         return Err(StateError::StaleEpoch { epoch, seen: here.epoch });
     }
-    transaction.execute("UPDATE local_log SET epoch = ?1, writer = 1, wants = NULL", [sql(epoch.0)])?;
+    transaction.run("UPDATE local_log SET epoch = ?1, writer = 1, wants = NULL", [sql(epoch.0)])?;
     empty_outbox(transaction)?;
     remember(transaction, &[Beginning { epoch, base: here.lsn }])
 }
 
 fn remember(transaction: &Transaction<'_>, beginnings: &[Beginning]) -> Result<(), StateError> {
-    let mut insert = transaction.prepare("INSERT OR REPLACE INTO local_lineage VALUES (?1, ?2)")?;
+    let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO local_lineage VALUES (?1, ?2)")?;
     for beginning in beginnings {
         insert.execute([sql(beginning.epoch.0), sql(beginning.base)])?;
     }
     let forget = "DELETE FROM local_lineage WHERE epoch NOT IN (SELECT epoch FROM local_lineage ORDER BY epoch DESC LIMIT ?1)";
-    transaction.execute(forget, [sql(BEGINNINGS_MAX as u64)])?;
+    transaction.run(forget, [sql(BEGINNINGS_MAX as u64)])?;
     Ok(())
 }
 
 pub fn lineage(connection: &Connection) -> Result<Lineage, StateError> {
-    let mut statement = connection.prepare("SELECT epoch, base FROM local_lineage ORDER BY epoch")?;
+    let mut statement = connection.prepare_cached("SELECT epoch, base FROM local_lineage ORDER BY epoch")?;
     let beginnings = statement.query_map([], |row| Ok(Beginning { epoch: Epoch(number(row, 0)?), base: number(row, 1)? }))?;
     Ok(Lineage { beginnings: beginnings.collect::<Result<_, _>>()?, lsn: position(connection)?.lsn })
 }
@@ -110,9 +111,9 @@ pub fn append(transaction: &Transaction<'_>, changes: &[u8], bytes_max: u64) -> 
     }
     let lsn = here.lsn + 1;
     let digest = chained(&here.digest, here.epoch, lsn, changes);
-    transaction.execute("INSERT INTO local_outbox VALUES (?1, ?2, ?3)", params![sql(lsn), digest.0, changes])?;
+    transaction.run("INSERT INTO local_outbox VALUES (?1, ?2, ?3)", params![sql(lsn), digest.0, changes])?;
     let sql_text = "UPDATE local_log SET lsn = ?1, digest = ?2, outbox_bytes = outbox_bytes + ?3 RETURNING outbox_bytes";
-    let bytes: i64 = transaction.query_row(sql_text, params![sql(lsn), digest.0, sql(changes.len() as u64)], |row| row.get(0))?;
+    let bytes: i64 = transaction.row(sql_text, params![sql(lsn), digest.0, sql(changes.len() as u64)], |row| row.get(0))?;
     if bytes > sql(bytes_max) { shrink(transaction, bytes - sql(bytes_max)) } else { Ok(()) }
 }
 
@@ -120,28 +121,30 @@ pub fn append(transaction: &Transaction<'_>, changes: &[u8], bytes_max: u64) -> 
 fn shrink(transaction: &Transaction<'_>, mut surplus: i64) -> Result<(), StateError> {
     while surplus > 0 {
         let sql = "DELETE FROM local_outbox WHERE lsn = (SELECT min(lsn) FROM local_outbox) RETURNING length(changes)";
-        let Some(freed) = transaction.query_row(sql, [], |row| row.get::<_, i64>(0)).optional()? else { break };
+        let Some(freed) = transaction.row(sql, [], |row| row.get::<_, i64>(0)).optional()? else { break };
         surplus -= freed;
-        transaction.execute("UPDATE local_log SET outbox_bytes = outbox_bytes - ?1", [freed])?;
+        transaction.run("UPDATE local_log SET outbox_bytes = outbox_bytes - ?1", [freed])?;
     }
     Ok(())
 }
 
 fn empty_outbox(transaction: &Transaction<'_>) -> Result<(), StateError> {
-    transaction.execute_batch("DELETE FROM local_outbox; UPDATE local_log SET outbox_bytes = 0")?;
+    transaction.run("DELETE FROM local_outbox", [])?;
+    transaction.run("UPDATE local_log SET outbox_bytes = 0", [])?;
     Ok(())
 }
 
 pub fn outbox(connection: &Connection) -> Result<Outbox, StateError> {
     let sql = "SELECT (SELECT count(*) FROM local_outbox), outbox_bytes, (SELECT min(lsn) FROM local_outbox) FROM local_log";
-    Ok(connection.query_row(sql, [], |row| {
+    Ok(connection.row(sql, [], |row| {
         let first = row.get::<_, Option<i64>>(2)?.and_then(|lsn| u64::try_from(lsn).ok());
         Ok(Outbox { sets: number(row, 0)?, bytes: number(row, 1)?, first })
     })?)
 }
 
 pub fn changes(connection: &Connection, after: u64, up_to: u64, bytes: u64) -> Result<Vec<ChangeSet>, StateError> {
-    let mut statement = connection.prepare("SELECT lsn, digest, changes FROM local_outbox WHERE lsn > ?1 AND lsn <= ?2 ORDER BY lsn")?;
+    let mut statement =
+        connection.prepare_cached("SELECT lsn, digest, changes FROM local_outbox WHERE lsn > ?1 AND lsn <= ?2 ORDER BY lsn")?;
     let mut rows = statement.query([sql(after), sql(up_to)])?;
     let mut sets = Vec::new();
     let mut total = 0u64;
@@ -161,18 +164,18 @@ pub fn digest_at(connection: &Connection, lsn: u64) -> Result<Option<Digest>, St
     if here.lsn == lsn {
         return Ok(Some(here.digest));
     }
-    Ok(connection.query_row("SELECT digest FROM local_outbox WHERE lsn = ?1", [sql(lsn)], |row| digest(row, 0)).optional()?)
+    Ok(connection.row("SELECT digest FROM local_outbox WHERE lsn = ?1", [sql(lsn)], |row| digest(row, 0)).optional()?)
 }
 
 pub fn replicas(connection: &Connection) -> Result<Vec<Replica>, StateError> {
-    let mut statement = connection.prepare("SELECT node, epoch, lsn FROM local_replica ORDER BY node")?;
+    let mut statement = connection.prepare_cached("SELECT node, epoch, lsn FROM local_replica ORDER BY node")?;
     let replicas = statement.query_map([], |row| Ok(Replica { node: row.get(0)?, epoch: Epoch(number(row, 1)?), lsn: number(row, 2)? }))?;
     Ok(replicas.collect::<Result<_, _>>()?)
 }
 
 pub fn saw_replica(transaction: &Transaction<'_>, replica: &Replica) -> Result<(), StateError> {
     let values = params![replica.node, sql(replica.epoch.0), sql(replica.lsn)];
-    transaction.execute("INSERT OR REPLACE INTO local_replica VALUES (?1, ?2, ?3)", values)?;
+    transaction.run("INSERT OR REPLACE INTO local_replica VALUES (?1, ?2, ?3)", values)?;
     Ok(())
 }
 
@@ -180,15 +183,15 @@ pub fn prune(transaction: &Transaction<'_>, standbys: &[&str]) -> Result<(), Sta
     let here = position(transaction)?;
     let seen = replicas(transaction)?;
     for gone in seen.iter().filter(|replica| !standbys.contains(&replica.node.as_str())) {
-        transaction.execute("DELETE FROM local_replica WHERE node = ?1", [&gone.node])?;
+        transaction.run("DELETE FROM local_replica WHERE node = ?1", [&gone.node])?;
     }
     let held =
         |node: &&str| seen.iter().find(|replica| replica.node == **node && replica.epoch == here.epoch).map_or(0, |replica| replica.lsn);
     let held_by_all = standbys.iter().map(held).min().unwrap_or(here.lsn);
     let sql_text =
         "UPDATE local_log SET outbox_bytes = outbox_bytes - (SELECT coalesce(sum(length(changes)), 0) FROM local_outbox WHERE lsn <= ?1)";
-    transaction.execute(sql_text, [sql(held_by_all)])?;
-    transaction.execute("DELETE FROM local_outbox WHERE lsn <= ?1", [sql(held_by_all)])?;
+    transaction.run(sql_text, [sql(held_by_all)])?;
+    transaction.run("DELETE FROM local_outbox WHERE lsn <= ?1", [sql(held_by_all)])?;
     Ok(())
 }
 
@@ -215,9 +218,9 @@ pub fn apply(transaction: &Transaction<'_>, tables: &Tables, epoch: Epoch, sets:
 
 /// The log of a snapshot takes the place of this one.
 pub fn restart(transaction: &Transaction<'_>, position: Position, lineage: &Lineage) -> Result<(), StateError> {
-    transaction.execute("DELETE FROM local_lineage", [])?;
+    transaction.run("DELETE FROM local_lineage", [])?;
     remember(transaction, &lineage.beginnings)?;
-    transaction.execute("UPDATE local_log SET wants = NULL", [])?;
+    transaction.run("UPDATE local_log SET wants = NULL", [])?;
     stand_at(transaction, position)
 }
 
@@ -225,6 +228,6 @@ pub fn restart(transaction: &Transaction<'_>, position: Position, lineage: &Line
 fn stand_at(transaction: &Transaction<'_>, position: Position) -> Result<(), StateError> {
     empty_outbox(transaction)?;
     let values = params![sql(position.epoch.0), sql(position.lsn), position.digest.0];
-    transaction.execute("UPDATE local_log SET epoch = ?1, lsn = ?2, digest = ?3, writer = 0", values)?;
+    transaction.run("UPDATE local_log SET epoch = ?1, lsn = ?2, digest = ?3, writer = 0", values)?;
     Ok(())
 }

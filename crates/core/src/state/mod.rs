@@ -5,6 +5,7 @@
 //! migrations   numbered scripts, applied once each
 //! log          position, outbox, replicas: the local tables
 //! lineage      which epoch began where; decides what is shared and what has diverged
+//! statements   prepared once per connection
 //! rows         all replicated rows as one stream in a defined order: snapshots and row digests
 //! ```
 //!
@@ -17,6 +18,7 @@ mod lineage;
 mod log;
 mod migrations;
 mod rows;
+mod statements;
 
 pub(crate) use database::Incoming;
 pub use database::{Database, OUTBOX_BYTES_MAX, Position};

@@ -11,7 +11,7 @@ use std::io::{BufReader, Read, Write};
 
 use mailferry_changeset::Tables;
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, Statement, Transaction, params_from_iter};
+use rusqlite::{Connection, Transaction, params_from_iter};
 
 use super::StateError;
 use crate::model::Digest;
@@ -25,38 +25,27 @@ const ROW: u8 = 2;
 /// Rows in a stream.
 pub type RowCount = u64;
 
-struct Columns {
-    names: Vec<String>,
-    key: Vec<String>,
-}
-
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn columns(connection: &Connection, table: &str) -> Result<Columns, StateError> {
-    let mut statement = connection.prepare("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid")?;
-    let rows = statement.query_map([table], |row| Ok((quoted(&row.get::<_, String>(0)?), row.get::<_, i64>(1)?)))?;
-    let rows = rows.collect::<Result<Vec<(String, i64)>, _>>()?;
-    let mut key: Vec<&(String, i64)> = rows.iter().filter(|(_, place)| *place > 0).collect();
-    key.sort_by_key(|(_, place)| *place);
-    let key = key.into_iter().map(|(name, _)| name.clone()).collect();
-    Ok(Columns { key, names: rows.into_iter().map(|(name, _)| name).collect() })
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
 }
 
 pub fn write(connection: &Connection, tables: &Tables, out: &mut dyn Write) -> Result<RowCount, StateError> {
     let mut count = 0;
     let mut record = Vec::new();
     for table in tables.names() {
-        let columns = columns(connection, table)?;
-        write_table(out, table, columns.names.len())?;
-        let sql = format!("SELECT {} FROM {} ORDER BY {}", columns.names.join(", "), quoted(table), columns.key.join(", "));
-        let mut statement = connection.prepare(&sql)?;
+        let (columns, key) = tables.columns(table).unwrap_or_default();
+        write_table(out, table, columns.len())?;
+        let sql = format!("SELECT {} FROM {} ORDER BY {}", list(columns), quoted(table), list(key));
+        let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             record.clear();
             record.push(ROW);
-            (0..columns.names.len()).try_for_each(|column| row.get_ref(column).map(|value| put(&mut record, value)))?;
+            (0..columns.len()).try_for_each(|column| row.get_ref(column).map(|value| put(&mut record, value)))?;
             out.write_all(&record)?;
             count += 1;
         }
@@ -97,16 +86,17 @@ fn put(record: &mut Vec<u8>, value: ValueRef<'_>) {
 }
 
 /// Deletes every replicated row, puts the rows of the stream in their place, and returns their number and digest.
-pub fn replace(transaction: &Transaction<'_>, tables: &Tables, input: &mut dyn Read) -> Result<(RowCount, Digest), StateError> {
-    // Sorted in one go after the rows, instead of a random walk through each index for every row.
-    let indices = drop_indices(transaction)?;
+pub fn replace(transaction: &Transaction<'_>, tables: &Tables, input: &mut dyn Read, bulk: bool) -> Result<(RowCount, Digest), StateError> {
+    // Sorted in one go after the rows, instead of a random walk through each index for every row. For few rows that is not worth
+    // a change of the schema, after which every statement is prepared anew.
+    let indices = if bulk { drop_indices(transaction)? } else { Vec::new() };
     for table in tables.names() {
-        transaction.execute(&format!("DELETE FROM {}", quoted(table)), [])?;
+        transaction.prepare_cached(&format!("DELETE FROM {}", quoted(table)))?.execute([])?;
     }
     let mut hashed = Hashed { input, hasher: blake3::Hasher::new() };
     let mut input = Input(BufReader::with_capacity(BUFFER_BYTES, &mut hashed));
     let mut count = 0;
-    let mut target: Option<(Statement<'_>, usize)> = None;
+    let mut target: Option<(rusqlite::CachedStatement<'_>, usize)> = None;
     loop {
         match input.byte()? {
             END => break,
@@ -142,17 +132,17 @@ fn next_table<'t>(
     transaction: &'t Transaction<'_>,
     tables: &Tables,
     input: &mut Input<'_, '_>,
-) -> Result<(Statement<'t>, usize), StateError> {
+) -> Result<(rusqlite::CachedStatement<'t>, usize), StateError> {
     let length = u16::from_le_bytes(input.array()?);
     let name = String::from_utf8(input.bytes(u32::from(length))?).map_err(|_| broken("a table name is not UTF-8"))?;
     let wanted = usize::from(u16::from_le_bytes(input.array()?));
     let table = tables.names().find(|table| *table == name).ok_or_else(|| broken("a table that is not replicated here"))?;
-    let columns = columns(transaction, table)?.names;
+    let (columns, _) = tables.columns(table).unwrap_or_default();
     if columns.len() != wanted {
         return Err(broken("a table with other columns than here").into());
     }
     let places = vec!["?"; wanted].join(", ");
-    let insert = transaction.prepare(&format!("INSERT INTO {} ({}) VALUES ({places})", quoted(table), columns.join(", ")))?;
+    let insert = transaction.prepare_cached(&format!("INSERT INTO {} ({}) VALUES ({places})", quoted(table), list(columns)))?;
     Ok((insert, wanted))
 }
 
@@ -216,7 +206,7 @@ impl Input<'_, '_> {
 /// for gigabytes.
 pub fn integrity(connection: &Connection) -> Result<(), StateError> {
     sound(connection, "PRAGMA integrity_check(1)")?;
-    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut statement = connection.prepare_cached("PRAGMA foreign_key_check")?;
     match statement.query([])?.next()? {
         None => Ok(()),
         Some(row) => Err(StateError::Corrupt(format!("a row of table `{}` points nowhere", row.get::<_, String>(0)?))),

@@ -299,7 +299,7 @@ fn a_snapshot_brings_unique_indices_and_foreign_keys_through() {
     let mut stream = Vec::new();
     active.write_rows(&mut stream).unwrap();
     let (position, lineage) = (active.position().unwrap(), active.lineage().unwrap());
-    let incoming = Incoming { position, lineage: &lineage, rows: active.row_digest().unwrap() };
+    let incoming = Incoming { position, lineage: &lineage, rows: active.row_digest().unwrap(), bulk: false };
     standby.take_over(&incoming, &mut stream.as_slice()).unwrap();
     assert_eq!(standby.row_digest().unwrap(), active.row_digest().unwrap());
     standby.begin_epoch(Epoch(2)).unwrap();

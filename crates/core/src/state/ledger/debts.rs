@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::{container, digest};
 use crate::model::Digest;
+use crate::state::statements::Statements;
 
 /// A container in one folder of the spool: `OUT/<lane>` or `IN/<origin>`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,7 +57,7 @@ pub fn of(db: &Connection, area: &str, name: &ContainerName) -> rusqlite::Result
 
 pub fn owe(db: &Connection, debt: &DeletionDebt) -> rusqlite::Result<()> {
     let name = &debt.doomed.name;
-    db.execute(
+    db.run(
         &format!("INSERT OR REPLACE INTO DeletedDataFiles ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
         params![
             debt.node,
@@ -76,13 +77,13 @@ pub fn owe(db: &Connection, debt: &DeletionDebt) -> rusqlite::Result<()> {
 }
 
 pub fn paid(db: &Connection, debt: &DeletionDebt) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM DeletedDataFiles WHERE node = ?1 AND path = ?2", params![debt.node, debt.path])?;
+    db.run("DELETE FROM DeletedDataFiles WHERE node = ?1 AND path = ?2", params![debt.node, debt.path])?;
     Ok(())
 }
 
 pub fn bury(db: &Connection, doomed: &Doomed, now_ms: u64) -> rusqlite::Result<()> {
     let name = &doomed.name;
-    db.execute(
+    db.run(
         "INSERT OR IGNORE INTO tombstone (area, mailbox, seq, epoch, digest, since_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![doomed.area, name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, doomed.digest.0, now_ms as i64],
     )?;

@@ -4,6 +4,7 @@ use mailferry_rules::ids::ContainerName;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::model::Digest;
+use crate::state::statements::Statements;
 
 /// Digest of the container as it was delivered.
 pub fn delivered(db: &Connection, lane: &str, name: &ContainerName) -> rusqlite::Result<Option<Digest>> {
@@ -22,7 +23,7 @@ pub fn is_delivered(db: &Connection, lane: &str, name: &ContainerName) -> rusqli
 }
 
 pub fn record(db: &Connection, lane: &str, name: &ContainerName, digest: Digest, now_ms: u64) -> rusqlite::Result<()> {
-    db.execute(
+    db.run(
         "INSERT OR IGNORE INTO delivery (lane, mailbox, seq, epoch, digest, delivered_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![lane, name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, digest.0, now_ms as i64],
     )?;

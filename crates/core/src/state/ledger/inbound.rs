@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{container, digest, from_json, to_json};
 use crate::model::{Digest, Outcome, Receipt, Skipped, Token};
+use crate::state::statements::Statements;
 
 pub(super) fn outcome_number(outcome: Outcome) -> i64 {
     match outcome {
@@ -43,12 +44,12 @@ pub fn is_taken(db: &Connection, name: &ContainerName) -> rusqlite::Result<bool>
 pub fn take(db: &Connection, receipt: &Receipt, arrival: Arrival, answer: bool, now_ms: u64) -> rusqlite::Result<()> {
     let name = &receipt.container;
     let position = advance(position(db, name.mailbox)?, arrival);
-    db.execute(
+    db.run(
         "INSERT OR REPLACE INTO inbound (mailbox, last_seq, newest_epoch, base) VALUES (?1, ?2, ?3, ?4)",
         params![name.mailbox.0, position.last.0 as i64, position.epoch.0 as i64, position.base.0 as i64],
     )?;
     let skipped: Vec<(String, &str)> = receipt.skipped.iter().map(|skip| (skip.token.to_string(), skip.reason.as_str())).collect();
-    db.execute(
+    db.run(
         "INSERT OR REPLACE INTO taken (mailbox, seq, epoch, digest, outcome, applied, already, found, skipped, taken_ms, receipt_seq)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
@@ -105,7 +106,7 @@ fn receipt(row: &rusqlite::Row<'_>) -> rusqlite::Result<Receipt> {
 
 /// The receipt of `name` went out in container `sequence` of the way back.
 pub fn receipt_sent(db: &Connection, name: &ContainerName, sequence: Sequence) -> rusqlite::Result<()> {
-    db.execute(
+    db.run(
         "UPDATE taken SET receipt_seq = ?4 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, sequence.0 as i64],
     )?;
@@ -114,7 +115,7 @@ pub fn receipt_sent(db: &Connection, name: &ContainerName, sequence: Sequence) -
 
 /// The container that carried these receipts arrived damaged: they go again in another.
 pub fn send_receipts_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<()> {
-    db.execute("UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", params![mailbox.0, sequence.0 as i64])?;
+    db.run("UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", params![mailbox.0, sequence.0 as i64])?;
     Ok(())
 }
 
@@ -165,7 +166,7 @@ pub fn attempt(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option
 
 /// The intent of R42: written before the first append of a container.
 pub fn begin_attempt(db: &Connection, name: &ContainerName, now_ms: u64) -> rusqlite::Result<()> {
-    db.execute(
+    db.run(
         "INSERT OR IGNORE INTO attempt (mailbox, seq, epoch, begun_ms, failures, last_error) VALUES (?1, ?2, ?3, ?4, 0, '')",
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, now_ms as i64],
     )?;
@@ -175,7 +176,7 @@ pub fn begin_attempt(db: &Connection, name: &ContainerName, now_ms: u64) -> rusq
 /// Counts a failure of the container itself (R44).
 pub fn attempt_failed(db: &Connection, name: &ContainerName, error: &str, now_ms: u64) -> rusqlite::Result<()> {
     begin_attempt(db, name, now_ms)?;
-    db.execute(
+    db.run(
         "UPDATE attempt SET failures = failures + 1, last_error = ?4 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, error],
     )?;
@@ -183,7 +184,7 @@ pub fn attempt_failed(db: &Connection, name: &ContainerName, error: &str, now_ms
 }
 
 fn end_attempt(db: &Connection, name: &ContainerName) -> rusqlite::Result<()> {
-    db.execute(
+    db.run(
         "DELETE FROM attempt WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64],
     )?;

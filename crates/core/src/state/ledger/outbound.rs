@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{container, digest};
 use crate::model::{Digest, Outcome};
 use crate::state::ledger::inbound::{outcome_from, outcome_number};
+use crate::state::statements::Statements;
 
 /// Where the outgoing chain of a mailbox stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -58,12 +59,12 @@ pub fn chain(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Chain> {
 pub fn record(db: &Connection, published: &Published, now_ms: u64) -> rusqlite::Result<()> {
     let Published { name, base, digest, bytes, items } = published;
     let (mailbox, seq, epoch) = (name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64);
-    db.execute(
+    db.run(
         "INSERT INTO outbound (mailbox, last_seq, last_epoch, run_epoch, run_base) VALUES (?1, ?2, ?3, ?3, ?4)
          ON CONFLICT (mailbox) DO UPDATE SET last_seq = ?2, last_epoch = ?3, run_epoch = ?3, run_base = ?4",
         params![mailbox, seq, epoch, base.0 as i64],
     )?;
-    db.execute(
+    db.run(
         "INSERT INTO published (mailbox, seq, epoch, digest, bytes, items, published_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![mailbox, seq, epoch, digest.0, *bytes as i64, *items as i64, now_ms as i64],
     )?;
@@ -80,7 +81,7 @@ pub fn is_published(db: &Connection, name: &ContainerName) -> rusqlite::Result<b
 
 /// Records what the other side said about a container (R45). `None`: it is not one of ours.
 pub fn answer(db: &Connection, name: &ContainerName, outcome: Outcome, now_ms: u64) -> rusqlite::Result<Option<()>> {
-    let changed = db.execute(
+    let changed = db.run(
         "UPDATE published SET outcome = ?4, outcome_ms = ?5 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, outcome_number(outcome), now_ms as i64],
     )?;
@@ -134,7 +135,7 @@ pub struct CoverageDebt {
 }
 
 pub fn owe_coverage(db: &Connection, name: &ContainerName, node: &str, lane: &str, now_ms: u64, error: &str) -> rusqlite::Result<()> {
-    db.execute(
+    db.run(
         "INSERT OR REPLACE INTO coverage_debt (mailbox, seq, epoch, node, lane, since_ms, last_error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, node, lane, now_ms as i64, error],
     )?;
@@ -160,7 +161,7 @@ pub fn coverage_debts(db: &Connection) -> rusqlite::Result<Vec<CoverageDebt>> {
 }
 
 pub fn coverage_paid(db: &Connection, debt: &CoverageDebt) -> rusqlite::Result<()> {
-    db.execute(
+    db.run(
         "DELETE FROM coverage_debt WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3 AND node = ?4 AND lane = ?5",
         params![debt.name.mailbox.0, debt.name.sequence.0 as i64, debt.name.epoch.0 as i64, debt.node, debt.lane],
     )?;

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{digest, keywords_text, marks, token};
 use crate::model::{Digest, FolderInfo, FolderPath, ItemKey, Marks, Token};
+use crate::state::statements::Statements;
 
 /// An item as last published.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,7 +49,7 @@ pub fn record_folder(db: &Connection, mailbox: MailboxId, id: u32, info: &Folder
 }
 
 pub fn forget_folder(db: &Connection, mailbox: MailboxId, id: u32) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM source_folder WHERE mailbox = ?1 AND id = ?2", params![mailbox.0, id])?;
+    db.run("DELETE FROM source_folder WHERE mailbox = ?1 AND id = ?2", params![mailbox.0, id])?;
     Ok(())
 }
 
@@ -141,7 +142,7 @@ pub fn gone_again(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<(
 
 /// The target has applied container `sequence`: what it reported gone needs no note any more.
 pub fn confirm(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM source_gone WHERE mailbox = ?1 AND seq = ?2", params![mailbox.0, sequence.0 as i64])?;
+    db.run("DELETE FROM source_gone WHERE mailbox = ?1 AND seq = ?2", params![mailbox.0, sequence.0 as i64])?;
     Ok(())
 }
 
@@ -149,8 +150,8 @@ pub fn confirm(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusql
 /// Folders are few; all of them go again.
 pub fn send_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<u64> {
     let which = params![mailbox.0, sequence.0 as i64];
-    let items = db.execute("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND (seq = ?2 OR body_seq = ?2)", which)?;
-    db.execute("UPDATE source_gone SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", which)?;
-    db.execute("UPDATE source_folder SET sent = 0 WHERE mailbox = ?1", [mailbox.0])?;
+    let items = db.run("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND (seq = ?2 OR body_seq = ?2)", which)?;
+    db.run("UPDATE source_gone SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", which)?;
+    db.run("UPDATE source_folder SET sent = 0 WHERE mailbox = ?1", [mailbox.0])?;
     Ok(items as u64)
 }

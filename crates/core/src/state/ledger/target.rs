@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{digest, keywords_text, marks, token};
 use crate::model::{Digest, FolderPath, Marks, TargetId, Token};
+use crate::state::statements::Statements;
 
 /// An item as it stands at the target, as far as we know.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,7 +74,7 @@ fn folder_id(db: &Connection, mailbox: MailboxId, path: &FolderPath) -> rusqlite
     let id: i64 = db
         .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM target_folder WHERE mailbox = ?1")?
         .query_row([mailbox.0], |row| row.get(0))?;
-    db.execute("INSERT INTO target_folder (mailbox, id, path) VALUES (?1, ?2, ?3)", params![mailbox.0, id, path])?;
+    db.run("INSERT INTO target_folder (mailbox, id, path) VALUES (?1, ?2, ?3)", params![mailbox.0, id, path])?;
     Ok(id)
 }
 

@@ -1,0 +1,201 @@
+//! One life: users, sessions, trouble; then healing, and the question whether all is as it must be.
+
+use std::sync::Arc;
+
+use mailferry_core::model::{Flags, Marks};
+use mailferry_core::settings::AgentKind;
+use mailferry_rules::topology::Side;
+
+use super::faults::Faults;
+use crate::check;
+use crate::dice::Dice;
+use crate::process::Fate;
+use crate::world::World;
+
+const ROUNDS_MAX: usize = 200;
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 86_400_000;
+const NAMES: [&str; 2] = ["alice", "bob"];
+const FOLDERS: [&str; 3] = ["INBOX", "Archive", "Sent"];
+
+pub(super) struct Life {
+    pub dice: Dice,
+    pub faults: Faults,
+    pub fate: Arc<Fate>,
+    pub world: World,
+    /// Databases deleted on the way.
+    pub lost: Vec<(String, AgentKind)>,
+    /// What `check::copies` found.
+    uncovered: Vec<String>,
+    mail: u64,
+}
+
+impl Life {
+    pub fn begin(mut dice: Dice, faults: Faults, fate: Arc<Fate>) -> Result<Self, String> {
+        let side = |name: &str, cluster: bool| match cluster {
+            true => Side::cluster(name, &[&format!("{name}1"), &format!("{name}2")]),
+            false => Side::standalone(name),
+        };
+        let (source, target) = (side("SRC", !dice.chance(200)), side("TGT", !dice.chance(200)));
+        let mut world = World::new(source, target, fate.clone()).map_err(|error| error.to_string())?;
+        world.policy.container_items_max = 1 + dice.below(3);
+        world.policy.import_batch_items = 1 + dice.below(3) as usize;
+        world.policy.continue_without_replication = faults.alone;
+        fate.watch.demands_cover(!faults.alone);
+        if faults.two_may_act() {
+            fate.watch.expects_two_active();
+        }
+        for name in NAMES {
+            world.add_mailbox(name, dice.below(2) as i64);
+        }
+        let mut life = Life { dice, faults, fate, world, lost: Vec::new(), uncovered: Vec::new(), mail: 0 };
+        life.note(|| format!("{faults:?}"));
+        (0..6).for_each(|_| life.edit());
+        Ok(life)
+    }
+
+    pub fn run(&mut self) -> Vec<String> {
+        for _ in 0..8 + self.dice.below(12) {
+            self.event();
+            self.sessions();
+        }
+        if !self.uncovered.is_empty() {
+            return std::mem::take(&mut self.uncovered);
+        }
+        let before = self.world.told.errors().len();
+        let rest = self.heal();
+        let mut troubles = check::troubles_after(&self.world, before, self.faults.damage);
+        troubles.extend(rest.err());
+        troubles
+    }
+
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        self.fate.note(|| format!("      --- {}", line()));
+    }
+
+    fn event(&mut self) {
+        match self.dice.below(8) {
+            0..3 => (0..1 + self.dice.below(3)).for_each(|_| self.edit()),
+            3..7 => self.mishap(),
+            _ => {
+                let most = [MINUTE_MS, HOUR_MS, 3 * DAY_MS][self.dice.below(3) as usize];
+                let ms = self.dice.below(most);
+                self.note(|| format!("{} minutes pass", ms / MINUTE_MS));
+                self.world.pass_time(ms);
+            }
+        }
+    }
+
+    pub fn side(&mut self) -> Side {
+        if self.dice.chance(500) { self.world.source.clone() } else { self.world.target.clone() }
+    }
+
+    /// A user does something.
+    fn edit(&mut self) {
+        let dice = &mut self.dice;
+        let (name, folder, other) = (NAMES[dice.below(2) as usize], FOLDERS[dice.below(3) as usize], FOLDERS[dice.below(3) as usize]);
+        let (what, at) = (dice.below(8), dice.below(4) as usize);
+        self.mail += 1;
+        // Every third message is a copy of another.
+        let body = format!("message {}", if self.mail.is_multiple_of(3) { self.mail - 1 } else { self.mail });
+        let marks = [Flags::default(), Flags::SEEN, Flags::FLAGGED][dice.below(3) as usize];
+        self.note(|| format!("user {name}: {} {folder} {at} {other} {body}", EDITS[what as usize]));
+        edit(&self.world, name, what, (folder, at, other), &body, marks);
+    }
+
+    /// Some agents run a session each, in turns or one after another.
+    fn sessions(&mut self) {
+        let mut who: Vec<(String, AgentKind)> = Vec::new();
+        for side in [self.world.source.clone(), self.world.target.clone()] {
+            for node in side.nodes() {
+                who.extend(self.world.kinds(&side).map(|kind| (node.clone(), kind)));
+            }
+        }
+        self.shuffle(&mut who);
+        who.truncate(1 + self.dice.below(who.len() as u64) as usize);
+        if self.faults.interleaved && who.len() > 1 {
+            self.in_turns(&who);
+        } else {
+            for (node, kind) in who {
+                self.world.session(&node, kind);
+                if self.faults.copies_hold() {
+                    self.uncovered.extend(check::copies(&self.world));
+                }
+            }
+        }
+        self.world.pass_time(MINUTE_MS);
+    }
+
+    fn in_turns(&mut self, who: &[(String, AgentKind)]) {
+        let (mut dice, faults, fate) = (self.dice.fork(), self.faults, self.fate.clone());
+        self.world.interleaved(who, &mut |world, players| {
+            if dice.chance(150) {
+                meanwhile(world, &mut dice, faults, &fate);
+            }
+            (dice.below(players as u64) as usize, 1 << dice.below(8))
+        });
+    }
+
+    fn shuffle<T>(&mut self, list: &mut [T]) {
+        for at in (1..list.len()).rev() {
+            list.swap(at, self.dice.below(at as u64 + 1) as usize);
+        }
+    }
+
+    /// Everything works again, and mail must come to rest.
+    fn heal(&mut self) -> Result<(), String> {
+        self.note(|| "all is well again".into());
+        self.world.set_right();
+        self.whole_nodes_lead();
+        for _ in 0..3 {
+            self.world.pass_time(HOUR_MS);
+            self.world.settle(ROUNDS_MAX)?;
+        }
+        Ok(())
+    }
+
+    /// An operator who has read the events: a node whose database was deleted does not lead.
+    fn whole_nodes_lead(&self) {
+        for side in [&self.world.source, &self.world.target] {
+            let active = self.world.active(side);
+            let lost = |node: &String| self.world.kinds(side).iter().any(|kind| self.lost.contains(&(node.clone(), *kind)));
+            if lost(&active) {
+                side.others(&active).filter(|node| !lost(node)).for_each(|node| self.world.activate(side, node));
+            }
+        }
+    }
+}
+
+/// What happens between two turns of sessions under way.
+fn meanwhile(world: &World, dice: &mut Dice, faults: Faults, fate: &Fate) {
+    let side = if dice.chance(500) { &world.source } else { &world.target };
+    match dice.below(4) {
+        0 if faults.dual => {
+            world.fail_over(side);
+            fate.note(|| format!("      --- {} is active on {} meanwhile", side.name(), world.active(side)));
+        }
+        1 if faults.disks => {
+            if let Some(node) = dice.pick(side.nodes()) {
+                world.power_cut(node);
+                fate.note(|| format!("      --- {node} loses power meanwhile"));
+            }
+        }
+        _ => {
+            let (name, what, at) = (NAMES[dice.below(2) as usize], dice.below(8), dice.below(4) as usize);
+            fate.note(|| format!("      --- meanwhile {name}: {} {at}", EDITS[what as usize]));
+            edit(world, name, what, (FOLDERS[0], at, FOLDERS[1]), "meanwhile", Flags::default());
+        }
+    }
+}
+
+const EDITS: [&str; 8] = ["add", "add", "add", "add", "mark", "mark", "move", "remove"];
+
+fn edit(world: &World, name: &str, what: u64, (folder, at, other): (&str, usize, &str), body: &str, flags: Flags) {
+    world.edit(name, |mailbox| match EDITS[what as usize] {
+        "add" => drop(mailbox.add(folder, body.as_bytes(), Marks { flags, keywords: Default::default() })),
+        "mark" => mailbox.change(folder, at, Marks { flags, keywords: Default::default() }),
+        "move" => mailbox.move_item(folder, at, other),
+        _ => drop(mailbox.remove(folder, at)),
+    });
+}

@@ -1,0 +1,182 @@
+//! What must be true at every step, not only in the end. Seen from the disks and stores themselves: no database is asked.
+//!
+//! ```text
+//! R56 before delivery  a copy becomes visible in OUT of the acting node only when the other node holds it
+//! R33                  a copy leaves OUT only after it has arrived in IN of its lane
+//! R50, R56             the acting node's copy goes only when no other node it can reach still holds one
+//! R70                  a mail container leaves IN only after the data guarantee was satisfied
+//! R42                  no item is appended that is there already
+//! ```
+//! What stands in the way of a law is said where it is asked: a node that is away, a file that came back from the dead, two
+//! nodes that are both active.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use mailferry_core::model::Token;
+use mailferry_rules::topology::Side;
+
+use crate::disk::Disk;
+use crate::guarantee::SimGuarantee;
+use crate::store::SimMailbox;
+
+/// Who acts, and on which file.
+pub struct Act<'a> {
+    /// The acting process's node.
+    pub node: &'a str,
+    pub disk: &'a str,
+    pub path: &'a str,
+}
+
+/// `NTA/OUT/<lane>/<container>` or `NTA/IN/<origin>/<container>`.
+struct Spooled<'a> {
+    out: bool,
+    folder: &'a str,
+    name: &'a str,
+}
+
+impl Act<'_> {
+    fn spooled(&self) -> Option<Spooled<'_>> {
+        let mut names = self.path.strip_prefix("NTA/")?.split('/');
+        let (area, folder, name) = (names.next()?, names.next()?, names.next()?);
+        (name.ends_with(".prv") && matches!(area, "OUT" | "IN")).then_some(Spooled { out: area == "OUT", folder, name })
+    }
+}
+
+/// What the watch knows of the world around it.
+pub struct Grounds {
+    pub source: Side,
+    pub target: Side,
+    pub disks: BTreeMap<String, Arc<Disk>>,
+    pub guarantee: Arc<SimGuarantee>,
+    /// Target store of each mailbox, by the digits its containers begin with.
+    pub stores: Mutex<BTreeMap<String, String>>,
+}
+
+#[derive(Default)]
+pub struct Watch {
+    grounds: OnceLock<Grounds>,
+    state: Mutex<State>,
+    /// R22: passive copies first, or nothing.
+    covers: AtomicBool,
+    /// Two nodes may be active at once: what the one has just seen the other changes.
+    dual: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// Lane's node and container name.
+    arrived: BTreeSet<(String, String)>,
+    /// Containers that the guarantee has let go.
+    released: BTreeSet<String>,
+    /// Disk and path of files that came back.
+    returned: BTreeSet<(String, String)>,
+    broken: Vec<String>,
+}
+
+impl Watch {
+    pub fn begin(&self, grounds: Grounds) {
+        let _ = self.grounds.set(grounds);
+    }
+
+    pub fn knows_store(&self, mailbox: &str, store: &str) {
+        if let Some(grounds) = self.grounds.get() {
+            grounds.stores.lock().unwrap_or_else(PoisonError::into_inner).insert(mailbox.into(), store.into());
+        }
+    }
+
+    pub fn demands_cover(&self, covers: bool) {
+        self.covers.store(covers, Ordering::Relaxed);
+    }
+
+    pub fn expects_two_active(&self) {
+        self.dual.store(true, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was broken so far, told once.
+    pub fn broken(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().broken)
+    }
+
+    fn break_law(&self, law: &str, act: &Act<'_>) {
+        self.lock().broken.push(format!("{law}: {} on {}/{}", act.node, act.disk, act.path));
+    }
+
+    /// A removed file is there again.
+    pub fn returned(&self, disk: &str, path: &str) {
+        self.lock().returned.insert((disk.into(), path.into()));
+    }
+
+    /// A file gets its final name.
+    pub fn publishing(&self, act: &Act<'_>) {
+        let (Some(grounds), Some(file)) = (self.grounds.get(), act.spooled()) else { return };
+        if !file.out {
+            self.lock().arrived.insert((act.disk.into(), file.name.into()));
+            return;
+        }
+        if !self.covers.load(Ordering::Relaxed) || act.node != act.disk || self.dual.load(Ordering::Relaxed) {
+            return;
+        }
+        let bare = grounds.others(act.disk).find(|disk| !disk.files().contains_key(act.path));
+        if let Some(bare) = bare {
+            self.break_law(&format!("R56: visible before {} holds it", bare.name()), act);
+        }
+    }
+
+    /// A file is about to be removed.
+    pub fn removing(&self, act: &Act<'_>) {
+        let (Some(grounds), Some(file)) = (self.grounds.get(), act.spooled()) else { return };
+        if file.out && !self.lock().arrived.contains(&(file.folder.to_owned(), file.name.to_owned())) {
+            self.break_law("R33: removed from OUT before it arrived", act);
+        }
+        if !file.out && grounds.target.nodes().iter().any(|node| node == act.disk) {
+            self.releasing(grounds, act, file.name);
+        }
+        if act.node == act.disk && !self.dual.load(Ordering::Relaxed) {
+            let holds = |disk: &&Arc<Disk>| {
+                let returned = self.lock().returned.contains(&(disk.name().to_owned(), act.path.to_owned()));
+                !returned && !disk.is_in_trouble() && grounds.reaches(act.node, disk.name()) && disk.files().contains_key(act.path)
+            };
+            if let Some(disk) = grounds.others(act.disk).find(holds) {
+                self.break_law(&format!("R50: removed while {} still holds it", disk.name()), act);
+            }
+        }
+    }
+
+    fn releasing(&self, grounds: &Grounds, act: &Act<'_>, name: &str) {
+        let mailbox = name.split('-').next().unwrap_or_default();
+        let store = grounds.stores.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).cloned().unwrap_or_default();
+        let mut state = self.lock();
+        if grounds.guarantee.is_satisfied(&store) {
+            state.released.insert(name.into());
+        } else if !state.released.contains(name) {
+            drop(state);
+            self.break_law("R70: removed from IN although the data guarantee did not hold", act);
+        }
+    }
+
+    /// An item is about to be appended.
+    pub fn appending(&self, mailbox: &SimMailbox, store: &str, token: Option<Token>) {
+        let there = |token: Token| mailbox.folders.values().flatten().any(|item| item.token == Some(token));
+        if let Some(token) = token.filter(|token| !self.dual.load(Ordering::Relaxed) && there(*token)) {
+            self.lock().broken.push(format!("R42: {token} is appended to {store}, where it is already"));
+        }
+    }
+}
+
+impl Grounds {
+    /// The disks of the other nodes of a node's side.
+    fn others(&self, node: &str) -> impl Iterator<Item = &Arc<Disk>> {
+        let side = if self.source.nodes().iter().any(|name| name == node) { &self.source } else { &self.target };
+        side.nodes().iter().filter(move |other| *other != node).filter_map(|other| self.disks.get(other))
+    }
+
+    fn reaches(&self, node: &str, disk: &str) -> bool {
+        self.disks.get(disk).is_some_and(|disk| disk.is_reached_by(node))
+    }
+}
