@@ -227,7 +227,7 @@ impl Share for SimShare {
         }
         let watch = self.process.watch();
         self.change("remove", file, |files| {
-            watch.removing(&self.act(file));
+            watch.removing(&self.act(file), files.get(file.as_str()));
             let spool = ["NTA/OUT/", "NTA/IN/"].iter().any(|folder| file.as_str().starts_with(folder));
             if spool && self.disk.refuses_deletion.load(Ordering::Relaxed) {
                 return Err(self.error(ShareErrorKind::Denied, file.as_str(), "access denied"));

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use mailferry_core::model::Token;
+use mailferry_core::ports::Event;
 use mailferry_rules::topology::Side;
 
 use crate::disk::Disk;
@@ -70,6 +71,8 @@ struct State {
     arrived: BTreeSet<(String, String)>,
     /// Containers that the guarantee has let go.
     released: BTreeSet<String>,
+    /// Containers that a deletion was given up of: a tombstone stands for the copy that is left (R55).
+    given_up: BTreeSet<String>,
     /// Disk and path of files that came back.
     returned: BTreeSet<(String, String)>,
     broken: Vec<String>,
@@ -112,6 +115,14 @@ impl Watch {
         self.lock().returned.insert((disk.into(), path.into()));
     }
 
+    /// What an agent tells people.
+    pub fn told(&self, event: &Event) {
+        if event.name == "deletion.given-up" {
+            let names = event.text.split_whitespace().filter(|word| word.ends_with(".prv"));
+            self.lock().given_up.extend(names.map(str::to_owned));
+        }
+    }
+
     /// A file gets its final name.
     pub fn publishing(&self, act: &Act<'_>) {
         let (Some(grounds), Some(file)) = (self.grounds.get(), act.spooled()) else { return };
@@ -129,15 +140,19 @@ impl Watch {
     }
 
     /// A file is about to be removed.
-    pub fn removing(&self, act: &Act<'_>) {
+    pub fn removing(&self, act: &Act<'_>, bytes: Option<&Vec<u8>>) {
         let (Some(grounds), Some(file)) = (self.grounds.get(), act.spooled()) else { return };
         if file.out && !self.lock().arrived.contains(&(file.folder.to_owned(), file.name.to_owned())) {
             self.break_law("R33: removed from OUT before it arrived", act);
         }
+        if grounds.is_replaced(act, bytes) {
+            return;
+        }
         if !file.out && grounds.target.nodes().iter().any(|node| node == act.disk) {
             self.releasing(grounds, act, file.name);
         }
-        if act.node == act.disk && !self.dual.load(Ordering::Relaxed) {
+        let given_up = self.lock().given_up.contains(file.name);
+        if act.node == act.disk && !given_up && !self.dual.load(Ordering::Relaxed) {
             let holds = |disk: &&Arc<Disk>| {
                 let returned = self.lock().returned.contains(&(disk.name().to_owned(), act.path.to_owned()));
                 !returned && !disk.is_in_trouble() && grounds.reaches(act.node, disk.name()) && disk.files().contains_key(act.path)
@@ -170,6 +185,11 @@ impl Watch {
 }
 
 impl Grounds {
+    /// A damaged copy makes room for the sound one of another node.
+    fn is_replaced(&self, act: &Act<'_>, own: Option<&Vec<u8>>) -> bool {
+        self.others(act.disk).any(|disk| disk.files().get(act.path).is_some_and(|bytes| Some(bytes) != own))
+    }
+
     /// The disks of the other nodes of a node's side.
     fn others(&self, node: &str) -> impl Iterator<Item = &Arc<Disk>> {
         let side = if self.source.nodes().iter().any(|name| name == node) { &self.source } else { &self.target };

@@ -7,40 +7,56 @@ use mailferry_rules::ids::ContainerName;
 
 use super::agent::{Agent, Halt};
 use crate::model::Digest;
-use crate::ports::{Level, SharePath};
+use crate::ports::{Level, ShareError, ShareErrorKind, SharePath};
 use crate::spool::{self, Area};
 use crate::state::ledger::debts::{self, DeletionDebt, Doomed};
 use crate::state::ledger::{delivery, inbound};
 use crate::trouble::Trouble;
 
+/// Why copies are deleted.
+enum Reason<'a> {
+    /// The container is finished with.
+    Finished,
+    /// A debt is due.
+    Due(&'a DeletionDebt),
+    /// A debt was given up: its node is not asked again (R55).
+    GivenUp(&'a str),
+}
+
 impl Agent {
     /// Deletes every copy that this side holds in `area`. Whoever calls has made sure that the container may go.
     pub(super) fn delete_container(&mut self, area: &Area, name: ContainerName) -> Result<(), Halt> {
-        self.delete_copies(area, name, None)
+        self.delete_copies(area, name, &Reason::Finished)
     }
 
-    /// `given_up`: a node that is not asked again (R55).
-    fn delete_copies(&mut self, area: &Area, name: ContainerName, given_up: Option<&str>) -> Result<(), Halt> {
+    fn delete_copies(&mut self, area: &Area, name: ContainerName, reason: &Reason<'_>) -> Result<(), Halt> {
         let doomed = Doomed { area: area.to_string(), name, digest: self.digest_of(area, &name)? };
         let path = spool::file(&area.path(), &name);
         let mut nodes = self.passive_nodes();
         nodes.push(self.around.me.clone());
         let (owed, buried) = self.db.read(|db| Ok((debts::of(db, &doomed.area, &name)?, debts::is_buried(db, &doomed.area, &name)?)))?;
-        let is_owed = |node: &String| owed.iter().any(|debt| &debt.node == node);
+        let owes = |node: &str| owed.iter().find(|debt| debt.node == node);
         let mut places: Vec<Place> = nodes
             .iter()
             .map(|node| {
-                let copy = match () {
-                    () if given_up == Some(node) => Copy::GivenUp,
-                    () if is_owed(node) => Copy::Owed,
-                    () => Copy::There,
+                let copy = match reason {
+                    Reason::GivenUp(given_up) if given_up == node => Copy::GivenUp,
+                    Reason::Due(debt) if debt.node == *node => Copy::There,
+                    _ if owes(node).is_some() => Copy::Owed,
+                    _ => Copy::There,
                 };
                 Place { on_passive: *node != self.around.me, copy }
             })
             .collect();
         while let Step::Delete(at) = next_step(&places) {
             self.still_active()?;
-            places[at].copy = self.delete_copy(&nodes[at], &path, &doomed, buried)?;
+            places[at].copy = self.delete_copy(&nodes[at], &path, &doomed, owes(&nodes[at]), buried)?;
+        }
+        // The copy of this node waits for those of the others, whatever its own row says.
+        for (node, _) in nodes.iter().zip(&places).filter(|(_, place)| place.copy == Copy::There) {
+            if let Some(debt) = owes(node) {
+                self.postpone(debt.clone())?;
+            }
         }
         // An orphan that cannot be deleted is met again in every session: that is no deletion.
         if next_step(&places) == Step::Finished && places.iter().all(|place| place.copy == Copy::Gone) {
@@ -58,11 +74,31 @@ impl Agent {
         Ok(known.unwrap_or_default())
     }
 
-    fn delete_copy(&mut self, node: &str, path: &SharePath, doomed: &Doomed, buried: bool) -> Result<Copy, Halt> {
-        let Err(error) = self.share(node).remove(path) else { return Ok(Copy::Gone) };
-        if buried {
-            return Ok(Copy::GivenUp);
+    fn delete_copy(
+        &mut self,
+        node: &str,
+        path: &SharePath,
+        doomed: &Doomed,
+        owed: Option<&DeletionDebt>,
+        buried: bool,
+    ) -> Result<Copy, Halt> {
+        let removed = match self.around.shares.get(node) {
+            Some(share) => share.remove(path),
+            None => Err(self.no_such_node(node)),
+        };
+        match (removed, owed) {
+            (Ok(_), Some(debt)) => self.paid(debt).map(|()| Copy::Gone),
+            (Ok(_), None) => Ok(Copy::Gone),
+            (Err(_), None) if buried => Ok(Copy::GivenUp),
+            (Err(error), Some(debt)) => {
+                self.postpone(DeletionDebt { attempts: debt.attempts + 1, last_error: error.cause, ..debt.clone() })?;
+                Ok(Copy::Owed)
+            }
+            (Err(error), None) => self.owe(node, path, doomed, &error),
         }
+    }
+
+    fn owe(&mut self, node: &str, path: &SharePath, doomed: &Doomed, error: &ShareError) -> Result<Copy, Halt> {
         let now_ms = self.now_ms();
         let time = Debt { first_failure_ms: now_ms, next_attempt_ms: now_ms + self.policy.patience.touch_interval_ms };
         let debt = DeletionDebt {
@@ -100,32 +136,34 @@ impl Agent {
         Ok(())
     }
 
+    /// A row whose time has come. Passive copies go first here too: one may have arrived since the row was made.
     fn pay(&mut self, debt: DeletionDebt) -> Result<(), Halt> {
         self.still_active()?;
         let Some(area) = Area::parse(&debt.doomed.area) else { return self.give_up(debt) };
-        let path = spool::file(&area.path(), &debt.doomed.name);
-        let removed = match self.around.shares.get(&debt.node) {
-            Some(share) => share.remove(&path).map_err(|error| error.cause),
-            None => Err(format!("{} is no node of this project any more", debt.node)),
-        };
-        match removed {
-            Ok(_) => {
-                self.db.write(|tx| Ok(debts::paid(tx, &debt)?))?;
-                self.counts.debts_paid += 1;
-                self.event(
-                    "deletion.paid",
-                    Level::Info,
-                    format!("container {} on {} is deleted after {} attempts", debt.doomed.name, debt.node, debt.attempts + 1),
-                );
-                self.delete_container(&area, debt.doomed.name)
-            }
-            Err(cause) => {
-                let next_attempt_ms = self.now_ms() + self.policy.patience.touch_interval_ms;
-                let debt =
-                    DeletionDebt { attempts: debt.attempts + 1, last_error: cause, time: Debt { next_attempt_ms, ..debt.time }, ..debt };
-                Ok(self.db.write(|tx| Ok(debts::owe(tx, &debt)?))?)
-            }
+        if !self.around.own.nodes().contains(&debt.node) {
+            let error = self.no_such_node(&debt.node);
+            return self.postpone(DeletionDebt { attempts: debt.attempts + 1, last_error: error.cause, ..debt });
         }
+        self.delete_copies(&area, debt.doomed.name, &Reason::Due(&debt))
+    }
+
+    fn paid(&mut self, debt: &DeletionDebt) -> Result<(), Halt> {
+        self.db.write(|tx| Ok(debts::paid(tx, debt)?))?;
+        self.counts.debts_paid += 1;
+        let text = format!("container {} on {} is deleted after {} attempts", debt.doomed.name, debt.node, debt.attempts + 1);
+        self.event("deletion.paid", Level::Info, text);
+        Ok(())
+    }
+
+    fn postpone(&mut self, debt: DeletionDebt) -> Result<(), Halt> {
+        let next_attempt_ms = self.now_ms() + self.policy.patience.touch_interval_ms;
+        let debt = DeletionDebt { time: Debt { next_attempt_ms, ..debt.time }, ..debt };
+        Ok(self.db.write(|tx| Ok(debts::owe(tx, &debt)?))?)
+    }
+
+    fn no_such_node(&self, node: &str) -> ShareError {
+        let cause = format!("{node} is no node of this project any more");
+        ShareError { kind: ShareErrorKind::Other, place: node.into(), cause }
     }
 
     /// R55: the row goes, a tombstone stays, and the active copy is not kept any longer.
@@ -143,7 +181,7 @@ impl Agent {
             .hint("delete the file by hand if it disturbs");
         self.event("deletion.given-up", Level::Warning, trouble.to_string());
         match Area::parse(&debt.doomed.area) {
-            Some(area) => self.delete_copies(&area, debt.doomed.name, Some(&debt.node)),
+            Some(area) => self.delete_copies(&area, debt.doomed.name, &Reason::GivenUp(&debt.node)),
             None => Ok(()),
         }
     }
