@@ -31,6 +31,11 @@ impl fmt::Debug for Digest {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub [u8; 16]);
 
+impl Token {
+    pub const FIRST: Token = Token([0; 16]);
+    pub const LAST: Token = Token([0xff; 16]);
+}
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -203,6 +208,25 @@ pub enum Outcome {
     Damaged,
     /// Given up after too many attempts; kept in the archive for the operator (R44).
     Archived,
+    /// From an activation that had been replaced; put aside (R3). The source takes stock.
+    Refused,
+}
+
+/// Stock taken at the source: of the tokens `from..=through`, these items are all there are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Census {
+    pub from: Token,
+    pub through: Token,
+    /// In rising order of their tokens.
+    pub items: Vec<Counted>,
+}
+
+/// An item as a census knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Counted {
+    pub token: Token,
+    pub folder: u32,
+    pub marks: Marks,
 }
 
 /// An item that was not applied, and why.

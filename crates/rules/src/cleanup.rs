@@ -75,7 +75,7 @@ pub enum Due {
 pub fn due(debt: Debt, now_ms: u64, at_start: bool, patience: Patience) -> Due {
     if now_ms.saturating_sub(debt.first_failure_ms) > patience.lifetime_ms {
         Due::GiveUp
-    } else if at_start || now_ms >= debt.next_attempt_ms {
+    } else if at_start || crate::session::has_come(debt.next_attempt_ms, now_ms, patience.touch_interval_ms) {
         Due::Try
     } else {
         Due::NotYet
@@ -127,6 +127,7 @@ mod tests {
         assert_eq!(due(debt, 3_601_000, false, patience), Due::Try);
         assert_eq!(due(debt, 86_401_000, false, patience), Due::Try);
         assert_eq!(due(debt, 86_401_001, true, patience), Due::GiveUp);
-        assert_eq!(due(debt, 0, false, patience), Due::NotYet);
+        assert_eq!(due(debt, 1_000, false, patience), Due::NotYet);
+        assert_eq!(due(debt, 0, false, patience), Due::Try, "the clock was set back: the debt does not wait longer for that");
     }
 }

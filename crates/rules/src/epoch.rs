@@ -38,6 +38,18 @@ pub fn standing(newest: Option<Claimed>, recorded: Option<Claimed>) -> Standing 
     }
 }
 
+/// Why an activation that claims may lack what an earlier one did, so that mailboxes have to be compared as a whole (R14).
+/// Otherwise only the item under way when the predecessor died can be missing, and its receipt tells.
+pub fn may_lack(newest: Option<Claimed>, recorded: Option<Claimed>, continue_without_replication: bool) -> Option<&'static str> {
+    match (newest, recorded) {
+        (None, _) => None,
+        (Some(_), None) => Some("this database is new, and an activation was before it"),
+        (Some(claim), Some(known)) if claim.mine && claim.epoch > known.epoch => Some("this database is older than its last claim"),
+        (Some(claim), _) if !claim.mine && continue_without_replication => Some("the other node may have gone on without replication"),
+        _ => None,
+    }
+}
+
 /// Whether a container comes from an activation that had already been replaced when it was made.
 /// `newest` and `base` are the newest epoch seen for this mailbox and what it inherited.
 pub fn is_stale(sequence: Sequence, epoch: Epoch, newest: Epoch, base: Sequence) -> bool {
@@ -67,6 +79,16 @@ mod tests {
         for (newest, recorded, expected) in cases {
             assert_eq!(standing(newest, recorded), expected, "{newest:?} {recorded:?}");
         }
+    }
+
+    #[test]
+    fn who_may_have_missed_more_than_one_item_compares_everything() {
+        assert_eq!(may_lack(None, None, false), None, "the first activation of all");
+        assert!(may_lack(claim(1, true), None, false).is_some(), "a lost database");
+        assert!(may_lack(claim(3, true), claim(2, true), false).is_some(), "a database put back from an old copy");
+        assert_eq!(may_lack(claim(2, true), claim(2, true), true), None, "nothing happened");
+        assert_eq!(may_lack(claim(2, false), claim(2, false), false), None, "everything was replicated but the last item");
+        assert!(may_lack(claim(2, false), claim(2, false), true).is_some(), "nothing needs to have been replicated");
     }
 
     #[test]

@@ -32,6 +32,12 @@ pub fn attempt_after_item(failed_before: bool, continue_without_replication: boo
     !(failed_before && continue_without_replication)
 }
 
+/// Whether the time for something has come that was put off by at most `wait_max_ms`. One that lies further ahead was
+/// written under a clock that has been set back since: nobody waits for a clock.
+pub fn has_come(at_ms: u64, now_ms: u64, wait_max_ms: u64) -> bool {
+    now_ms >= at_ms || at_ms - now_ms > wait_max_ms
+}
+
 /// The clock moved further between two turns of the loop than the loop can explain: the node was frozen, or its clock was
 /// set. Ask for the role again before the next effect (R3).
 pub fn was_frozen(last_turn_ms: u64, now_ms: u64, slept_ms: u64, tolerance_ms: u64) -> bool {
@@ -54,6 +60,13 @@ mod tests {
             assert!(!may(Act::DeleteTaken, Replicated::No, carry_on));
             assert!(!may(Act::Switch, Replicated::No, carry_on));
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nothing_wait_longer() {
+        assert!(has_come(1_000, 1_000, 60_000));
+        assert!(!has_come(61_000, 1_000, 60_000));
+        assert!(has_come(61_001, 1_000, 60_000));
     }
 
     #[test]

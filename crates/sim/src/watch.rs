@@ -63,6 +63,7 @@ pub struct Watch {
     covers: AtomicBool,
     /// Two nodes may be active at once: what the one has just seen the other changes.
     dual: AtomicBool,
+    turns: AtomicBool,
 }
 
 #[derive(Default)]
@@ -91,6 +92,11 @@ impl Watch {
 
     pub fn demands_cover(&self, covers: bool) {
         self.covers.store(covers, Ordering::Relaxed);
+    }
+
+    /// Sessions run in turns: a slow lane may bring a copy while another is being deleted.
+    pub fn expects_arrivals(&self) {
+        self.turns.store(true, Ordering::Relaxed);
     }
 
     pub fn expects_two_active(&self) {
@@ -152,7 +158,8 @@ impl Watch {
             self.releasing(grounds, act, file.name);
         }
         let given_up = self.lock().given_up.contains(file.name);
-        if act.node == act.disk && !given_up && !self.dual.load(Ordering::Relaxed) {
+        let sure = !self.dual.load(Ordering::Relaxed) && !self.turns.load(Ordering::Relaxed);
+        if act.node == act.disk && !given_up && sure {
             let holds = |disk: &&Arc<Disk>| {
                 let returned = self.lock().returned.contains(&(disk.name().to_owned(), act.path.to_owned()));
                 !returned && !disk.is_in_trouble() && grounds.reaches(act.node, disk.name()) && disk.files().contains_key(act.path)

@@ -49,7 +49,7 @@ fn afterwards(old: &str, new: &str, kind: AgentKind, turns: usize) -> Option<Vec
         if claimed_at.is_none() && taken > turns && players == 1 {
             claimed_at = Some(fate.story().len());
         }
-        usize::from(taken >= turns && players == 2)
+        (usize::from(taken >= turns && players == 2), 1)
     });
     let from = claimed_at.filter(|_| world.active(&side) == new)?;
     Some(fate.story().into_iter().skip(from).filter(|line| line.contains(&format!("{old} {kind}"))).collect())

@@ -1,11 +1,12 @@
 //! Role, epoch, and the right to act (R2, R3).
 
-use mailferry_rules::epoch::{Claimed, Standing, standing};
-use mailferry_rules::ids::Epoch;
+use mailferry_rules::epoch::{Claimed, Standing, may_lack, standing};
+use mailferry_rules::ids::{Epoch, MailboxId};
 
 use super::agent::{Agent, Halt};
 use crate::ports::{Claim, Level, Role, ShareError, SharePath};
 use crate::replication::{self, Replayed};
+use crate::settings::AgentKind;
 use crate::spool;
 use crate::state::ledger;
 
@@ -27,8 +28,9 @@ impl Agent {
         let newest = self.newest_claim()?;
         let recorded = self.db.read(|db| Ok(ledger::epochs::latest(db)?))?;
         let recorded = recorded.map(|(epoch, node)| Claimed { epoch, mine: node == self.around.me });
-        let epoch = match standing(newest, recorded) {
-            Standing::Holds(epoch) => epoch,
+        let lacks = may_lack(newest, recorded, self.policy.continue_without_replication);
+        let (epoch, lacks) = match standing(newest, recorded) {
+            Standing::Holds(epoch) => (epoch, None),
             Standing::MustClaim(epoch) => {
                 self.replay();
                 self.refuse_old_state()?;
@@ -37,10 +39,10 @@ impl Agent {
                 // not, because it looks at the claims afterwards.
                 self.replay();
                 self.refuse_old_state()?;
-                epoch
+                (epoch, lacks)
             }
         };
-        self.take_up(epoch)?;
+        self.take_up(epoch, lacks)?;
         Ok(true)
     }
 
@@ -80,15 +82,22 @@ impl Agent {
         }
     }
 
-    /// Records the epoch and lets the log go on under it.
-    fn take_up(&mut self, epoch: Epoch) -> Result<(), Halt> {
+    /// Records the epoch and lets the log go on under it. `lacks`: why the mailboxes of a source have to be compared as a whole.
+    fn take_up(&mut self, epoch: Epoch, lacks: Option<&str>) -> Result<(), Halt> {
         self.epoch = epoch;
         if self.db.position()?.epoch != epoch {
             self.db.begin_epoch(epoch)?;
         }
         let (me, now_ms) = (self.around.me.clone(), self.around.clock.now_ms());
         if self.db.read(|db| Ok(ledger::epochs::latest(db)?))?.is_none_or(|(latest, _)| latest != epoch) {
-            self.db.write(|tx| Ok(ledger::epochs::record(tx, epoch, &me, now_ms)?))?;
+            let lacks = lacks.filter(|_| self.around.kind == AgentKind::Source);
+            let mailboxes: Vec<MailboxId> = self.mailboxes.iter().map(|mailbox| mailbox.id).collect();
+            self.db.write(|tx| {
+                if let Some(why) = lacks {
+                    mailboxes.iter().try_for_each(|mailbox| ledger::stock::call(tx, *mailbox, why, now_ms))?;
+                }
+                Ok(ledger::epochs::record(tx, epoch, &me, now_ms)?)
+            })?;
         }
         self.calm("agent.not-active");
         Ok(())
@@ -108,7 +117,7 @@ impl Agent {
     }
 
     /// The newest epoch of the source or target agent whose containers this transmission agent carries.
-    pub(super) fn newest_epoch_of(&self, kind: crate::settings::AgentKind) -> Result<Epoch, Halt> {
+    pub(super) fn newest_epoch_of(&self, kind: AgentKind) -> Result<Epoch, Halt> {
         let folder = spool::claims(self.around.own.name(), &kind.to_string());
         let names = self.around.witness.list(&folder).map_err(|error| Halt::NotActive(format!("the witness does not answer: {error}")))?;
         Ok(names.iter().filter_map(|entry| claimed_epoch(&entry.name)).max().unwrap_or_default())

@@ -175,6 +175,7 @@ impl Agent {
         match answer {
             Verdict::Apply => Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader }))),
             Verdict::Already => Ok(Look::Done),
+            Verdict::Stale if header.kind == prv::Kind::Mail => self.refuse_stale(Incoming { name, digest, arrival, reader }),
             Verdict::Stale => self.quarantine_stale(name).map(|()| Look::Done),
             // Receipts say each its own: a source whose database was lost takes up their chain where it finds it.
             Verdict::Gap { .. } if header.kind == prv::Kind::Receipts => {
@@ -304,6 +305,18 @@ impl Agent {
         self.sound_on_passive(name).is_some()
             && self.own_share().remove(&spool::file(&self.inbox().path(), name)).is_ok()
             && self.fetch_from_passive(name)
+    }
+
+    /// The receipt first, then the files: what is not put aside any more is deleted like every container that was taken.
+    fn refuse_stale(&mut self, incoming: Incoming) -> Result<Look, Halt> {
+        let name = incoming.name;
+        if !self.refuse(incoming)? {
+            return Ok(Look::Wait);
+        }
+        self.counts.taken += 1;
+        self.after_item()?;
+        self.quarantine_stale(name)?;
+        Ok(Look::Done)
     }
 
     fn quarantine_stale(&mut self, name: ContainerName) -> Result<(), Halt> {

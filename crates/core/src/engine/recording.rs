@@ -4,9 +4,10 @@
 
 use mailferry_rules::ids::{ContainerName, Sequence};
 
+use crate::model::Token;
 use crate::prv::Record;
-use crate::state::ledger::inbound;
 use crate::state::ledger::source::{self, KnownItem};
+use crate::state::ledger::{inbound, stock};
 use crate::state::{Connection, SqlResult};
 
 pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> SqlResult<()> {
@@ -37,11 +38,14 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
             item.marks = marks.clone();
         }),
         Record::Gone { folder, token } => source::record_gone(db, mailbox, *folder, token, sequence),
+        Record::Census(census) if census.through == Token::LAST => stock::taken(db, mailbox),
+        Record::Census(_) => Ok(()),
+        Record::Wanted { token } => stock::wish_sent(db, mailbox, token, sequence),
         Record::Receipt(receipt) => inbound::receipt_sent(db, &receipt.container, Sequence(sequence.0)),
     }
 }
 
-fn change(db: &Connection, name: ContainerName, token: &crate::model::Token, edit: impl FnOnce(&mut KnownItem)) -> SqlResult<()> {
+fn change(db: &Connection, name: ContainerName, token: &Token, edit: impl FnOnce(&mut KnownItem)) -> SqlResult<()> {
     match source::by_token(db, name.mailbox, token)? {
         Some(mut item) => {
             edit(&mut item);

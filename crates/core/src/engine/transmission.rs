@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId};
+use mailferry_rules::session::has_come;
 use mailferry_rules::ship::{Arrived, Facts, OnSight, Step, back_off_ms, next_step, on_sight, rescue_from_passive};
 use mailferry_rules::topology::Lane;
 
@@ -86,7 +87,7 @@ impl Agent {
     /// Takes a container to its node and commits "delivered" (R32, R33). `None`: not now, the reason has been told.
     fn ship(&mut self, lane: &Lane, area: &Area, name: ContainerName) -> Result<Option<u64>, Halt> {
         let backoff = self.backoffs.get(&lane.node).copied().unwrap_or_default();
-        if self.now_ms() < backoff.next_ms {
+        if !has_come(backoff.next_ms, self.now_ms(), self.policy.back_off_max_ms) {
             self.stall(lane.node.clone(), format!("did not answer {} times; next try at {} ms", backoff.failures, backoff.next_ms));
             return Ok(None);
         }

@@ -58,5 +58,7 @@ pub(super) mod kind {
     pub const FOLDER_GONE: u8 = 9;
     pub const RECEIPT: u8 = 10;
     pub const SKIPPED: u8 = 11;
+    pub const CENSUS: u8 = 12;
+    pub const WANTED: u8 = 13;
     pub const OPTIONAL: u8 = 128;
 }

@@ -201,7 +201,7 @@ impl<R: Read + Seek> Reader<R> {
 
     fn unknown(&self, kind: u8) -> PrvError {
         match kind {
-            1..=kind::SKIPPED => self.damaged("a record is not what its type says"),
+            1..=kind::WANTED => self.damaged("a record is not what its type says"),
             _ => PrvError::FromTheFuture(format!("record type {kind}")),
         }
     }

@@ -10,7 +10,8 @@ use super::bytes::{Fields, Put, length32};
 use super::error::{PrvError, within};
 use super::layout::{BLOCK_RAW_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEAD_BYTES, SIZE_AT_END, SKIPPED_MAX, kind};
 use crate::model::{
-    Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt, Skipped, Token,
+    Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt, Skipped,
+    Token,
 };
 
 /// One change of a mailbox, or an answer. The order in a container is the order of applying.
@@ -30,6 +31,10 @@ pub enum Record {
     FolderGone { id: u32 },
     /// What became of a container (R45).
     Receipt(Receipt),
+    /// The items that a mailbox holds, sent after a takeover that may have lost something (R14).
+    Census(Census),
+    /// The target lacks an item that a census names: it is to be sent again.
+    Wanted { token: Token },
 }
 
 /// Where a record lies in its block.
@@ -117,7 +122,25 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
             Ok(())
         }),
         Record::Receipt(receipt) => encode_receipt(out, receipt),
+        Record::Census(census) => encode_census(out, census),
+        Record::Wanted { token } => framed(out, kind::WANTED, |out| {
+            out.put(&token.0);
+            Ok(())
+        }),
     }
+}
+
+fn encode_census(out: &mut Vec<u8>, census: &Census) -> Result<(), PrvError> {
+    framed(out, kind::CENSUS, |out| {
+        out.put(&census.from.0);
+        out.put(&census.through.0);
+        out.u32(length32("the number of items of a census", census.items.len())?);
+        census.items.iter().try_for_each(|item| {
+            out.put(&item.token.0);
+            out.u32(item.folder);
+            put_marks(out, &item.marks)
+        })
+    })
 }
 
 /// The size comes first, so that it can be set when it is known.
@@ -160,6 +183,7 @@ fn encode_receipt(out: &mut Vec<u8>, receipt: &Receipt) -> Result<(), PrvError> 
             Outcome::Applied => 0,
             Outcome::Damaged => 1,
             Outcome::Archived => 2,
+            Outcome::Refused => 3,
         });
         for number in [receipt.applied, receipt.already, receipt.found] {
             out.u64(number);
@@ -250,6 +274,8 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
         },
         kind::GONE => Record::Gone { folder: fields.u32()?, token: token(&mut fields)? },
         kind::FOLDER_GONE => Record::FolderGone { id: fields.u32()? },
+        kind::CENSUS => Record::Census(census(&mut fields)?),
+        kind::WANTED => Record::Wanted { token: token(&mut fields)? },
         _ => return None,
     };
     fields.end().map(|()| record)
@@ -285,6 +311,7 @@ pub(super) fn decode_receipt(payload: &[u8]) -> Option<ReceiptHead> {
         0 => Outcome::Applied,
         1 => Outcome::Damaged,
         2 => Outcome::Archived,
+        3 => Outcome::Refused,
         _ => return None,
     };
     let (applied, already, found) = (fields.u64()?, fields.u64()?, fields.u64()?);
@@ -299,6 +326,21 @@ pub(super) fn decode_skipped(payload: &[u8], skipped: &mut Vec<Skipped>) -> Opti
         skipped.push(Skipped { token: token(&mut fields)?, reason: fields.text16()? });
     }
     Some(())
+}
+
+/// Tokens rise, and lie between the ends.
+fn census(fields: &mut Fields<'_>) -> Option<Census> {
+    let (from, through) = (token(fields)?, token(fields)?);
+    let mut items: Vec<Counted> = Vec::new();
+    for _ in 0..fields.u32()? {
+        let item = Counted { token: token(fields)?, folder: fields.u32()?, marks: marks(fields)? };
+        let rises = items.last().is_none_or(|last| last.token < item.token);
+        if !rises || item.token < from || item.token > through {
+            return None;
+        }
+        items.push(item);
+    }
+    Some(Census { from, through, items })
 }
 
 fn token(fields: &mut Fields<'_>) -> Option<Token> {

@@ -43,6 +43,9 @@ impl Life {
         world.policy.import_batch_items = 1 + dice.below(3) as usize;
         world.policy.continue_without_replication = faults.alone;
         fate.watch.demands_cover(!faults.alone);
+        if faults.interleaved {
+            fate.watch.expects_arrivals();
+        }
         if faults.two_may_act() {
             fate.watch.expects_two_active();
         }

@@ -118,6 +118,10 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
         }),
         Record::FolderGone { id } => json!({ "record": "folder-gone", "folder_id": id, "folder": folders.path(*id) }),
         Record::Receipt(receipt) => receipt_json(receipt),
+        Record::Census(census) => json!({
+            "record": "census", "from": census.from.to_string(), "through": census.through.to_string(), "items": census.items.len(),
+        }),
+        Record::Wanted { token } => json!({ "record": "wanted", "token": token.to_string() }),
     }
 }
 
@@ -135,6 +139,7 @@ fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Applied => "applied",
         Outcome::Damaged => "damaged",
         Outcome::Archived => "archived",
+        Outcome::Refused => "refused",
     }
 }
 
@@ -153,6 +158,8 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
         Record::Gone { folder, token } => format!("gone         {token} from {}", folders.name(*folder)),
         Record::FolderGone { id } => format!("folder gone  {}", folders.name(*id)),
         Record::Receipt(receipt) => described_receipt(receipt),
+        Record::Census(census) => format!("census       {}", text::count(census.items.len() as u64, "item")),
+        Record::Wanted { token } => format!("wanted       {token}"),
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! mod       one mailbox after another
+//! census    taking stock after a takeover
 //! changes   what differs between the store and what was last published
 //! pack      one pass over a mailbox: changes into containers
 //! receipts  the target's answers
 //! plan      what the next pass would do
 //! ```
 
+mod census;
 mod changes;
 mod pack;
 mod plan;

@@ -1,6 +1,6 @@
 //! One pass over a mailbox: what changed, into containers, until the mailbox is caught up (R21, R23).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mailferry_rules::ids::MailboxId;
 
@@ -17,8 +17,8 @@ use crate::state::ledger::source::{self, KnownItem};
 /// Folders of the store and of the ledger by id; `None` for those the store no longer has.
 pub(super) type Folders = BTreeMap<u32, Option<FolderInfo>>;
 
-struct Pass<'a> {
-    mailbox: &'a Mailbox,
+pub(super) struct Pass<'a> {
+    pub mailbox: &'a Mailbox,
     store: Box<dyn MailSource>,
     folders: Folders,
     gone: Gone,
@@ -57,6 +57,10 @@ impl Agent {
             self.write(&mut pass, Record::FolderGone { id })?;
         }
         self.seal(&mut pass)?;
+        // An item that could not be read is there all the same.
+        if pass.unreadable.is_empty() {
+            self.take_stock(&mut pass)?;
+        }
         self.calm("store.failed");
         Ok(())
     }
@@ -158,7 +162,7 @@ impl Agent {
     }
 
     /// Writes one record, opening a container where none is open.
-    fn write(&mut self, pass: &mut Pass<'_>, record: Record) -> Result<(), MailboxHalt> {
+    pub(super) fn write(&mut self, pass: &mut Pass<'_>, record: Record) -> Result<(), MailboxHalt> {
         self.make_room(pass, 0)?;
         for folder in folders_named(&record) {
             self.announce(pass, folder)?;
@@ -198,7 +202,7 @@ impl Agent {
         if full { self.seal(pass) } else { Ok(()) }
     }
 
-    fn seal(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
+    pub(super) fn seal(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
         match pass.open.take() {
             Some(packing) => Ok(self.seal_container(packing)?),
             None => Ok(()),
@@ -219,6 +223,7 @@ fn folders_named(record: &Record) -> Vec<u32> {
     match record {
         Record::Marks { folder, .. } => vec![*folder],
         Record::Moved { from, to, .. } => vec![*from, *to],
+        Record::Census(census) => census.items.iter().map(|item| item.folder).collect::<BTreeSet<u32>>().into_iter().collect(),
         _ => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use crate::engine::intake::{Handled, Incoming};
 use crate::model::{Outcome, Receipt};
 use crate::ports::Level;
 use crate::prv::{Kind, Record};
-use crate::state::ledger::{inbound, outbound, source};
+use crate::state::ledger::{inbound, outbound, source, stock};
 use crate::state::{Connection, SqlResult};
 use crate::trouble::Trouble;
 
@@ -15,10 +15,11 @@ impl Agent {
     }
 
     fn take_receipt_container(&mut self, mut incoming: Incoming) -> Result<Handled, Halt> {
-        let mut receipts = Vec::new();
+        let (mut receipts, mut wanted) = (Vec::new(), Vec::new());
         loop {
             match incoming.reader.next() {
                 Ok(Some(Record::Receipt(receipt))) => receipts.push(receipt),
+                Ok(Some(Record::Wanted { token })) => wanted.push(token),
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(error) => {
@@ -40,6 +41,9 @@ impl Agent {
         self.db.write(|tx| {
             for receipt in &receipts {
                 answer(tx, receipt, now_ms)?;
+            }
+            for token in &wanted {
+                stock::send_again(tx, incoming.name.mailbox, token)?;
             }
             Ok(inbound::take(tx, &taken, incoming.arrival, false, now_ms)?)
         })?;
@@ -67,6 +71,11 @@ impl Agent {
                 Level::Warning,
                 format!("{name} arrived damaged: its content is sent again in a new container"),
             ),
+            Outcome::Refused => self.event(
+                "receipt.refused",
+                Level::Warning,
+                format!("{name} came from an activation that had been replaced: the mailbox is compared as a whole"),
+            ),
             Outcome::Archived => {
                 let trouble = Trouble::new(format!("the target gave up on {name}"))
                     .now("it is kept in the target's ARCHIVE and blocks the switch of its mailbox")
@@ -80,11 +89,16 @@ impl Agent {
 fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<()> {
     let name = &receipt.container;
     if outbound::answer(db, name, receipt.outcome, now_ms)?.is_none() {
-        // Of an activation whose end was lost: its number may be that of another container here.
-        return Ok(());
+        // Of an activation whose end was lost: its number may be that of another container here. What was in it nobody knows.
+        return stock::call(db, name.mailbox, &format!("{name} was sent, which this database does not know"), now_ms);
     }
     match receipt.outcome {
         Outcome::Applied => source::confirm(db, name.mailbox, name.sequence),
+        Outcome::Refused => {
+            stock::call(db, name.mailbox, &format!("{name} was refused: another activation had gone on before it"), now_ms)?;
+            source::send_again(db, name.mailbox, name.sequence)?;
+            inbound::send_receipts_again(db, name.mailbox, name.sequence)
+        }
         Outcome::Damaged => {
             source::send_again(db, name.mailbox, name.sequence)?;
             inbound::send_receipts_again(db, name.mailbox, name.sequence)

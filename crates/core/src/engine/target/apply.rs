@@ -16,6 +16,7 @@ use crate::engine::intake::Incoming;
 use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Outcome, Skipped, TargetId, Token};
 use crate::ports::{Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::{Reader, Record};
+use crate::state::ledger::stock;
 use crate::state::ledger::target::{self, Tracked};
 use crate::state::{Connection, SqlResult, StateError};
 
@@ -55,21 +56,39 @@ pub(super) struct ApplyCounts {
 pub(super) struct Changes {
     tracked: HashMap<Token, Option<Tracked>>,
     order: Vec<Token>,
+    /// Items that a census names and that are not here.
+    wanted: Vec<Token>,
 }
 
 impl Changes {
-    fn set(&mut self, token: Token, tracked: Option<Tracked>) {
+    pub fn want(&mut self, token: Token) {
+        self.wanted.push(token);
+    }
+
+    /// Changes that wait for a flush.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub fn set(&mut self, token: Token, tracked: Option<Tracked>) {
         if self.tracked.insert(token, tracked).is_none() {
             self.order.push(token);
         }
     }
 
     pub fn write(&self, db: &Connection, mailbox: MailboxId) -> SqlResult<()> {
-        self.order.iter().try_for_each(|token| match self.tracked.get(token) {
-            Some(Some(tracked)) => target::track(db, mailbox, tracked),
-            Some(None) => target::untrack(db, mailbox, token),
-            None => Ok(()),
-        })
+        let wished = stock::wants_any(db, mailbox)?;
+        for token in &self.order {
+            match self.tracked.get(token) {
+                Some(Some(tracked)) => target::track(db, mailbox, tracked)?,
+                Some(None) => target::untrack(db, mailbox, token)?,
+                None => {}
+            }
+            if wished {
+                stock::unwant(db, mailbox, token)?;
+            }
+        }
+        self.wanted.iter().try_for_each(|token| stock::want(db, mailbox, token))
     }
 }
 
@@ -83,15 +102,15 @@ pub(super) struct Applied {
 }
 
 /// One container being applied.
-struct Import {
-    mailbox: MailboxId,
+pub(super) struct Import {
+    pub mailbox: MailboxId,
     store: Box<dyn MailTarget>,
     reader: Reader<Box<dyn ReadSeek>>,
     /// Folders of the mailbox in which an untracked item may lie, besides its own.
     everywhere: Vec<FolderPath>,
     /// Folders of this container: where they are at the target, or why they cannot be there.
     folders: HashMap<u32, Result<FolderPath, String>>,
-    changes: Changes,
+    pub changes: Changes,
     counts: ApplyCounts,
     skipped: Vec<Skipped>,
     staged_bytes: u64,
@@ -123,7 +142,7 @@ impl Agent {
         };
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.apply_record(&mut import, record)?;
-            if import.changes.order.len() >= self.policy.import_batch_items || import.staged_bytes >= self.policy.import_batch_bytes {
+            if import.changes.len() >= self.policy.import_batch_items || import.staged_bytes >= self.policy.import_batch_bytes {
                 self.commit_batch(&mut import)?;
             }
         }
@@ -139,12 +158,12 @@ impl Agent {
     }
 
     /// A store that is not there yet has no folders.
-    fn target_folders(&self, url: &str) -> Vec<FolderPath> {
+    pub(super) fn target_folders(&self, url: &str) -> Vec<FolderPath> {
         let folders = self.around.stores.source(url).and_then(|mut store| store.folders());
         folders.map_or(Vec::new(), |folders| folders.into_iter().filter(|info| info.selectable).map(|info| info.path).collect())
     }
 
-    fn commit_batch(&mut self, import: &mut Import) -> Result<(), ApplyError> {
+    pub(super) fn commit_batch(&mut self, import: &mut Import) -> Result<(), ApplyError> {
         self.flush(import)?;
         self.check_stop()?;
         let changes = std::mem::take(&mut import.changes);
@@ -186,12 +205,13 @@ impl Agent {
                 import.receipts_again.extend((receipt.outcome == Outcome::Damaged).then_some(receipt.container.sequence));
                 Ok(())
             }
-            Record::FolderGone { .. } => Ok(()),
+            Record::Census(census) => self.compare(import, &census),
+            Record::FolderGone { .. } | Record::Wanted { .. } => Ok(()),
         }
     }
 
     /// What is known of an item, this batch included.
-    fn tracked(&self, import: &Import, token: &Token) -> Result<Option<Tracked>, ApplyError> {
+    pub(super) fn tracked(&self, import: &Import, token: &Token) -> Result<Option<Tracked>, ApplyError> {
         match import.changes.tracked.get(token) {
             Some(staged) => Ok(staged.clone()),
             None => Ok(self.db.read(|db| Ok(target::tracked(db, import.mailbox, token)?))?),
@@ -211,11 +231,11 @@ impl Import {
         Ok(())
     }
 
-    fn place(&self, id: u32) -> Result<FolderPath, String> {
+    pub(super) fn place(&self, id: u32) -> Result<FolderPath, String> {
         self.folders.get(&id).cloned().unwrap_or_else(|| Err(format!("its container does not say what folder {id} is")))
     }
 
-    fn skip(&mut self, token: Token, reason: String) -> Result<(), ApplyError> {
+    pub(super) fn skip(&mut self, token: Token, reason: String) -> Result<(), ApplyError> {
         self.skipped.push(Skipped { token, reason });
         Ok(())
     }
@@ -286,7 +306,7 @@ impl Import {
         }
     }
 
-    fn update(&mut self, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
+    pub(super) fn update(&mut self, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
         self.counts.applied += 1;
         Ok(self.update_store(tracked, to, marks)?)
     }
@@ -319,7 +339,7 @@ impl Import {
         Ok(self.store.locate(to, &wanted)?.into_iter().next().flatten())
     }
 
-    fn gone(&mut self, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
+    pub(super) fn gone(&mut self, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
         self.counts.applied += 1;
         if apply {
             self.store.remove(&tracked.folder, &tracked.id)?;
@@ -332,6 +352,6 @@ impl Import {
     }
 }
 
-fn unreadable(name: &mailferry_rules::ids::ContainerName, error: &crate::prv::PrvError) -> StoreError {
+pub(super) fn unreadable(name: &mailferry_rules::ids::ContainerName, error: &crate::prv::PrvError) -> StoreError {
     StoreError::new(Blast::Mailbox, Retry::Later, "read a container", name.to_string(), error.to_string())
 }

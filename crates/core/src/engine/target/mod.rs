@@ -4,10 +4,12 @@
 //! mod       one container after another; failures and the archive
 //! apply     the records of a container, each exactly once
 //! receipts  the answers, packed and sent back
+//! stock     what the source says there is, against what is here
 //! ```
 
 mod apply;
 mod receipts;
+mod stock;
 
 use apply::{Applied, ApplyError};
 use mailferry_rules::ids::ContainerName;

@@ -2,15 +2,15 @@
 
 use crate::engine::agent::{Agent, Halt};
 use crate::prv::Record;
-use crate::state::ledger::inbound;
+use crate::state::ledger::{inbound, stock};
 
 impl Agent {
     pub(super) fn answer_all(&mut self) -> Result<(), Halt> {
         for mailbox in self.db.read(|db| Ok(inbound::mailboxes_to_answer(db)?))? {
-            let receipts = self.db.read(|db| Ok(inbound::receipts_to_send(db, mailbox)?))?;
+            let (receipts, wanted) = self.db.read(|db| Ok((inbound::receipts_to_send(db, mailbox)?, stock::wanted(db, mailbox)?)))?;
+            let wishes = wanted.into_iter().map(|token| Record::Wanted { token });
             let mut packing = self.open_container(mailbox)?;
-            for receipt in receipts {
-                let record = Record::Receipt(receipt);
+            for record in receipts.into_iter().map(Record::Receipt).chain(wishes) {
                 packing.writer.record(&record).map_err(|error| self.pack_failed(error))?;
                 packing.records.push(record);
             }

@@ -12,7 +12,8 @@ use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 
 use super::{Header, Kind, Options, PrvError, Reader, Record, Summary, Writer, Written, salvage};
 use crate::model::{
-    Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt, Skipped, Token,
+    Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt, Skipped,
+    Token,
 };
 
 /// Small steps of a well known generator (SplitMix64): the same numbers on every machine.
@@ -76,14 +77,22 @@ impl Dice {
 
     pub fn receipt(&mut self, skipped: usize) -> Receipt {
         let skipped = (0..skipped).map(|_| Skipped { token: Token(self.bytes()), reason: self.text() }).collect();
-        let outcome = [Outcome::Applied, Outcome::Damaged, Outcome::Archived][self.below(3) as usize];
+        let outcome = [Outcome::Applied, Outcome::Damaged, Outcome::Archived, Outcome::Refused][self.below(4) as usize];
         Receipt { container: name(self.below(99)), digest: Digest(self.bytes()), outcome, applied: 1, already: 2, found: 3, skipped }
+    }
+
+    fn census(&mut self) -> Census {
+        let mut tokens: Vec<Token> = (0..self.below(5)).map(|_| Token(self.bytes())).collect();
+        tokens.sort();
+        tokens.dedup();
+        let items = tokens.into_iter().map(|token| Counted { token, folder: self.below(9) as u32, marks: self.marks() });
+        Census { from: Token::FIRST, through: Token::LAST, items: items.collect() }
     }
 
     pub fn record(&mut self) -> Record {
         let folder = self.below(5) as u32;
         let token = Token(self.bytes());
-        match self.below(6) {
+        match self.below(8) {
             0 => {
                 let path = FolderPath((0..self.below(4)).map(|_| self.text()).collect());
                 let special_use = self.one_in(2).then(|| self.text());
@@ -96,6 +105,8 @@ impl Dice {
             2 => Record::Moved { token, from: folder, to: 7, key: ItemKey(self.bytes::<3>().to_vec()), marks: self.marks() },
             3 => Record::Gone { folder, token },
             4 => Record::FolderGone { id: folder },
+            5 => Record::Wanted { token },
+            6 => Record::Census(self.census()),
             _ => {
                 let skipped = self.below(4) as usize;
                 Record::Receipt(self.receipt(skipped))

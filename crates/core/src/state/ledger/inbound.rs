@@ -13,11 +13,12 @@ pub(super) fn outcome_number(outcome: Outcome) -> i64 {
         Outcome::Applied => 1,
         Outcome::Damaged => 2,
         Outcome::Archived => 3,
+        Outcome::Refused => 4,
     }
 }
 
 pub(super) fn outcome_from(number: i64) -> Option<Outcome> {
-    [Outcome::Applied, Outcome::Damaged, Outcome::Archived].into_iter().find(|outcome| outcome_number(*outcome) == number)
+    [Outcome::Applied, Outcome::Damaged, Outcome::Archived, Outcome::Refused].into_iter().find(|outcome| outcome_number(*outcome) == number)
 }
 
 pub fn position(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Position> {
@@ -116,6 +117,7 @@ pub fn receipt_sent(db: &Connection, name: &ContainerName, sequence: Sequence) -
 /// The container that carried these receipts arrived damaged: they go again in another.
 pub fn send_receipts_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<()> {
     db.run("UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", params![mailbox.0, sequence.0 as i64])?;
+    db.run("UPDATE wanted SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", params![mailbox.0, sequence.0 as i64])?;
     Ok(())
 }
 
@@ -135,9 +137,11 @@ pub fn outcome(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option
     Ok(number.and_then(outcome_from))
 }
 
-/// Mailboxes that have receipts to send.
+/// Mailboxes that have receipts or wishes to send.
 pub fn mailboxes_to_answer(db: &Connection) -> rusqlite::Result<Vec<MailboxId>> {
-    let mut query = db.prepare_cached("SELECT DISTINCT mailbox FROM taken WHERE receipt_seq = 0 ORDER BY mailbox")?;
+    let mut query = db.prepare_cached(
+        "SELECT mailbox FROM taken WHERE receipt_seq = 0 UNION SELECT mailbox FROM wanted WHERE seq = 0 ORDER BY mailbox",
+    )?;
     let rows = query.query_map([], |row| Ok(MailboxId(row.get(0)?)))?;
     rows.collect()
 }

@@ -1,0 +1,87 @@
+//! Taking stock (R14): after a takeover that may have lost something, the target is told which items there are, so that it
+//! can drop what nobody knows of any more, bring the others to their folder and marks, and ask for what it lacks.
+//!
+//! Sent behind everything that has changed: at its place in the chain it says what the ledger says.
+
+use super::MailboxHalt;
+use super::pack::Pass;
+use crate::engine::agent::Agent;
+use crate::model::{Census, Counted, Token};
+use crate::ports::Level;
+use crate::prv::Record;
+use crate::state::ledger::stock;
+
+/// One record of a census holds no more items, and about no more bytes.
+const ITEMS_MAX: usize = 2_000;
+const BYTES_MAX: usize = 256 << 10;
+
+impl Agent {
+    pub(super) fn take_stock(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
+        let mailbox = pass.mailbox.id;
+        let Some(why) = self.db.read(|db| Ok(stock::due(db, mailbox)?))? else { return Ok(()) };
+        let (mut from, mut count) = (Token::FIRST, 0);
+        loop {
+            let items = self.db.read(|db| Ok(stock::items(db, mailbox, from, ITEMS_MAX + 1)?))?;
+            let (items, through) = piece(items);
+            count += items.len();
+            self.write(pass, Record::Census(Census { from, through, items }))?;
+            match after(through) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        self.seal(pass)?;
+        self.event("stock.taken", Level::Warning, format!("mailbox {}: the target is told of all {count} items: {why}", pass.mailbox.name));
+        Ok(())
+    }
+}
+
+/// As many items as one record holds, and the last token it speaks of.
+fn piece(mut items: Vec<Counted>) -> (Vec<Counted>, Token) {
+    let mut bytes = 0;
+    let fits = |item: &Counted| {
+        bytes += 32 + item.marks.keywords.iter().map(|keyword| keyword.len() + 2).sum::<usize>();
+        bytes <= BYTES_MAX
+    };
+    let count = items.iter().map_while(fits_once(fits)).count().clamp(1, ITEMS_MAX);
+    if items.len() <= count {
+        return (items, Token::LAST);
+    }
+    items.truncate(count);
+    let through = items.last().map_or(Token::LAST, |item| item.token);
+    (items, through)
+}
+
+fn fits_once<'i>(mut fits: impl FnMut(&'i Counted) -> bool) -> impl FnMut(&'i Counted) -> Option<()> {
+    move |item| fits(item).then_some(())
+}
+
+/// The token after this one; none after the last.
+fn after(token: Token) -> Option<Token> {
+    u128::from_be_bytes(token.0).checked_add(1).map(|next| Token(next.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Marks;
+
+    #[test]
+    fn pieces_follow_each_other_without_a_gap_and_the_last_one_reaches_to_the_end() {
+        let all: Vec<Counted> =
+            (0..5_000u128).map(|n| Counted { token: Token((n * 7).to_be_bytes()), folder: 1, marks: Marks::default() }).collect();
+        let (mut from, mut found) = (Token::FIRST, Vec::new());
+        loop {
+            let rest: Vec<Counted> = all.iter().filter(|item| item.token >= from).take(ITEMS_MAX + 1).cloned().collect();
+            let (items, through) = piece(rest);
+            assert!(items.len() <= ITEMS_MAX);
+            assert!(items.iter().all(|item| item.token >= from && item.token <= through));
+            found.extend(items);
+            match after(through) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        assert_eq!(found, all);
+    }
+}

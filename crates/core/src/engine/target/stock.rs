@@ -1,0 +1,98 @@
+//! What the source says there is, against what is here (R14); and what a refused container may have left behind (R3).
+
+use std::collections::BTreeSet;
+
+use mailferry_rules::import::Arrival;
+
+use super::apply::{ApplyError, Changes, Import};
+use crate::engine::agent::{Agent, Halt};
+use crate::engine::intake::Incoming;
+use crate::model::{Census, Outcome, Receipt, Token};
+use crate::ports::{Level, StoreError, Wanted};
+use crate::prv::Record;
+use crate::state::ledger::target::{self, Tracked};
+use crate::state::ledger::{inbound, stock};
+
+impl Agent {
+    /// Items that the source does not know any more go the way of every deletion; the others come to their folder and marks;
+    /// what is not here is asked for.
+    pub(super) fn compare(&mut self, import: &mut Import, census: &Census) -> Result<(), ApplyError> {
+        // The ledger is compared as a whole: what is staged is committed first.
+        self.commit_batch(import)?;
+        let mailbox = import.mailbox;
+        let here = self.db.read(|db| Ok(stock::tracked(db, mailbox, census.from, census.through)?))?;
+        let known: BTreeSet<Token> = census.items.iter().map(|item| item.token).collect();
+        for item in &census.items {
+            match (self.tracked(import, &item.token)?, import.place(item.folder)) {
+                (None, _) => import.changes.want(item.token),
+                (Some(tracked), Ok(place)) => import.update(tracked, Some(place), item.marks.clone())?,
+                (Some(_), Err(reason)) => import.skip(item.token, reason)?,
+            }
+            self.commit_when_full(import)?;
+        }
+        for token in here.into_iter().filter(|token| !known.contains(token)) {
+            if let Some(tracked) = self.tracked(import, &token)? {
+                import.gone(tracked, self.policy.apply_deletions)?;
+            }
+            self.commit_when_full(import)?;
+        }
+        Ok(())
+    }
+
+    fn commit_when_full(&mut self, import: &mut Import) -> Result<(), ApplyError> {
+        if import.changes.len() >= self.policy.import_batch_items { self.commit_batch(import) } else { Ok(()) }
+    }
+
+    /// A container of an activation that had been replaced counts as taken, and its receipt says "refused". A predecessor may
+    /// have applied some of it all the same: its items that stand at the target are tracked, so that a census finds them.
+    pub(in crate::engine) fn refuse(&mut self, mut incoming: Incoming) -> Result<bool, Halt> {
+        let (name, digest, arrival) = (incoming.name, incoming.digest, incoming.arrival);
+        let left = match self.left_behind(&mut incoming) {
+            Ok(left) => left,
+            Err(ApplyError::Halt(halt)) => return Err(halt),
+            Err(ApplyError::Store(error)) => {
+                self.stall(name.to_string(), error.to_string());
+                return Ok(false);
+            }
+        };
+        let receipt = Receipt { container: name, digest, outcome: Outcome::Refused, applied: 0, already: 0, found: 0, skipped: Vec::new() };
+        self.still_active()?;
+        self.commit_refused(&receipt, arrival, &left)?;
+        self.event("container.refused", Level::Warning, format!("{name} comes from an activation that had already been replaced"));
+        Ok(true)
+    }
+
+    fn commit_refused(&mut self, receipt: &Receipt, arrival: Arrival, left: &Changes) -> Result<(), Halt> {
+        let now_ms = self.now_ms();
+        Ok(self.db.write(|tx| {
+            left.write(tx, receipt.container.mailbox)?;
+            Ok(inbound::take(tx, receipt, arrival, true, now_ms)?)
+        })?)
+    }
+
+    fn left_behind(&mut self, incoming: &mut Incoming) -> Result<Changes, ApplyError> {
+        let mailbox = incoming.name.mailbox;
+        let url = self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
+        let mut store = self.around.stores.target(&url)?;
+        let folders = self.target_folders(&url);
+        let mut left = Changes::default();
+        loop {
+            let record = incoming.reader.next().map_err(|error| super::apply::unreadable(&incoming.name, &error))?;
+            let Some(record) = record else { return Ok(left) };
+            let Record::Item { envelope, size, digest, .. } = record else { continue };
+            let token = envelope.token;
+            if self.db.read(|db| Ok(target::tracked(db, mailbox, &token)?))?.is_some() {
+                continue;
+            }
+            let wanted = [Wanted { token, digest, size }];
+            for folder in &folders {
+                let found: Result<_, StoreError> = store.locate(folder, &wanted);
+                if let Some(id) = found?.into_iter().next().flatten() {
+                    let tracked = Tracked { token, folder: folder.clone(), id, digest, marks: envelope.marks.clone(), gone: false };
+                    left.set(token, Some(tracked));
+                    break;
+                }
+            }
+        }
+    }
+}
