@@ -21,6 +21,7 @@ impl Agent {
                 self.epoch = Epoch(0);
                 self.clear_work();
                 self.replay();
+                self.hand_over();
                 return Ok(false);
             }
             Role::Unknown { why } => return Err(Halt::NotActive(format!("the role of this node is unknown: {why}"))),
@@ -47,7 +48,7 @@ impl Agent {
     }
 
     /// The newest claim at the witness. Without an answer nobody may act.
-    fn newest_claim(&self) -> Result<Option<Claimed>, Halt> {
+    pub(super) fn newest_claim(&self) -> Result<Option<Claimed>, Halt> {
         let folder = self.claims();
         let away = |error: ShareError| Halt::NotActive(format!("the witness does not answer: {error}"));
         let names = self.around.witness.list(&folder).map_err(away)?;

@@ -5,6 +5,7 @@ use mailferry_rules::session::{Act, Replicated, attempt_after_item, may};
 use super::agent::{Agent, Halt};
 use crate::ports::Level;
 use crate::replication::{self, Identity};
+use crate::state::ledger::outbound;
 
 impl Agent {
     pub(super) fn identity(&self) -> Identity {
@@ -49,6 +50,30 @@ impl Agent {
         // A node that claimed meanwhile may have looked at its folder before this arrived there.
         self.still_active().map_err(|halt| halt.to_string())?;
         self.db.prune(&others.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| error.to_string())
+    }
+
+    /// The role has moved, nobody has claimed since, and this node holds what was written last: the other nodes get the rest of
+    /// it, or a snapshot where they miss something. A successor whose copy is damaged would otherwise wait for a person.
+    pub(super) fn hand_over(&mut self) {
+        if !self.holds_newest_claim().unwrap_or(false) {
+            return;
+        }
+        let who = self.identity();
+        for node in self.passive_nodes() {
+            let share = self.share(&node);
+            match replication::ship(&mut self.db, share.as_ref(), &who, &node, None) {
+                Ok(shipped) => self.counts.handed_over += shipped.files,
+                Err(error) => self.stall(node, format!("the rest of the database could not be handed over: {error}")),
+            }
+        }
+    }
+
+    fn holds_newest_claim(&self) -> Result<bool, Halt> {
+        if !self.db.is_writer()? || !self.db.read(|db| Ok(outbound::coverage_debts(db)?))?.is_empty() {
+            return Ok(false);
+        }
+        let epoch = self.db.position()?.epoch;
+        Ok(self.newest_claim()?.is_some_and(|claim| claim.mine && claim.epoch == epoch))
     }
 
     /// After an item: replicate, and decide whether another may be touched (R11, R12).

@@ -41,6 +41,9 @@ pub struct Counts {
     pub debts_paid: u64,
     pub debts_given_up: u64,
     pub replayed: u64,
+    /// Files of the database that went to the successor after the role had moved.
+    #[serde(default)]
+    pub handed_over: u64,
 }
 
 impl Counts {
@@ -59,7 +62,7 @@ impl Counts {
             skipped,
             ..
         } = other;
-        let Counts { deleted, debts_made, debts_paid, debts_given_up, replayed, .. } = other;
+        let Counts { deleted, debts_made, debts_paid, debts_given_up, replayed, handed_over, .. } = other;
         let pairs = [
             (&mut self.published, published),
             (&mut self.packed_items, packed_items),
@@ -77,6 +80,7 @@ impl Counts {
             (&mut self.debts_paid, debts_paid),
             (&mut self.debts_given_up, debts_given_up),
             (&mut self.replayed, replayed),
+            (&mut self.handed_over, handed_over),
         ];
         pairs.into_iter().for_each(|(sum, more)| *sum += more);
     }
