@@ -136,7 +136,9 @@ impl Watch {
             self.lock().arrived.insert((act.disk.into(), file.name.into()));
             return;
         }
-        if !self.covers.load(Ordering::Relaxed) || act.node != act.disk || self.dual.load(Ordering::Relaxed) {
+        // What has arrived may be placed once more by a source agent that could not record it.
+        let delivered = self.lock().arrived.contains(&(file.folder.to_owned(), file.name.to_owned()));
+        if delivered || !self.covers.load(Ordering::Relaxed) || act.node != act.disk || self.dual.load(Ordering::Relaxed) {
             return;
         }
         let bare = grounds.others(act.disk).find(|disk| !disk.files().contains_key(act.path));

@@ -219,6 +219,10 @@ impl World {
     pub fn session(&mut self, node: &str, kind: AgentKind) -> Option<SessionReport> {
         let mut player = self.begin(node, kind)?;
         let report = player.agent.session();
+        self.fate.note(|| {
+            let waits = report.stalls.iter().map(|stall| format!("\n            waits: {}: {}", stall.what, stall.why));
+            format!("      {node} {kind}: {:?}{}", report.end, waits.collect::<String>())
+        });
         self.finish(player).then_some(report)
     }
 

@@ -5,7 +5,7 @@ use mailferry_rules::ids::{Epoch, MailboxId};
 
 use super::agent::{Agent, Halt};
 use crate::ports::{Claim, Level, Role, ShareError, SharePath};
-use crate::replication::{self, Replayed};
+use crate::replication::{self, Replayed, ReplicationError};
 use crate::settings::AgentKind;
 use crate::spool;
 use crate::state::ledger;
@@ -20,7 +20,7 @@ impl Agent {
             Role::Passive { .. } => {
                 self.epoch = Epoch(0);
                 self.clear_work();
-                self.replay();
+                let _ = self.replay();
                 self.hand_over();
                 return Ok(false);
             }
@@ -30,16 +30,18 @@ impl Agent {
         let recorded = self.db.read(|db| Ok(ledger::epochs::latest(db)?))?;
         let recorded = recorded.map(|(epoch, node)| Claimed { epoch, mine: node == self.around.me });
         let lacks = may_lack(newest, recorded, self.policy.continue_without_replication);
-        let (epoch, lacks) = match standing(newest, recorded) {
+        let standing = match standing(newest, recorded) {
+            Standing::Holds(held) if self.reclaims => Standing::MustClaim(Epoch(held.0 + 1)),
+            standing => standing,
+        };
+        let (epoch, lacks) = match standing {
             Standing::Holds(epoch) => (epoch, None),
             Standing::MustClaim(epoch) => {
-                self.replay();
-                self.refuse_old_state()?;
+                self.take_in()?;
                 let epoch = self.claim(epoch)?;
                 // What the old active node has shipped up to the claim it takes for replicated; what it ships later it does
                 // not, because it looks at the claims afterwards.
-                self.replay();
-                self.refuse_old_state()?;
+                self.take_in()?;
                 (epoch, lacks)
             }
         };
@@ -58,6 +60,12 @@ impl Agent {
         std::io::Read::read_to_string(&mut file, &mut owner)
             .map_err(|error| Halt::NotActive(format!("the newest claim cannot be read: {error}")))?;
         Ok(Some(Claimed { epoch, mine: owner.lines().next() == Some(self.around.me.as_str()) }))
+    }
+
+    /// Everything that the old active node has shipped here. Not read is not replicated: without it nobody takes over.
+    fn take_in(&mut self) -> Result<(), Halt> {
+        self.replay().map_err(|error| Halt::NotActive(format!("what the active node has replicated could not be taken in: {error}")))?;
+        self.refuse_old_state()
     }
 
     /// A standby that waits for a snapshot would take up less than it has acknowledged: containers named twice, mail unknown
@@ -86,6 +94,7 @@ impl Agent {
     /// Records the epoch and lets the log go on under it. `lacks`: why the mailboxes of a source have to be compared as a whole.
     fn take_up(&mut self, epoch: Epoch, lacks: Option<&str>) -> Result<(), Halt> {
         self.epoch = epoch;
+        self.reclaims = false;
         if self.db.position()?.epoch != epoch {
             self.db.begin_epoch(epoch)?;
         }
@@ -129,15 +138,19 @@ impl Agent {
     }
 
     /// Takes in what the active node has shipped to this one (R14).
-    fn replay(&mut self) {
+    fn replay(&mut self) -> Result<(), ReplicationError> {
         let (own, who) = (self.own_share(), self.identity());
         match replication::replay(&mut self.db, own.as_ref(), &who) {
             Ok(replayed) => {
                 self.counts.replayed += replayed.sets + replayed.snapshot.map_or(0, |_| 1);
                 self.calm("replication.replay-failed");
                 self.tell_replay(&replayed);
+                Ok(())
             }
-            Err(error) => self.tell("replication.replay-failed", Level::Error, error.to_string()),
+            Err(error) => {
+                self.tell("replication.replay-failed", Level::Error, error.to_string());
+                Err(error)
+            }
         }
     }
 }

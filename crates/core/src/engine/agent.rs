@@ -89,6 +89,8 @@ pub struct Agent {
     pub(super) mailboxes: Vec<Mailbox>,
     /// Valid after `activate` in each session.
     pub(super) epoch: Epoch,
+    /// The next session claims a new epoch although this one is held.
+    pub(super) reclaims: bool,
     pub(super) replicated: Replicated,
     pub(super) replication_failed: bool,
     /// The first session of this process tries every deletion debt (R54).
@@ -115,6 +117,7 @@ impl Agent {
             db,
             mailboxes: Vec::new(),
             epoch: Epoch(0),
+            reclaims: false,
             replicated: Replicated::No,
             replication_failed: false,
             at_start: true,

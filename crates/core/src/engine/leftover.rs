@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mailferry_rules::ids::ContainerName;
 
 use super::agent::{Agent, Halt};
-use crate::model::Digest;
-use crate::ports::{Level, SharePath};
-use crate::prv::{self, Record};
+use crate::ports::{Level, ReadSeek, ShareError, ShareErrorKind, SharePath};
+use crate::prv::{self, PrvError, Record};
 use crate::settings::AgentKind;
 use crate::spool::{self, Area};
 use crate::state::ledger::outbound::{self, Chain, Published};
@@ -40,19 +39,31 @@ impl Agent {
     }
 
     fn resume_work(&mut self) -> Result<(), Halt> {
-        let (share, folder) = (self.own_share(), self.work_folder());
-        let entries = share.list(&folder).unwrap_or_default();
+        let folder = self.work_folder();
+        let entries = self.own_share().list(&folder).map_err(|error| self.unread(&error))?;
         for entry in entries {
             let Some(file) = folder.join(&entry.name) else { continue };
             match entry.name.parse::<ContainerName>() {
-                Ok(name) if self.is_next(&name)? && name.epoch == self.epoch => match self.read_found(&file, &name) {
+                Ok(name) if self.is_next(&name)? && name.epoch == self.epoch => match self.read_found(&file, &name)? {
                     Some(found) if self.links(&found)? => self.publish_sealed(&file, found.published, &found.records)?,
-                    _ => self.drop_work(&file),
+                    // It may have been placed and sent before it was damaged: its name must not be given to other bytes (R6).
+                    _ => return Err(self.begin_anew(&name)),
                 },
                 _ => self.drop_work(&file),
             }
         }
         Ok(())
+    }
+
+    /// Ends the activation; the next session claims a new epoch, under which every name is new.
+    fn begin_anew(&mut self, name: &ContainerName) -> Halt {
+        self.reclaims = true;
+        Halt::NotActive(format!("container {name} can no longer be read in WORK: a new epoch is begun"))
+    }
+
+    fn unread(&mut self, error: &ShareError) -> Halt {
+        self.stall(error.place.clone(), error.cause.clone());
+        Halt::Held(error.to_string())
     }
 
     /// A standby has nothing in the making: what lies in its WORK is from an activation that is over.
@@ -124,7 +135,7 @@ impl Agent {
             if spool::copy((share.as_ref(), &file), (self.own_share().as_ref(), &original), digest, &self.writer()).is_err() {
                 continue;
             }
-            match self.read_found(&original, &name) {
+            match self.read_found(&original, &name)? {
                 Some(found) if self.links(&found)? => {
                     self.event("container.adopted", Level::Info, format!("{name} was placed but not recorded: adopted"));
                     self.publish_sealed(&original, found.published, &found.records)?;
@@ -165,21 +176,33 @@ impl Agent {
         Ok(found.previous == chain.last_epoch)
     }
 
-    /// Reads a container on this node's share; `None` when it is not whole or not what its name says.
-    fn read_found(&self, file: &SharePath, name: &ContainerName) -> Option<Found> {
-        let share = self.own_share();
-        let summary = prv::verify(share.open(file).ok()?).ok()?;
-        let mut reader = prv::Reader::open(share.open(file).ok()?).ok()?;
+    /// Reads a container on this node's share; `None` when it is not whole or not what its name says. A disk that does not
+    /// answer says nothing about the container.
+    fn read_found(&mut self, file: &SharePath, name: &ContainerName) -> Result<Option<Found>, Halt> {
+        let opened = self.own_share().open(file).map_err(|error| self.unread(&error))?;
+        match self.found_in(opened, name) {
+            Ok(found) => Ok(found),
+            Err(error) if error.is_damage() => Ok(None),
+            Err(error) => {
+                let place = format!("{}/{file}", self.own_share().describe());
+                Err(self.unread(&ShareError { kind: ShareErrorKind::Other, place, cause: error.to_string() }))
+            }
+        }
+    }
+
+    fn found_in(&self, opened: Box<dyn ReadSeek>, name: &ContainerName) -> Result<Option<Found>, PrvError> {
+        let mut reader = prv::Reader::open(opened)?;
+        let (digest, bytes) = (prv::check_bytes(&mut reader)?, reader.bytes());
         let header = reader.header().clone();
         if header.name != *name || header.cluster != self.around.own.name() {
-            return None;
+            return Ok(None);
         }
         let mut records = Vec::new();
-        while let Some(record) = reader.next().ok()? {
+        while let Some(record) = reader.next()? {
             records.push(record);
         }
-        let digest: Digest = spool::digest_of(share.as_ref(), file).ok()?;
-        let published = Published { name: *name, base: header.base, digest, bytes: summary.bytes, items: summary.items };
-        Some(Found { published, previous: header.previous, records })
+        let items = records.iter().filter(|record| matches!(record, Record::Item { .. })).count() as u64;
+        let published = Published { name: *name, base: header.base, digest, bytes, items };
+        Ok(Some(Found { published, previous: header.previous, records }))
     }
 }

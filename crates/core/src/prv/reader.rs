@@ -91,6 +91,11 @@ impl<R: Read + Seek> Reader<R> {
         Ok(Reader { blocks, opened, block: None, at: 0, item: 0, body: None, failed: false })
     }
 
+    /// Length of the file.
+    pub fn bytes(&self) -> u64 {
+        self.blocks.bytes
+    }
+
     pub fn header(&self) -> &Header {
         &self.opened.head.header
     }

@@ -115,6 +115,7 @@ impl Life {
         let mut files = disk.below("NTA/IN");
         files.extend(disk.below("NTA/OUT"));
         files.extend(disk.below("NTA/REP"));
+        files.extend(disk.below("NTA/WORK"));
         let Some(file) = self.dice.pick(&files).cloned() else { return };
         let mut stored = disk.files();
         if let Some(bytes) = stored.get_mut(&file).filter(|bytes| !bytes.is_empty()) {

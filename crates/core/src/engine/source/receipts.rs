@@ -88,11 +88,16 @@ impl Agent {
 
 fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<()> {
     let name = &receipt.container;
-    if outbound::answer(db, name, receipt.outcome, now_ms)?.is_none() {
+    let Some(published) = outbound::answer(db, name, receipt.outcome, now_ms)? else {
         // Of an activation whose end was lost: its number may be that of another container here. What was in it nobody knows.
         return stock::call(db, name.mailbox, &format!("{name} was sent, which this database does not know"), now_ms);
-    }
+    };
     match receipt.outcome {
+        Outcome::Applied if receipt.digest != published => {
+            stock::call(db, name.mailbox, &format!("{name} was applied with other bytes than it was published with"), now_ms)?;
+            source::send_again(db, name.mailbox, name.sequence)?;
+            inbound::send_receipts_again(db, name.mailbox, name.sequence)
+        }
         Outcome::Applied => source::confirm(db, name.mailbox, name.sequence),
         Outcome::Refused => {
             stock::call(db, name.mailbox, &format!("{name} was refused: another activation had gone on before it"), now_ms)?;

@@ -79,13 +79,15 @@ pub fn is_published(db: &Connection, name: &ContainerName) -> rusqlite::Result<b
     ])
 }
 
-/// Records what the other side said about a container (R45). `None`: it is not one of ours.
-pub fn answer(db: &Connection, name: &ContainerName, outcome: Outcome, now_ms: u64) -> rusqlite::Result<Option<()>> {
-    let changed = db.run(
-        "UPDATE published SET outcome = ?4, outcome_ms = ?5 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+/// Records what the other side said about a container (R45); answers the digest it was published with. `None`: it is not one
+/// of ours.
+pub fn answer(db: &Connection, name: &ContainerName, outcome: Outcome, now_ms: u64) -> rusqlite::Result<Option<Digest>> {
+    db.row(
+        "UPDATE published SET outcome = ?4, outcome_ms = ?5 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3 RETURNING digest",
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, outcome_number(outcome), now_ms as i64],
-    )?;
-    Ok((changed > 0).then_some(()))
+        |row| digest(row, 0),
+    )
+    .optional()
 }
 
 /// Containers, items and answers of a mailbox, for `status`.
