@@ -83,7 +83,14 @@ pub(super) fn container_id(frame: &[u8]) -> [u8; 16] {
 /// Reads a header from the first bytes of a file (up to `HEADER_BYTES_MAX` of them).
 pub(super) fn decode(start: &[u8]) -> Result<HeaderFrame, PrvError> {
     let damaged = |what| PrvError::damaged(0, format!("the header {what}"));
-    let length = identify(start)?;
+    let (length, version) = identify(start)?;
+    if version != VERSION {
+        return Err(if is_ours(start, length) {
+            damaged("states another version than its digest was made for")
+        } else {
+            PrvError::FromTheFuture(format!("format version {version}, known here: {VERSION}"))
+        });
+    }
     if !(HEADER_FIXED_BYTES + 4 + DIGEST_BYTES..=HEADER_BYTES_MAX).contains(&length) {
         return Err(damaged("has an impossible length"));
     }
@@ -101,8 +108,17 @@ pub(super) fn decode(start: &[u8]) -> Result<HeaderFrame, PrvError> {
     Ok(HeaderFrame { header, bytes: length as u64, container_id: container_id(frame) })
 }
 
-/// Magic and version; answers the length of the whole frame.
-fn identify(start: &[u8]) -> Result<usize, PrvError> {
+/// Whether only the version was damaged: with ours in its place the digest is right.
+fn is_ours(start: &[u8], length: usize) -> bool {
+    let Some(frame) = start.get(..length).filter(|frame| frame.len() >= HEADER_FIXED_BYTES + DIGEST_BYTES) else { return false };
+    let mut frame = frame.to_vec();
+    frame[16..18].copy_from_slice(&VERSION.to_le_bytes());
+    let (signed, digest) = frame.split_at(length - DIGEST_BYTES);
+    Digest::of(signed).0 == digest
+}
+
+/// Magic and version; answers the length of the whole frame, and the version.
+fn identify(start: &[u8]) -> Result<(usize, u16), PrvError> {
     let mut fields = Fields(start);
     let cut = || PrvError::NotAContainer("it is too short");
     let magic: [u8; 4] = fields.array().ok_or_else(cut)?;
@@ -112,10 +128,7 @@ fn identify(start: &[u8]) -> Result<usize, PrvError> {
         return Err(PrvError::NotAContainer("the magic is missing"));
     }
     let version = fields.u16().ok_or_else(cut)?;
-    if version != VERSION {
-        return Err(PrvError::FromTheFuture(format!("format version {version}, known here: {VERSION}")));
-    }
-    Ok(usize::try_from(length).unwrap_or(usize::MAX).saturating_add(FRAME_BYTES))
+    Ok((usize::try_from(length).unwrap_or(usize::MAX).saturating_add(FRAME_BYTES), version))
 }
 
 fn fields(signed: &[u8]) -> Option<Header> {

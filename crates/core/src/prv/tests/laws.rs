@@ -42,9 +42,11 @@ fn a_newer_version_or_an_unknown_required_flag_is_no_damage() {
     newer[16] = 2;
     let mut flagged = file;
     flagged[20] = 1;
-    let digest_at = 8 + usize::from(flagged[4]) - 32;
-    let digest = Digest::of(&flagged[..digest_at]);
-    flagged[digest_at..digest_at + 32].copy_from_slice(&digest.0);
+    for bytes in [&mut newer, &mut flagged] {
+        let digest_at = 8 + usize::from(bytes[4]) - 32;
+        let digest = Digest::of(&bytes[..digest_at]);
+        bytes[digest_at..digest_at + 32].copy_from_slice(&digest.0);
+    }
     for (bytes, words) in [(newer, "format version 2"), (flagged, "required flags 0x00000001")] {
         let damage = verify(Cursor::new(&bytes)).unwrap_err();
         assert!(matches!(damage.cause, PrvError::FromTheFuture(_)) && !damage.is_damage());
