@@ -35,16 +35,17 @@ struct Roles(Mutex<BTreeMap<String, String>>);
 
 struct SimRole {
     roles: Arc<Roles>,
-    side: String,
+    side: Side,
     me: String,
 }
 
 impl RolePort for SimRole {
     fn role(&self) -> Role {
         let roles = self.roles.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match roles.get(&self.side) {
+        match roles.get(self.side.name()) {
             Some(active) if *active == self.me => Role::Active,
-            Some(active) => Role::Passive { active: active.clone() },
+            Some(active) if self.side.nodes().contains(active) => Role::Passive { active: active.clone() },
+            Some(active) => Role::Unknown { why: format!("{active} is no node of {}", self.side.name()) },
             None => Role::Unknown { why: "nobody has said".into() },
         }
     }
@@ -175,6 +176,20 @@ impl World {
         }
     }
 
+    /// Nobody can tell any more who is active.
+    pub fn silence(&self, side: &Side) {
+        self.roles.0.lock().unwrap_or_else(PoisonError::into_inner).remove(side.name());
+    }
+
+    /// What an agent of a node asks for its role.
+    pub fn role_of(&self, node: &str) -> Arc<dyn RolePort> {
+        Arc::new(SimRole { roles: self.roles.clone(), side: self.side_of(node).0, me: node.into() })
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     /// A fresh database for an agent, as after a deleted config.db; its process starts again.
     pub fn lose_database(&mut self, node: &str, kind: AgentKind) -> Result<(), StateError> {
         if let Some(slot) = self.slots.get_mut(&(node.to_owned(), kind)) {
@@ -211,8 +226,8 @@ impl World {
             me: node.to_owned(),
             shares: self.disks.iter().map(|(name, disk)| (name.clone(), share(disk, name == node))).collect(),
             witness: share(&self.witnesses[own.name()], false),
-            role: Arc::new(SimRole { roles: self.roles.clone(), side: own.name().into(), me: node.into() }),
-            clock: self.clock.clone(),
+            role: self.role_of(node),
+            clock: self.clock(),
             events: Arc::new(Teller { who: format!("{node} {kind}"), told: self.told.clone(), process: process.clone() }),
             stores: Arc::new(SimStores { shelf: self.shelf.clone(), process: process.clone() }),
             guarantee: Arc::new(StoresWithoutCopies),
