@@ -306,7 +306,7 @@ impl SimPart {
         let landed: Vec<u8> = self.pending.drain(..bytes).collect();
         let mut files = self.share.disk.files();
         let place = self.share.disk.writers(|writers| writers.places.get(&self.id).cloned());
-        if let Some(file) = place.and_then(|place| files.get_mut(&place)) {
+        if let Some(file) = place.filter(|_| !landed.is_empty()).and_then(|place| files.get_mut(&place)) {
             let end = self.at + landed.len();
             file.resize(file.len().max(end), 0);
             file[self.at..end].copy_from_slice(&landed);

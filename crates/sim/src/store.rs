@@ -23,7 +23,7 @@ pub struct SimItem {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct SimMailbox {
     pub folders: BTreeMap<FolderPath, Vec<SimItem>>,
-    next: u64,
+    pub(crate) next: u64,
 }
 
 impl SimMailbox {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use mailferry_core::engine::{Agent, Mailbox, Policy, SessionReport, Surroundings};
+use mailferry_core::model::FolderPath;
 use mailferry_core::ports::{Clock, Event, EventSink, Level, Role, RolePort, Share, StoresWithoutCopies};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, StateError};
@@ -142,13 +143,14 @@ impl World {
         [packer, AgentKind::Transmission]
     }
 
-    /// A mailbox of the project, empty on both sides.
+    /// A mailbox of the project, empty on both sides; at the source there is an inbox, as in every mailbox that is used.
     pub fn add_mailbox(&mut self, name: &str, priority: i64) {
         let mut id = [0; 16];
         id[..name.len().min(16)].copy_from_slice(&name.as_bytes()[..name.len().min(16)]);
         let mailbox =
             Mailbox { id: MailboxId(id), name: name.into(), source: format!("sim:{name}"), target: format!("sim:new-{name}"), priority };
-        locked(&self.shelf).insert(mailbox.source.clone(), SimMailbox::default());
+        let folders = [(FolderPath::inbox(), Vec::new())].into();
+        locked(&self.shelf).insert(mailbox.source.clone(), SimMailbox { folders, ..SimMailbox::default() });
         locked(&self.shelf).insert(mailbox.target.clone(), SimMailbox::default());
         self.mailboxes.push(mailbox);
     }
