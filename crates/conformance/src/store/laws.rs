@@ -189,6 +189,46 @@ pub fn a_removal_done_again_changes_nothing(bench: &dyn Bench) {
     assert_eq!(locate(&mut *target, &inbox, 1..2), [None]);
 }
 
+pub fn an_item_moved_there_and_back_before_a_flush_is_there_once(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    ensure(&mut *target, &other);
+    let mut ids = fill(&mut *target, &inbox, 0..2);
+    ids.push(append(&mut *target, &inbox, &envelope(2), &body(2)).id);
+    let marks = marks(Flags::FLAGGED, &["kept"]);
+    for id in ids {
+        let id = target.move_item(&inbox, &id, &other).expect("a move").expect("it is there");
+        let id = target.set_marks(&other, &id, &marks).expect("new marks").expect("it is there");
+        target.move_item(&other, &id, &inbox).expect("a move").expect("it is there");
+    }
+    target.flush().expect("a flush");
+    drop(target);
+    let mut items = seen(bench, &inbox);
+    items.sort_by(|one, other| one.body.cmp(&other.body));
+    assert_eq!(items.iter().map(|seen| seen.body.clone()).collect::<Vec<_>>(), [body(0), body(1), body(2)]);
+    assert!(items.iter().all(|seen| seen.item.marks == marks) && seen(bench, &other).is_empty());
+}
+
+/// Changes are staged in the order of the calls: later calls see the removal, though the item is still on disk.
+pub fn what_is_staged_for_removal_is_gone_for_all_that_follows(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    ensure(&mut *target, &other);
+    let ids = fill(&mut *target, &inbox, 0..3);
+    for id in &ids {
+        target.remove(&inbox, id).expect("a removal");
+    }
+    assert_eq!(target.set_marks(&inbox, &ids[0], &marks(Flags::SEEN, &[])).expect("an answer"), None);
+    assert_eq!(target.move_item(&inbox, &ids[1], &other).expect("an answer"), None);
+    assert_eq!(locate(&mut *target, &inbox, 0..3), [None, None, None]);
+    let again = append(&mut *target, &inbox, &envelope(2), &body(2)).id;
+    assert_eq!(locate(&mut *target, &inbox, 0..3), [None, None, Some(again)]);
+    target.flush().expect("a flush");
+    drop(target);
+    let bodies: Vec<Vec<u8>> = seen(bench, &inbox).into_iter().map(|seen| seen.body).collect();
+    assert_eq!((bodies, seen(bench, &other)), (vec![body(2)], vec![]));
+}
+
 pub fn what_a_user_deleted_stays_deleted(bench: &dyn Bench) {
     let (inbox, other) = (folder("INBOX"), folder("Other"));
     let mut target = bench.target();

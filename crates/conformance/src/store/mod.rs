@@ -28,6 +28,8 @@ macro_rules! store {
             a_move_is_seen_as_a_move
             a_move_done_again_changes_nothing
             a_removal_done_again_changes_nothing
+            an_item_moved_there_and_back_before_a_flush_is_there_once
+            what_is_staged_for_removal_is_gone_for_all_that_follows
             what_a_user_deleted_stays_deleted
             twins_are_both_kept
             keys_are_the_same_at_every_pass

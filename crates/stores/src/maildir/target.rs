@@ -155,6 +155,7 @@ impl MaildirTarget {
                 folder.settle(&to.spot);
             }
         }
+        self.folders.values_mut().for_each(TargetFolder::none_leaves);
     }
 
     /// After an error nothing is assumed: what was staged is dropped, what was known is read again.
