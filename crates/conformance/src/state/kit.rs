@@ -64,20 +64,20 @@ pub fn debts(database: &Database) -> Vec<(u64, u64)> {
     rows.into_iter().map(|debt| (debt.doomed.name.sequence.0, debt.attempts)).collect()
 }
 
-pub(super) fn who(node: &str) -> Identity {
+fn who(node: &str) -> Identity {
     Identity { cluster: "SRC".into(), agent: "source".into(), node: node.into() }
 }
 
-pub(super) fn ship(bench: &dyn Bench, from: &str, database: &mut Database, to: &str) -> Result<Shipped, ReplicationError> {
-    replication::ship(database, &*bench.share(to), &who(from), to, None)
+pub fn ship(to: &dyn Share, me: &str, database: &mut Database, standby: &str) -> Result<Shipped, ReplicationError> {
+    replication::ship(database, to, &who(me), standby, None)
 }
 
-pub(super) fn replay(bench: &dyn Bench, node: &str, database: &mut Database) -> Result<Replayed, ReplicationError> {
-    replication::replay(database, &*bench.share(node), &who(node))
+pub fn replay(own: &dyn Share, me: &str, database: &mut Database) -> Result<Replayed, ReplicationError> {
+    replication::replay(database, own, &who(me))
 }
 
 /// Everything that can be asked of a database.
-pub(super) fn everything(database: &Database) -> impl PartialEq + std::fmt::Debug + use<> {
+pub fn everything(database: &Database) -> impl PartialEq + std::fmt::Debug + use<> {
     let log = (database.position().unwrap(), database.is_writer().unwrap(), database.wants_snapshot().unwrap());
     let kept = (database.outbox().unwrap(), database.replicas().unwrap(), database.lineage().unwrap());
     (log, kept, database.row_digest().unwrap(), debts(database))

@@ -173,8 +173,8 @@ pub fn pruning_keeps_what_some_standby_misses(bench: &dyn Bench) {
     let mut standby = open(bench, "N2");
     database.begin_epoch(Epoch(1)).unwrap();
     owe(&mut database, 1, 1).unwrap();
-    ship(bench, "N1", &mut database, "N2").unwrap();
-    replay(bench, "N2", &mut standby).unwrap();
+    ship(&*bench.share("N2"), "N1", &mut database, "N2").unwrap();
+    replay(&*bench.share("N2"), "N2", &mut standby).unwrap();
     (2..6).for_each(|number| owe(&mut database, number, 1).unwrap());
     database.prune(&["N2"]).unwrap();
     assert_eq!(database.outbox().unwrap().first, Some(2));

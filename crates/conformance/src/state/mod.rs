@@ -4,7 +4,7 @@ mod kit;
 mod laws;
 mod replicas;
 
-pub use kit::{Bench, Kill, debt, debts, owe};
+pub use kit::{Bench, Kill, debt, debts, everything, owe, replay, ship};
 pub use laws::*;
 pub use replicas::*;
 

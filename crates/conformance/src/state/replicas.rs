@@ -25,9 +25,9 @@ pub fn a_standby_that_replays_is_equal(bench: &dyn Bench) {
     let kill = Arc::default();
     let (mut active, mut standby) = pair(bench, &kill);
     for round in 0..4 {
-        let shipped = ship(bench, "N1", &mut active, "N2").unwrap();
+        let shipped = ship(&*bench.share("N2"), "N1", &mut active, "N2").unwrap();
         assert_eq!(shipped.snapshot.is_some(), round == 0, "the first is a snapshot, then change files follow");
-        replay(bench, "N2", &mut standby).unwrap();
+        replay(&*bench.share("N2"), "N2", &mut standby).unwrap();
         assert_equal(&active, &standby);
         standby = bench.again("N2", standby, kill.clone());
         assert_equal(&active, &standby);
@@ -38,8 +38,8 @@ pub fn a_standby_that_replays_is_equal(bench: &dyn Bench) {
 pub fn a_standby_does_not_write(bench: &dyn Bench) {
     let kill = Arc::default();
     let (mut active, mut standby) = pair(bench, &kill);
-    ship(bench, "N1", &mut active, "N2").unwrap();
-    replay(bench, "N2", &mut standby).unwrap();
+    ship(&*bench.share("N2"), "N1", &mut active, "N2").unwrap();
+    replay(&*bench.share("N2"), "N2", &mut standby).unwrap();
     standby = bench.again("N2", standby, kill);
     assert!(matches!(owe(&mut standby, 2, 1), Err(StateError::Standby(Epoch(1)))));
     assert!(matches!(standby.begin_epoch(Epoch(1)), Err(StateError::StaleEpoch { .. })));
@@ -52,13 +52,13 @@ pub fn a_standby_does_not_write(bench: &dyn Bench) {
 pub fn a_snapshot_takes_the_place_of_everything(bench: &dyn Bench) {
     let kill = Arc::default();
     let (mut one, mut two) = pair(bench, &kill);
-    ship(bench, "N1", &mut one, "N2").unwrap();
-    replay(bench, "N2", &mut two).unwrap();
+    ship(&*bench.share("N2"), "N1", &mut one, "N2").unwrap();
+    replay(&*bench.share("N2"), "N2", &mut two).unwrap();
     (10..15).for_each(|number| owe(&mut one, number, 1).unwrap());
     two.begin_epoch(Epoch(2)).unwrap();
     owe(&mut two, 2, 1).unwrap();
-    ship(bench, "N2", &mut two, "N1").unwrap();
-    let replayed = replay(bench, "N1", &mut one).unwrap();
+    ship(&*bench.share("N1"), "N2", &mut two, "N1").unwrap();
+    let replayed = replay(&*bench.share("N1"), "N1", &mut one).unwrap();
     assert_eq!(replayed.discarded.map(|gone| (gone.first, gone.last)), Some((2, 6)));
     assert_equal(&two, &one);
     assert_equal(&two, &bench.again("N1", one, Arc::new(UnwatchedSteps)));
@@ -68,14 +68,14 @@ pub fn a_replay_that_is_killed_is_done_again(bench: &dyn Bench) {
     let kill: Arc<Kill> = Arc::default();
     let (mut active, mut standby) = pair(bench, &kill);
     for (before, after) in [(true, false), (false, true), (true, false), (false, true)] {
-        ship(bench, "N1", &mut active, "N2").unwrap();
+        ship(&*bench.share("N2"), "N1", &mut active, "N2").unwrap();
         let stood = everything(&standby);
         kill.set(before, after);
-        replay(bench, "N2", &mut standby).unwrap_err();
+        replay(&*bench.share("N2"), "N2", &mut standby).unwrap_err();
         kill.set(false, false);
         standby = bench.again("N2", standby, kill.clone());
         assert_eq!(everything(&standby) == stood, before, "whole or not at all");
-        replay(bench, "N2", &mut standby).unwrap();
+        replay(&*bench.share("N2"), "N2", &mut standby).unwrap();
         assert_equal(&active, &standby);
         let word = active.position().unwrap().lsn + 100;
         (0..3).for_each(|number| owe(&mut active, number, word).unwrap());

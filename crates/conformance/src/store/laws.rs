@@ -229,6 +229,22 @@ pub fn what_is_staged_for_removal_is_gone_for_all_that_follows(bench: &dyn Bench
     assert_eq!((bodies, seen(bench, &other)), (vec![body(2)], vec![]));
 }
 
+pub fn an_item_staged_removed_and_staged_again_is_there_once(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    fill(&mut *target, &inbox, 0..1);
+    for _ in 0..2 {
+        let id = append(&mut *target, &inbox, &envelope(1), &body(1)).id;
+        target.remove(&inbox, &id).expect("a removal");
+    }
+    append(&mut *target, &inbox, &envelope(1), &body(1));
+    target.flush().expect("a flush");
+    assert!(locate(&mut *target, &inbox, 0..2).iter().all(Option::is_some));
+    drop(target);
+    let bodies: Vec<Vec<u8>> = seen(bench, &inbox).into_iter().map(|seen| seen.body).collect();
+    assert_eq!(bodies, [body(0), body(1)]);
+}
+
 pub fn what_a_user_deleted_stays_deleted(bench: &dyn Bench) {
     let (inbox, other) = (folder("INBOX"), folder("Other"));
     let mut target = bench.target();
