@@ -43,21 +43,29 @@ pub fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
         make_folders(root, parent)?;
     }
     match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        // Made by another meanwhile; a file of that name is in the way.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => Err(error),
         _ => sync_folder_of(folder),
     }
 }
 
-/// A small file, replaced whole or not at all.
+/// A small file, replaced whole or not at all, by one writer at a time.
 pub fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
-    let mut part = file.as_os_str().to_owned();
-    part.push(".part");
-    let part = Path::new(&part);
-    let mut writer = File::create(part)?;
-    io::Write::write_all(&mut writer, content)?;
-    writer.sync_all()?;
-    drop(writer);
-    rename_over(part, file)
+    let part = file.with_file_name(part_name(&file.file_name().unwrap_or_default().to_string_lossy()));
+    let written = File::create(&part).and_then(|mut writer| {
+        io::Write::write_all(&mut writer, content)?;
+        writer.sync_all()
+    });
+    let replaced = written.and_then(|()| rename_over(&part, file));
+    if replaced.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    replaced
+}
+
+/// Names have 255 bytes at most.
+fn part_name(name: &str) -> String {
+    format!("{}.part", &name[..name.floor_char_boundary(250)])
 }
 
 pub fn space(folder: &Path) -> io::Result<Option<Space>> {
@@ -104,6 +112,7 @@ mod platform {
     }
 
     fn rename_if_free(from: &Path, to: &Path) -> io::Result<()> {
+        fs::symlink_metadata(from)?;
         if fs::symlink_metadata(to).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }

@@ -20,8 +20,6 @@ mod logs;
 mod role;
 mod service;
 mod share;
-#[cfg(test)]
-mod share_tests;
 mod wiring;
 
 pub use checks::{Check, check_agent};

@@ -45,11 +45,26 @@ impl LocalShare {
     }
 }
 
+/// A folder is never read, moved or removed as if it were a file, and its name is taken.
+fn not_a_file(place: &Path) -> io::Result<()> {
+    if place.is_dir() { Err(io::Error::new(io::ErrorKind::NotFound, "a folder has this name")) } else { Ok(()) }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn unwritten(place: &Path, error: &io::Error) -> ShareError {
+    let error = said(place, error);
+    if place.is_dir() { ShareError { kind: ShareErrorKind::Exists, ..error } } else { error }
+}
+
 fn said(place: &Path, error: &io::Error) -> ShareError {
     use io::ErrorKind as Kind;
     let kind = match error.kind() {
         _ if files::is_busy(error) => ShareErrorKind::Busy,
-        Kind::NotFound => ShareErrorKind::NotFound,
+        // Below a file there is nothing.
+        Kind::NotFound | Kind::NotADirectory => ShareErrorKind::NotFound,
         Kind::AlreadyExists => ShareErrorKind::Exists,
         Kind::PermissionDenied | Kind::ReadOnlyFilesystem => ShareErrorKind::Denied,
         Kind::StorageFull | Kind::QuotaExceeded => ShareErrorKind::NoSpace,
@@ -83,7 +98,7 @@ impl Share for LocalShare {
                     }
                 }
                 Ok(_) => {}
-                Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => {}
+                Err(error) if error.io_error().is_some_and(is_missing) => {}
                 Err(error) => return Err(said(&place, &error.into())),
             }
         }
@@ -93,15 +108,15 @@ impl Share for LocalShare {
     fn size(&self, file: &SharePath) -> Result<Option<u64>, ShareError> {
         let place = self.place(file);
         match fs::symlink_metadata(&place) {
-            Ok(about) => Ok(Some(about.len())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.reach().map(|()| None),
+            Ok(about) => Ok(about.is_file().then_some(about.len())),
+            Err(error) if is_missing(&error) => self.reach().map(|()| None),
             Err(error) => Err(said(&place, &error)),
         }
     }
 
     fn open(&self, file: &SharePath) -> Result<Box<dyn ReadSeek>, ShareError> {
         let place = self.place(file);
-        match File::open(&place) {
+        match not_a_file(&place).and_then(|()| File::open(&place)) {
             Ok(file) => Ok(Box::new(file)),
             Err(error) => self.reach().and(Err(said(&place, &error))),
         }
@@ -109,25 +124,32 @@ impl Share for LocalShare {
 
     fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError> {
         let place = self.place(file);
-        self.make_folder_of(&place)?;
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&place).and_then(|mut file| {
+        match keep {
+            0 => self.make_folder_of(&place)?,
+            _ => self.reach()?,
+        }
+        let opened = OpenOptions::new().write(true).create(keep == 0).truncate(keep == 0).open(&place).and_then(|mut file| {
+            if file.metadata()?.len() < keep {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it is shorter than what is to be kept"));
+            }
             file.set_len(keep)?;
             file.seek(SeekFrom::Start(keep))?;
             Ok(file)
         });
-        let file = opened.map_err(|error| said(&place, &error))?;
+        let file = opened.map_err(|error| unwritten(&place, &error))?;
         Ok(Box::new(Part { file, place }))
     }
 
     fn publish(&self, part: &SharePath, file: &SharePath) -> Result<(), ShareError> {
-        let place = self.place(file);
-        files::rename_new(&self.place(part), &place).map_err(|error| said(&place, &error))
+        let (part, place) = (self.place(part), self.place(file));
+        let published = not_a_file(&part).and_then(|()| files::rename_new(&part, &place));
+        published.or_else(|error| self.reach().and(Err(said(&place, &error))))
     }
 
     fn replace(&self, file: &SharePath, content: &[u8]) -> Result<(), ShareError> {
         let place = self.place(file);
         self.make_folder_of(&place)?;
-        files::write_whole(&place, content).map_err(|error| said(&place, &error))
+        files::write_whole(&place, content).map_err(|error| unwritten(&place, &error))
     }
 
     fn claim(&self, file: &SharePath, content: &[u8]) -> Result<Claim, ShareError> {
@@ -148,14 +170,15 @@ impl Share for LocalShare {
     fn move_to(&self, file: &SharePath, to: &SharePath) -> Result<(), ShareError> {
         let (from, to) = (self.place(file), self.place(to));
         self.make_folder_of(&to)?;
-        files::rename_new(&from, &to).and_then(|()| files::sync_folder_of(&from)).map_err(|error| said(&from, &error))
+        let moved = not_a_file(&from).and_then(|()| files::rename_new(&from, &to)).and_then(|()| files::sync_folder_of(&from));
+        moved.map_err(|error| said(&from, &error))
     }
 
     fn remove(&self, file: &SharePath) -> Result<Removed, ShareError> {
         let place = self.place(file);
         match files::remove(&place) {
             Ok(()) => Ok(Removed::Deleted),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.reach().map(|()| Removed::NotFound),
+            Err(error) if is_missing(&error) || place.is_dir() => self.reach().map(|()| Removed::NotFound),
             Err(error) => Err(said(&place, &error)),
         }
     }

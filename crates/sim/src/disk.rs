@@ -1,6 +1,6 @@
 //! A node's disk in memory, and the share that one process sees of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,17 @@ use crate::watch::Act;
 /// "Input/output error", as Linux numbers it.
 const EIO: i32 = 5;
 
+type Files = BTreeMap<String, Vec<u8>>;
+
 /// The files of one node; survives its processes.
 pub struct Disk {
     name: String,
-    files: Mutex<BTreeMap<String, Vec<u8>>>,
+    files: Mutex<Files>,
+    /// Folders stay when their last file goes.
+    folders: Mutex<BTreeSet<String>>,
+    writers: Mutex<Writers>,
     /// Removed from OUT, IN and REP: what a restored backup may bring back.
-    removed: Mutex<BTreeMap<String, Vec<u8>>>,
+    removed: Mutex<Files>,
     network: Arc<Network>,
     away: AtomicBool,
     full: AtomicBool,
@@ -31,6 +36,8 @@ impl Disk {
         Arc::new(Disk {
             name: name.into(),
             files: Mutex::default(),
+            folders: Mutex::default(),
+            writers: Mutex::default(),
             removed: Mutex::default(),
             network,
             away: AtomicBool::new(false),
@@ -78,12 +85,12 @@ impl Disk {
         }
     }
 
-    pub fn files(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+    pub fn files(&self) -> MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Files that were removed and are not there again, by path.
-    pub fn removed(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+    pub fn removed(&self) -> MutexGuard<'_, Files> {
         self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -94,7 +101,15 @@ impl Disk {
     }
 }
 
+/// Where what is written into each open file lands: its name follows the file, and is gone with it.
+#[derive(Default)]
+struct Writers {
+    places: BTreeMap<u64, String>,
+    last: u64,
+}
+
 /// What one process sees of a disk.
+#[derive(Clone)]
 pub struct SimShare {
     disk: Arc<Disk>,
     process: Arc<Process>,
@@ -131,12 +146,7 @@ impl SimShare {
     }
 
     /// One durable step: a change of the files.
-    fn change<T>(
-        &self,
-        what: &str,
-        path: &SharePath,
-        effect: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> Result<T, ShareError>,
-    ) -> Result<T, ShareError> {
+    fn change<T>(&self, what: &str, path: &SharePath, effect: impl FnOnce(&mut Files) -> Result<T, ShareError>) -> Result<T, ShareError> {
         let effect = || {
             self.reachable()?;
             effect(&mut self.disk.files())
@@ -152,7 +162,7 @@ impl Share for SimShare {
 
     fn list(&self, folder: &SharePath) -> Result<Vec<Entry>, ShareError> {
         self.reach()?;
-        let prefix = format!("{folder}/");
+        let prefix = if folder.as_str().is_empty() { String::new() } else { format!("{folder}/") };
         let files = self.disk.files();
         let inside = files.iter().filter_map(|(path, bytes)| path.strip_prefix(&prefix).map(|name| (name, bytes)));
         Ok(inside
@@ -179,19 +189,22 @@ impl Share for SimShare {
     fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError> {
         self.change("begin", file, |files| {
             self.room(file)?;
-            files.entry(file.as_str().into()).or_default().truncate(keep as usize);
-            Ok(())
+            self.cut(files, file, keep)
         })?;
-        let part = SimPart { disk: self.disk.clone(), process: self.process.clone(), path: file.clone(), pending: Vec::new() };
-        Ok(Box::new(part))
+        let id = self.disk.writers(|writers| {
+            writers.last += 1;
+            writers.places.insert(writers.last, file.as_str().into());
+            writers.last
+        });
+        Ok(Box::new(SimPart { share: self.clone(), path: file.clone(), id, at: keep as usize, pending: Vec::new() }))
     }
 
     fn publish(&self, part: &SharePath, file: &SharePath) -> Result<(), ShareError> {
         let watch = self.process.watch();
         self.change("publish", file, |files| {
             watch.publishing(&self.act(file));
-            if files.contains_key(file.as_str()) {
-                return Err(self.error(ShareErrorKind::Exists, file.as_str(), "the name is taken"));
+            if !self.disk.is_folder(files, file.parent().as_str()) {
+                return Err(self.error(ShareErrorKind::NotFound, file.as_str(), "there is no such folder"));
             }
             self.rename(files, part, file)
         })
@@ -200,14 +213,18 @@ impl Share for SimShare {
     fn replace(&self, file: &SharePath, content: &[u8]) -> Result<(), ShareError> {
         self.change("replace", file, |files| {
             self.room(file)?;
+            self.make_folders(files, file)?;
+            self.free_of_folders(files, file)?;
             files.insert(file.as_str().into(), content.into());
+            self.disk.writers(|writers| writers.places.retain(|_, place| place != file.as_str()));
             Ok(())
         })
     }
 
     fn claim(&self, file: &SharePath, content: &[u8]) -> Result<Claim, ShareError> {
         self.change("claim", file, |files| {
-            if files.contains_key(file.as_str()) {
+            self.make_folders(files, file)?;
+            if files.contains_key(file.as_str()) || self.disk.is_folder(files, file.as_str()) {
                 return Ok(Claim::Taken);
             }
             self.room(file)?;
@@ -217,7 +234,10 @@ impl Share for SimShare {
     }
 
     fn move_to(&self, file: &SharePath, to: &SharePath) -> Result<(), ShareError> {
-        self.change("move", to, |files| self.rename(files, file, to))
+        self.change("move", to, |files| {
+            self.make_folders(files, to)?;
+            self.rename(files, file, to)
+        })
     }
 
     fn remove(&self, file: &SharePath) -> Result<Removed, ShareError> {
@@ -232,6 +252,7 @@ impl Share for SimShare {
             if spool && self.disk.refuses_deletion.load(Ordering::Relaxed) {
                 return Err(self.error(ShareErrorKind::Denied, file.as_str(), "access denied"));
             }
+            self.disk.writers(|writers| writers.places.retain(|_, place| place != file.as_str()));
             let Some(bytes) = files.remove(file.as_str()) else { return Ok(Removed::NotFound) };
             if spool || file.as_str().starts_with("NTA/REP/") {
                 self.disk.removed().insert(file.to_string(), bytes);
@@ -245,10 +266,69 @@ impl Share for SimShare {
     }
 }
 
+impl Disk {
+    fn is_folder(&self, files: &Files, path: &str) -> bool {
+        let below = format!("{path}/");
+        path.is_empty()
+            || self.folders.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
+            || files.range(below.clone()..).next().is_some_and(|(file, _)| file.starts_with(&below))
+    }
+
+    fn writers<T>(&self, work: impl FnOnce(&mut Writers) -> T) -> T {
+        work(&mut self.writers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a real disk does with names.
 impl SimShare {
-    fn rename(&self, files: &mut BTreeMap<String, Vec<u8>>, from: &SharePath, to: &SharePath) -> Result<(), ShareError> {
-        let bytes = files.remove(from.as_str()).ok_or_else(|| self.error(ShareErrorKind::NotFound, from.as_str(), "not found"))?;
+    fn make_folders(&self, files: &Files, file: &SharePath) -> Result<(), ShareError> {
+        let mut folders = self.disk.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        for (end, _) in file.as_str().match_indices('/') {
+            let folder = &file.as_str()[..end];
+            if files.contains_key(folder) {
+                return Err(self.error(ShareErrorKind::Exists, folder, "a file stands where a folder must be"));
+            }
+            if !folders.contains(folder) {
+                folders.insert(folder.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn free_of_folders(&self, files: &Files, file: &SharePath) -> Result<(), ShareError> {
+        let taken = self.disk.is_folder(files, file.as_str());
+        if taken { Err(self.error(ShareErrorKind::Exists, file.as_str(), "a folder has this name")) } else { Ok(()) }
+    }
+
+    fn cut(&self, files: &mut Files, file: &SharePath, keep: u64) -> Result<(), ShareError> {
+        if keep == 0 {
+            self.make_folders(files, file)?;
+        }
+        self.free_of_folders(files, file)?;
+        match files.get_mut(file.as_str()) {
+            None if keep == 0 => drop(files.insert(file.as_str().into(), Vec::new())),
+            None => return Err(self.error(ShareErrorKind::NotFound, file.as_str(), "not found")),
+            Some(bytes) if (bytes.len() as u64) < keep => {
+                return Err(self.error(ShareErrorKind::Other, file.as_str(), "it is shorter than what is to be kept"));
+            }
+            Some(bytes) => bytes.truncate(keep as usize),
+        }
+        Ok(())
+    }
+
+    fn rename(&self, files: &mut Files, from: &SharePath, to: &SharePath) -> Result<(), ShareError> {
+        if !files.contains_key(from.as_str()) {
+            return Err(self.error(ShareErrorKind::NotFound, from.as_str(), "not found"));
+        }
+        if files.contains_key(to.as_str()) || self.disk.is_folder(files, to.as_str()) {
+            return Err(self.error(ShareErrorKind::Exists, to.as_str(), "the name is taken"));
+        }
+        let bytes = files.remove(from.as_str()).unwrap_or_default();
         files.insert(to.as_str().into(), bytes);
+        self.disk.writers(|writers| {
+            let moved = writers.places.values_mut().filter(|place| *place == from.as_str());
+            moved.for_each(|place| *place = to.as_str().into());
+        });
         Ok(())
     }
 }
@@ -278,16 +358,31 @@ impl Seek for BreaksOff {
 
 /// A file in the making: what is not synced when its process dies is torn in the middle.
 struct SimPart {
-    disk: Arc<Disk>,
-    process: Arc<Process>,
+    share: SimShare,
     path: SharePath,
+    id: u64,
+    at: usize,
     pending: Vec<u8>,
 }
 
 impl SimPart {
+    /// Into the file that was opened, whatever it is called now; if it was removed, nobody sees these bytes.
     fn land(&mut self, bytes: usize) {
         let landed: Vec<u8> = self.pending.drain(..bytes).collect();
-        self.disk.files().entry(self.path.as_str().into()).or_default().extend(landed);
+        let mut files = self.share.disk.files();
+        let place = self.share.disk.writers(|writers| writers.places.get(&self.id).cloned());
+        if let Some(file) = place.filter(|_| !landed.is_empty()).and_then(|place| files.get_mut(&place)) {
+            let end = self.at + landed.len();
+            file.resize(file.len().max(end), 0);
+            file[self.at..end].copy_from_slice(&landed);
+        }
+        self.at += landed.len();
+    }
+}
+
+impl Drop for SimPart {
+    fn drop(&mut self) {
+        self.share.disk.writers(|writers| writers.places.remove(&self.id));
     }
 }
 
@@ -304,23 +399,19 @@ impl Write for SimPart {
 
 impl PartWriter for SimPart {
     fn sync(&mut self) -> Result<(), ShareError> {
-        let (disk, process, path) = (self.disk.clone(), self.process.clone(), self.path.clone());
-        let place = disk.name.clone();
-        let error = |kind, cause: &str| ShareError { kind, place: place.clone(), cause: cause.into() };
-        let (mut whole, was_alive) = (false, !process.is_dead());
-        let written = process.act(
-            || format!("write {place}/{path}"),
-            || match (disk.is_reached_by(process.node()), disk.full.load(Ordering::Relaxed)) {
-                (false, _) => Err(error(ShareErrorKind::Unreachable, "the node is away")),
-                (_, true) => Err(error(ShareErrorKind::NoSpace, "the disk is full")),
-                _ => {
-                    whole = true;
-                    Ok(())
-                }
+        let (share, path) = (self.share.clone(), self.path.clone());
+        let (mut whole, was_alive) = (false, !share.process.is_dead());
+        let written = share.process.act(
+            || format!("write {}/{path}", share.disk.name),
+            || {
+                share.reachable()?;
+                share.room(&path)?;
+                whole = true;
+                Ok(())
             },
-            |cause| unanswered(&place, cause),
+            |cause| unanswered(&share.disk.name, cause),
         );
-        if was_alive && !disk.is_away() {
+        if was_alive && share.reachable().is_ok() {
             self.land(if whole { self.pending.len() } else { self.pending.len() / 2 });
         }
         written

@@ -33,6 +33,11 @@ impl Roles {
         state.leads.insert(side.name().into(), node.into());
     }
 
+    /// Nobody has said yet who leads.
+    pub fn forget(&self, side: &Side) {
+        self.lock().leads.remove(side.name());
+    }
+
     /// The role moves, and the node that had it does not notice.
     pub fn lead_both(&self, side: &Side, node: &str) {
         let mut state = self.lock();
@@ -61,7 +66,7 @@ impl Roles {
 
 pub struct SimRole {
     pub roles: Arc<Roles>,
-    pub side: String,
+    pub side: Side,
     pub me: String,
 }
 
@@ -71,8 +76,11 @@ impl RolePort for SimRole {
         if state.unknown.contains(&self.me) {
             return Role::Unknown { why: "the cluster manager does not answer".into() };
         }
-        match state.leads.get(&self.side) {
+        match state.leads.get(self.side.name()) {
             Some(active) if *active == self.me || state.also.contains(&self.me) => Role::Active,
+            Some(active) if !self.side.nodes().contains(active) => {
+                Role::Unknown { why: format!("{active} is no node of {}", self.side.name()) }
+            }
             Some(active) => Role::Passive { active: active.clone() },
             None => Role::Unknown { why: "nobody has said".into() },
         }

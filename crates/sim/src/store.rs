@@ -23,7 +23,7 @@ pub struct SimItem {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct SimMailbox {
     pub folders: BTreeMap<FolderPath, Vec<SimItem>>,
-    next: u64,
+    pub(crate) next: u64,
 }
 
 impl SimMailbox {
@@ -137,12 +137,23 @@ impl MailSource for SimSource {
     }
 
     fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError> {
-        Ok(locked(&self.shelf)[&self.url].folders.keys().cloned().map(FolderInfo::plain).collect())
+        let folders: Vec<_> = locked(&self.shelf)[&self.url].folders.keys().cloned().map(FolderInfo::plain).collect();
+        if folders.is_empty() {
+            return Err(StoreError::new(
+                Blast::Mailbox,
+                Retry::Never,
+                "read the folders of a mailbox",
+                &self.url,
+                "there is no folder in it",
+            ));
+        }
+        Ok(folders)
     }
 
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let items = locked(&self.shelf)[&self.url].folders.get(folder).cloned().unwrap_or_default();
-        items.into_iter().try_for_each(|item| {
+        let items = locked(&self.shelf)[&self.url].folders.get(folder).cloned();
+        let gone = || StoreError::new(Blast::Folder, Retry::Later, "find a folder", folder.to_string(), "it is not there (any more)");
+        items.ok_or_else(gone)?.into_iter().try_for_each(|item| {
             each(SeenItem {
                 move_hint: Some(item.key.clone()),
                 key: ItemKey(item.key),
@@ -251,8 +262,11 @@ impl MailTarget for SimTarget {
     }
 
     fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError> {
-        if !self.view.folders.contains_key(&folder.path) {
-            self.stage(Op::Folder(folder.path.clone()))?;
+        for depth in 1..=folder.path.0.len() {
+            let path = FolderPath(folder.path.0[..depth].to_vec());
+            if !self.view.folders.contains_key(&path) {
+                self.stage(Op::Folder(path))?;
+            }
         }
         Ok(folder.path.clone())
     }
@@ -280,7 +294,10 @@ impl MailTarget for SimTarget {
     }
 
     fn move_item(&mut self, from: &FolderPath, id: &TargetId, to: &FolderPath) -> Result<Option<TargetId>, StoreError> {
-        Ok(self.stage(Op::Move(from.clone(), id.0.clone(), to.clone()))?.then(|| id.clone()))
+        let moved = from != to && self.stage(Op::Move(from.clone(), id.0.clone(), to.clone()))?;
+        self.look()?;
+        // Moved before, it is there.
+        Ok((moved || find(&mut self.view, to, &id.0).is_some()).then(|| id.clone()))
     }
 
     fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError> {

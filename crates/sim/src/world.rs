@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use mailferry_core::engine::{Agent, Mailbox, Policy, SessionReport, Surroundings};
-use mailferry_core::ports::{Event, EventSink, Level, Share};
+use mailferry_core::model::FolderPath;
+use mailferry_core::ports::{Clock, Event, EventSink, Level, RolePort, Share};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, StateError};
 use mailferry_rules::ids::MailboxId;
@@ -133,14 +134,15 @@ impl World {
         [packer, AgentKind::Transmission]
     }
 
-    /// A mailbox of the project, empty on both sides.
+    /// A mailbox of the project, empty on both sides; at the source there is an inbox, as in every mailbox that is used.
     pub fn add_mailbox(&mut self, name: &str, priority: i64) {
         let mut id = [0; 16];
         id[..name.len().min(16)].copy_from_slice(&name.as_bytes()[..name.len().min(16)]);
         let mailbox =
             Mailbox { id: MailboxId(id), name: name.into(), source: format!("sim:{name}"), target: format!("sim:new-{name}"), priority };
         self.fate.watch.knows_store(&mailbox.id.to_string(), &mailbox.target);
-        locked(&self.shelf).insert(mailbox.source.clone(), SimMailbox::default());
+        let folders = [(FolderPath::inbox(), Vec::new())].into();
+        locked(&self.shelf).insert(mailbox.source.clone(), SimMailbox { folders, ..SimMailbox::default() });
         locked(&self.shelf).insert(mailbox.target.clone(), SimMailbox::default());
         self.mailboxes.push(mailbox);
     }
@@ -167,6 +169,21 @@ impl World {
         if let Some(other) = side.others(&active).next() {
             self.activate(side, other);
         }
+    }
+
+    /// Nobody can tell any more who is active.
+    pub fn silence(&self, side: &Side) {
+        self.roles.forget(side);
+    }
+
+    /// What an agent of a node asks for its role.
+    pub fn role_of(&self, node: &str) -> Arc<dyn RolePort> {
+        Arc::new(SimRole { roles: self.roles.clone(), side: self.side_of(node).0, me: node.into() })
+    }
+
+    /// The clock on a node's wall.
+    pub fn clock_of(&self, node: &str) -> Arc<dyn Clock> {
+        Arc::new(NodeClock { world: self.fate.clock.clone(), node: node.to_owned() })
     }
 
     /// A fresh database for an agent, as after a deleted config.db; its process starts again.
@@ -205,8 +222,8 @@ impl World {
             me: node.to_owned(),
             shares: self.disks.iter().map(|(name, disk)| (name.clone(), share(disk))).collect(),
             witness: share(&self.witnesses[own.name()]),
-            role: Arc::new(SimRole { roles: self.roles.clone(), side: own.name().into(), me: node.into() }),
-            clock: Arc::new(NodeClock { world: self.fate.clock.clone(), node: node.to_owned() }),
+            role: self.role_of(node),
+            clock: self.clock_of(node),
             events: Arc::new(Teller { who: format!("{node} {kind}"), told: self.told.clone(), process: process.clone() }),
             stores: Arc::new(SimStores { shelf: self.shelf.clone(), process: process.clone(), trouble: self.store_trouble.clone() }),
             guarantee: self.guarantee.clone(),

@@ -7,7 +7,6 @@
 //! folder_names  names of folders as names of files, reversibly
 //! mutf7         modified UTF-7, in which both store non-ASCII names
 //! files         what std::fs lacks: names as bytes, no symlinks, durable directories
-//! conformance   every contract of the ports as a named law
 //! ```
 //!
 //! Absences to keep: a source opens nothing for writing (R20); no name from a mailbox becomes a path without
@@ -15,8 +14,6 @@
 //! a stamp or a lock.
 #![forbid(unsafe_code)]
 
-#[cfg(any(test, feature = "conformance"))]
-pub mod conformance;
 mod files;
 mod folder_names;
 mod maildir;

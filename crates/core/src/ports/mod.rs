@@ -1,5 +1,5 @@
 //! What the engine may ask of the outside. Every port has a body in the operating system (`mailferry-host`,
-//! `mailferry-stores`) and one in memory (`mailferry-sim`); both pass the same conformance suite.
+//! `mailferry-stores`) and one in memory (`mailferry-sim`); both pass the same suite (`crates/conformance`).
 
 mod events;
 mod guarantee;

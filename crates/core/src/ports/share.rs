@@ -99,33 +99,37 @@ pub trait PartWriter: Write + Send {
     fn sync(&mut self) -> Result<(), ShareError>;
 }
 
-/// A node's disk. Each call that changes something is one durable step: when it has returned `Ok`, a power cut does not
+/// A node's disk. A folder is no file: it has no size, cannot be opened, moved or removed, and its name is taken. Each call that changes something is one durable step: when it has returned `Ok`, a power cut does not
 /// undo it.
 pub trait Share: Send + Sync {
     /// For people: the path or UNC name of the share.
     fn describe(&self) -> String;
 
-    /// The files of a folder, sorted by name; a folder that is not there is empty. A share that is not there is an error.
+    /// The files of a folder, sorted by name; a folder that is not there is empty. A share that is not there is an error. A file
+    /// in the making is listed, with any size up to what was written.
     fn list(&self, folder: &SharePath) -> Result<Vec<Entry>, ShareError>;
 
     fn size(&self, file: &SharePath) -> Result<Option<u64>, ShareError>;
 
+    /// What is opened stays readable whatever becomes of its name.
     fn open(&self, file: &SharePath) -> Result<Box<dyn ReadSeek>, ShareError>;
 
     /// Opens a temporary file for writing at `keep` bytes, making its folders; what lay beyond is cut off. With `keep` 0 it
-    /// may exist or not.
+    /// may exist or not; it is an error to keep more than is there.
     fn part(&self, file: &SharePath, keep: u64) -> Result<Box<dyn PartWriter>, ShareError>;
 
-    /// Gives a finished, synced file its final name in the same folder. Fails when that name is taken.
+    /// Gives a finished, synced file its final name in the same folder. Fails with `NotFound` when there is no such file, else
+    /// with `Exists` when that name is taken.
     fn publish(&self, part: &SharePath, file: &SharePath) -> Result<(), ShareError>;
 
-    /// Writes a small file, replacing the old one whole or not at all.
+    /// Writes a small file, replacing the old one whole or not at all. One writer at a time; `<name>.part` is used on the way.
     fn replace(&self, file: &SharePath, content: &[u8]) -> Result<(), ShareError>;
 
-    /// Creates a file if it is not there: of any number of callers on any node, one wins (R3).
+    /// Creates a file if it is not there: of any number of callers on any node, one wins (R3). It is taken before its content is
+    /// there to read.
     fn claim(&self, file: &SharePath, content: &[u8]) -> Result<Claim, ShareError>;
 
-    /// Moves a file to another folder of the same share, making the folder.
+    /// Moves a file to another folder of the same share, making the folder. Fails like `publish`.
     fn move_to(&self, file: &SharePath, to: &SharePath) -> Result<(), ShareError>;
 
     fn remove(&self, file: &SharePath) -> Result<Removed, ShareError>;

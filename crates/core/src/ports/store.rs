@@ -1,4 +1,4 @@
-//! Mail stores. The contracts here are checked by the conformance suite of `mailferry-stores`, which every store must pass.
+//! Mail stores. The contracts here are laws in `crates/conformance`, which every store passes.
 
 use std::io::Read;
 

@@ -155,6 +155,7 @@ impl MaildirTarget {
                 folder.settle(&to.spot);
             }
         }
+        self.folders.values_mut().for_each(TargetFolder::none_leaves);
     }
 
     /// After an error nothing is assumed: what was staged is dropped, what was known is read again.
@@ -199,7 +200,10 @@ impl MailTarget for MaildirTarget {
         let there = folder.by_token(envelope.token)?;
         let (letters, keywords_lost) = folder.keywords.letters_for(&envelope.marks);
         let stem = message_name::stem(envelope.token, date);
-        let tmp = tmp_path(&folder.dir, &stem);
+        let dir = folder.dir.clone();
+        let staged_as = free_stem(&self.staged, &dir, &stem);
+        let folder = self.folder(path)?;
+        let tmp = tmp_path(&dir, &staged_as);
         if let Some(spot) = there {
             // Appended before, by this run or an earlier one: never doubled (R42).
             io::copy(body, &mut io::sink()).map_err(|error| item_error(&tmp, &error))?;
@@ -211,7 +215,7 @@ impl MailTarget for MaildirTarget {
         let spot = Spot { sub: Sub::Cur, name: name.into() };
         folder.put(&spot);
         let to = folder.place(spot);
-        self.staged.push((path.clone(), Step::Deliver { stem, to }));
+        self.staged.push((path.clone(), Step::Deliver { stem: staged_as, to }));
         Ok(Appended { id: TargetId(base), keywords_lost })
     }
 
@@ -267,6 +271,13 @@ impl MailTarget for MaildirTarget {
         self.settle();
         Ok(())
     }
+}
+
+/// The name in `tmp`: an item that was staged, removed and is staged again has a second one, for both are delivered in turn.
+fn free_stem(staged: &[(FolderPath, Step)], dir: &Path, stem: &str) -> String {
+    let taken = |path: &Path| staged.iter().any(|(_, step)| matches!(step, Step::Deliver { stem, to } if tmp_path(&to.dir, stem) == *path));
+    let tmp = tmp_path(dir, stem);
+    if tmp.symlink_metadata().is_ok() && taken(&tmp) { format!("{stem},{}", staged.len()) } else { stem.into() }
 }
 
 fn item_error(path: &Path, error: &io::Error) -> StoreError {

@@ -4,7 +4,7 @@
 //! tells where each message will be once everything staged is done. Messages of others are not in it: they are found by
 //! listing, if anyone asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub(super) struct TargetFolder {
     pub(super) dir: Arc<Path>,
     pub(super) keywords: KeywordTable,
     index: Option<Index>,
+    /// Base names that are still on disk here and will not be after the next flush.
+    leaving: HashSet<Vec<u8>>,
 }
 
 struct Index {
@@ -47,7 +49,7 @@ impl TargetFolder {
             return Err(error.hint("put a directory in its place, or let Mailferry make the folder"));
         }
         let keywords = KeywordTable::read(dir).map_err(|error| folder_error("read the keywords of a folder", dir, &error))?;
-        Ok(TargetFolder { dir: dir.into(), keywords, index: None })
+        Ok(TargetFolder { dir: dir.into(), keywords, index: None, leaving: HashSet::new() })
     }
 
     /// The message that bears this token, seen to be there.
@@ -80,9 +82,10 @@ impl TargetFolder {
         let staged = self.index.take().map(|index| index.known.into_iter().filter(|(_, known)| known.staged)).into_iter().flatten();
         let (mut index, found) =
             load(&self.dir, Some(base)).map_err(|error| folder_error("list the messages of a folder", &self.dir, &error))?;
+        index.known.retain(|_, known| !self.leaving.contains(known.spot.base()));
         index.known.extend(staged);
         self.index = Some(index);
-        Ok(found)
+        Ok(found.filter(|_| !self.leaving.contains(base)))
     }
 
     fn index(&mut self) -> Result<&mut Index, StoreError> {
@@ -101,12 +104,14 @@ impl TargetFolder {
 
     /// From now on the message will be there.
     pub(super) fn put(&mut self, spot: &Spot) {
+        self.leaving.remove(spot.base());
         if let (Some(token), Some(index)) = (token_of(spot.base()), &mut self.index) {
             index.known.insert(token, Known { spot: spot.clone(), staged: true });
         }
     }
 
     pub(super) fn take(&mut self, base: &[u8]) {
+        self.leaving.insert(base.to_vec());
         if let (Some(token), Some(index)) = (token_of(base), &mut self.index) {
             index.known.remove(&token);
         }
@@ -118,6 +123,11 @@ impl TargetFolder {
         if let Some(known) = known {
             known.staged = false;
         }
+    }
+
+    /// Everything staged is on disk.
+    pub(super) fn none_leaves(&mut self) {
+        self.leaving.clear();
     }
 
     pub(super) fn len(&self) -> usize {

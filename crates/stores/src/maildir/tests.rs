@@ -1,11 +1,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use mailferry_conformance::store::{Bench, Limits};
 use mailferry_core::model::FolderPath;
 use mailferry_core::ports::{MailSource, MailTarget};
 
 use super::{MaildirSource, MaildirTarget, layout};
-use crate::conformance::{self, Bench};
 
 struct Disk(tempfile::TempDir);
 
@@ -28,14 +28,18 @@ impl Bench for Disk {
         Box::new(MaildirSource::open(self.0.path()).expect("opened"))
     }
 
+    fn empty_source(&self) -> Option<Box<dyn MailSource>> {
+        Some(self.source())
+    }
+
     fn client_marks_seen(&self, folder: &FolderPath) -> bool {
         let entry = fs::read_dir(self.dir(folder)).expect("a directory").next().expect("an item").expect("an entry");
         let name = entry.file_name().to_string_lossy().into_owned() + "S";
         fs::rename(entry.path(), entry.path().with_file_name(name)).is_ok()
     }
 
-    fn limits(&self) -> conformance::Limits {
-        conformance::Limits { dates: i64::MIN..=i64::MAX, ..conformance::Limits::default() }
+    fn limits(&self) -> Limits {
+        Limits { dates: i64::MIN..=i64::MAX, ..Limits::default() }
     }
 
     fn client_empties(&self, folder: &FolderPath) -> bool {
@@ -43,9 +47,9 @@ impl Bench for Disk {
     }
 }
 
-#[test]
-fn maildir_keeps_every_law_of_the_ports() {
-    conformance::run(|| Box::new(Disk(tempfile::tempdir().expect("a temporary directory"))));
+/// Every law of the ports.
+mod conformance {
+    mailferry_conformance::store!(super::Disk(super::temp()));
 }
 
 fn temp() -> tempfile::TempDir {

@@ -104,6 +104,12 @@ impl TargetFile {
     pub(super) fn append(&mut self, envelope: &Envelope, size: u64, body: &mut dyn Read) -> Result<(), StoreError> {
         self.begin()?;
         let failed = |error: &io::Error| folder_error("append to an mbox file", &self.path, error);
+        if self.edits.get(&envelope.token) == Some(&Edit::Remove) {
+            // Its removal is staged and taken back: written again, it would stand there twice.
+            io::copy(body, &mut io::sink()).map_err(|error| failed(&error))?;
+            self.edits.insert(envelope.token, Edit::Marks(envelope.marks.clone()));
+            return Ok(());
+        }
         let Some(open) = &mut self.open else { return Ok(()) };
         open.journal(&self.path).map_err(|error| failed(&error))?;
         let from_at = open.end;
@@ -114,7 +120,6 @@ impl TargetFile {
         }
         let end = open.end;
         self.index()?.insert(envelope.token, (from_at, end));
-        self.edits.remove(&envelope.token);
         Ok(())
     }
 

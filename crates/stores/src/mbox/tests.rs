@@ -1,11 +1,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use mailferry_conformance::store::{Bench, Limits};
 use mailferry_core::model::FolderPath;
 use mailferry_core::ports::{MailSource, MailTarget};
 
 use super::{MboxSource, MboxTarget, folders};
-use crate::conformance::{self, Bench};
 
 struct Disk(tempfile::TempDir);
 
@@ -28,13 +28,17 @@ impl Bench for Disk {
         Box::new(MboxSource::open(self.0.path(), None).expect("opened"))
     }
 
+    fn empty_source(&self) -> Option<Box<dyn MailSource>> {
+        MboxSource::open(self.0.path(), None).ok().map(|source| Box::new(source) as Box<dyn MailSource>)
+    }
+
     fn client_marks_seen(&self, folder: &FolderPath) -> bool {
         let text = fs::read_to_string(self.file(folder)).expect("readable");
         fs::write(self.file(folder), text.replacen("Status: O", "Status: RO\nX-UID: 1", 1)).is_ok()
     }
 
-    fn limits(&self) -> conformance::Limits {
-        conformance::Limits { clients_wait: true, dates: i64::MIN..=i64::MAX, ..conformance::Limits::default() }
+    fn limits(&self) -> Limits {
+        Limits { clients_wait: true, dates: i64::MIN..=i64::MAX, ..Limits::default() }
     }
 
     fn client_empties(&self, folder: &FolderPath) -> bool {
@@ -42,9 +46,9 @@ impl Bench for Disk {
     }
 }
 
-#[test]
-fn mbox_keeps_every_law_of_the_ports() {
-    conformance::run(|| Box::new(Disk(tempfile::tempdir().expect("a temporary directory"))));
+/// Every law of the ports.
+mod conformance {
+    mailferry_conformance::store!(super::Disk(super::temp()));
 }
 
 use mailferry_core::model::{Envelope, Flags, FolderInfo, InternalDate, ItemKey, Marks, Token};

@@ -31,6 +31,7 @@ const CORE: &str = "mailferry-core";
 const STORES: &str = "mailferry-stores";
 const HOST: &str = "mailferry-host";
 const SIM: &str = "mailferry-sim";
+const CONFORMANCE: &str = "mailferry-conformance";
 const AGENT: &[&str] = &[STORES, HOST, CORE, RULES];
 const AGENTS_LAW: &str = "an agent is put together from stores, host, core and rules";
 
@@ -41,6 +42,7 @@ const TABLE: &[Row] = &[
     Row { name: STORES, house: &[CORE, RULES], outside: Allowed, law: "adapters build on core and rules, and never know each other" },
     Row { name: HOST, house: &[CORE, RULES], outside: Allowed, law: "adapters build on core and rules, and never know each other" },
     Row { name: SIM, house: &[CORE, RULES], outside: Refused, law: "the simulated world builds on core and rules alone" },
+    Row { name: CONFORMANCE, house: &[CORE, RULES], outside: Refused, law: "the suites know the ports and nothing behind them" },
     Row { name: "mailferry-source", house: AGENT, outside: Allowed, law: AGENTS_LAW },
     Row { name: "mailferry-transmission", house: AGENT, outside: Allowed, law: AGENTS_LAW },
     Row { name: "mailferry-target", house: AGENT, outside: Allowed, law: AGENTS_LAW },
@@ -76,22 +78,25 @@ fn of_manifest(file: &str, text: &str, manifest: &Table) -> Vec<Violation> {
             "every crate of the house has a row in the table (xtask, imports/table.rs)",
         )];
     };
-    let refused = |dependency: &&String| match TABLE.iter().any(|row| row.name == dependency.as_str()) {
-        true => !row.house.contains(&dependency.as_str()),
-        false => row.outside == Refused,
+    let refused = |(dependency, kind): &(String, &str)| match dependency.as_str() {
+        // The bodies of the ports are held against the suites, and never built on them.
+        CONFORMANCE => *kind != "dev-dependencies" || !row.house.contains(&CORE),
+        house if TABLE.iter().any(|row| row.name == house) => !row.house.contains(&house),
+        _ => row.outside == Refused,
     };
-    let dependencies = dependencies(manifest);
-    dependencies.iter().filter(refused).map(|dependency| violation(dependency, format!("{name} -> {dependency}"), row.law)).collect()
+    let refused = dependencies(manifest).into_iter().filter(refused);
+    refused.map(|(dependency, _)| violation(&dependency, format!("{name} -> {dependency}"), row.law)).collect()
 }
 
-/// Names of all crates it builds on: normal, for tests, for its build script, for one platform.
-fn dependencies(manifest: &Table) -> Vec<String> {
+/// All crates it builds on, and what for: normal, for tests, for its build script, for one platform.
+fn dependencies(manifest: &Table) -> Vec<(String, &'static str)> {
     let platforms = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values).filter_map(Value::as_table);
     let mut names = Vec::new();
     for table in std::iter::once(manifest).chain(platforms) {
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let entries = table.get(kind).and_then(Value::as_table).into_iter().flatten();
-            names.extend(entries.map(|(key, entry)| entry.get("package").and_then(Value::as_str).unwrap_or(key).to_owned()));
+            let name = |(key, entry): (&String, &Value)| entry.get("package").and_then(Value::as_str).unwrap_or(key).to_owned();
+            names.extend(entries.map(|entry| (name(entry), kind)));
         }
     }
     names

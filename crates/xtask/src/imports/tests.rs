@@ -66,6 +66,21 @@ fn a_dependency_for_one_platform_or_under_another_name_counts() {
 }
 
 #[test]
+fn the_suites_are_for_tests_alone() {
+    let suites = |kind: &str| manifest("mailferry-host", &format!("[{kind}]\nmailferry-conformance = {{ workspace = true }}"));
+    allowed("crates/host/Cargo.toml", &suites("dev-dependencies"));
+    for kind in ["dependencies", "build-dependencies"] {
+        refused("crates/host/Cargo.toml", &suites(kind), "crates/host/Cargo.toml:4: mailferry-host -> mailferry-conformance");
+    }
+    let host = "[dev-dependencies]\nmailferry-host = { workspace = true }";
+    refused(
+        "crates/conformance/Cargo.toml",
+        &manifest("mailferry-conformance", host),
+        "crates/conformance/Cargo.toml:4: mailferry-conformance -> mailferry-host",
+    );
+}
+
+#[test]
 fn rules_build_on_nothing() {
     refused(
         "crates/rules/Cargo.toml",

@@ -2,18 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use mailferry_core::model::{FolderInfo, FolderPath};
+use mailferry_core::model::{FolderInfo, FolderPath, ItemKey};
 use mailferry_core::ports::Blast;
 
-use super::Law;
 use super::kit::*;
-
-pub(super) const LAWS: &[Law] = &[
-    ("odd_folder_names_come_back_and_are_never_merged", odd_folder_names_come_back_and_are_never_merged),
-    ("folders_come_parents_first_and_once", folders_come_parents_first_and_once),
-    ("a_folder_made_twice_is_made_once", a_folder_made_twice_is_made_once),
-    ("a_name_that_cannot_be_is_refused_and_harms_nothing", a_name_that_cannot_be_is_refused_and_harms_nothing),
-];
 
 fn odd() -> Vec<FolderPath> {
     let single = [
@@ -74,7 +66,7 @@ fn odd() -> Vec<FolderPath> {
     single.chain(nested).map(|names| FolderPath(names.into_iter().map(String::from).collect())).collect()
 }
 
-fn odd_folder_names_come_back_and_are_never_merged(bench: &dyn Bench) {
+pub fn odd_folder_names_come_back_and_are_never_merged(bench: &dyn Bench) {
     if !bench.limits().any_names {
         return;
     }
@@ -107,7 +99,7 @@ fn is_second_in_case(before: &[FolderPath], path: &FolderPath) -> bool {
     cfg!(windows) && before.iter().any(|other| folded(other) == folded(path))
 }
 
-fn folders_come_parents_first_and_once(bench: &dyn Bench) {
+pub fn folders_come_parents_first_and_once(bench: &dyn Bench) {
     let mut target = bench.target();
     for names in [vec!["p", "q", "r"], vec!["p-x"], vec!["p"], vec!["INBOX"]] {
         ensure(&mut *target, &FolderPath(names.into_iter().map(String::from).collect()));
@@ -123,7 +115,7 @@ fn folders_come_parents_first_and_once(bench: &dyn Bench) {
     assert!(known.contains(&["p".to_string(), "q".into(), "r".into()][..]));
 }
 
-fn a_folder_made_twice_is_made_once(bench: &dyn Bench) {
+pub fn a_folder_made_twice_is_made_once(bench: &dyn Bench) {
     let path = folder("Twice");
     fill(&mut *bench.target(), &path, 0..1);
     for mut target in [bench.target(), bench.target()] {
@@ -134,7 +126,7 @@ fn a_folder_made_twice_is_made_once(bench: &dyn Bench) {
     assert_eq!(contents(bench).get(&path), Some(&vec![body(0)]));
 }
 
-fn a_name_that_cannot_be_is_refused_and_harms_nothing(bench: &dyn Bench) {
+pub fn a_name_that_cannot_be_is_refused_and_harms_nothing(bench: &dyn Bench) {
     let mut target = bench.target();
     fill(&mut *target, &folder("INBOX"), 0..1);
     let deep = FolderPath((0..300).map(|level| format!("level{level}")).collect());
@@ -146,4 +138,27 @@ fn a_name_that_cannot_be_is_refused_and_harms_nothing(bench: &dyn Bench) {
     fill(&mut *target, &folder("INBOX"), 1..2);
     drop(target);
     assert_eq!(contents(bench).get(&folder("INBOX")), Some(&vec![body(0), body(1)]));
+}
+
+/// T18: nothing to read is never a success.
+pub fn a_mailbox_without_a_folder_is_an_error(bench: &dyn Bench) {
+    let Some(mut source) = bench.empty_source() else { return };
+    let error = source.folders().expect_err("no folders");
+    assert_eq!(error.blast, Blast::Mailbox);
+}
+
+pub fn a_folder_that_is_not_there_holds_up_itself_alone(bench: &dyn Bench) {
+    fill(&mut *bench.target(), &folder("INBOX"), 0..1);
+    let mut source = bench.source();
+    let mut seen = 0;
+    let scanned = source.scan(&folder("Gone"), &mut |_| {
+        seen += 1;
+        Ok(())
+    });
+    assert_eq!((scanned.expect_err("not empty: not there").blast, seen), (Blast::Folder, 0));
+    match source.open(&folder("Gone"), &ItemKey(b"key".to_vec())) {
+        Ok(item) => assert!(item.is_none()),
+        Err(error) => assert_eq!(error.blast, Blast::Folder),
+    }
+    assert_eq!(contents(bench).get(&folder("INBOX")), Some(&vec![body(0)]));
 }

@@ -27,6 +27,11 @@ pub trait Bench {
         false
     }
 
+    /// The mailbox as a source before there is any folder, where it can be opened then.
+    fn empty_source(&self) -> Option<Box<dyn MailSource>> {
+        None
+    }
+
     fn limits(&self) -> Limits {
         Limits::default()
     }
@@ -48,6 +53,8 @@ pub struct Limits {
     pub any_names: bool,
     /// The source tells moves from new items.
     pub move_hints: bool,
+    /// An item that is there is not appended again. Where not, doubling by an agent is seen.
+    pub dedupes: bool,
     /// Clients wait for a lock while anything is staged.
     pub clients_wait: bool,
 }
@@ -63,6 +70,7 @@ impl Default for Limits {
             unflushed_is_gone: true,
             any_names: true,
             move_hints: true,
+            dedupes: true,
             clients_wait: false,
         }
     }
@@ -70,61 +78,61 @@ impl Default for Limits {
 
 /// An item as the laws see it from the source side.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Seen {
-    pub(super) item: SeenItem,
-    pub(super) body: Vec<u8>,
+pub struct Seen {
+    pub item: SeenItem,
+    pub body: Vec<u8>,
 }
 
-pub(super) fn folder(name: &str) -> FolderPath {
+pub fn folder(name: &str) -> FolderPath {
     FolderPath(vec![name.into()])
 }
 
-pub(super) fn envelope(number: u8) -> Envelope {
+pub fn envelope(number: u8) -> Envelope {
     let date = InternalDate { seconds: 1_600_000_000 + i64::from(number), nanos: 0, offset_minutes: None };
     Envelope { token: Token([number; 16]), key: ItemKey(vec![number]), marks: Marks::default(), date, sender: None }
 }
 
-pub(super) fn body(number: u8) -> Vec<u8> {
+pub fn body(number: u8) -> Vec<u8> {
     format!("Subject: item {number}\nMessage-ID: <{number}@mailferry.test>\n\nText of item {number}.\n").into_bytes()
 }
 
-pub(super) fn keywords(names: &[&str]) -> Keywords {
+pub fn keywords(names: &[&str]) -> Keywords {
     names.iter().map(|name| name.to_string()).collect()
 }
 
-pub(super) fn marks(flags: Flags, names: &[&str]) -> Marks {
+pub fn marks(flags: Flags, names: &[&str]) -> Marks {
     Marks { flags, keywords: keywords(names) }
 }
 
-pub(super) fn ensure(target: &mut dyn MailTarget, path: &FolderPath) -> FolderPath {
+pub fn ensure(target: &mut dyn MailTarget, path: &FolderPath) -> FolderPath {
     target.ensure_folder(&FolderInfo::plain(path.clone())).expect("a folder")
 }
 
-pub(super) fn append(target: &mut dyn MailTarget, folder: &FolderPath, envelope: &Envelope, body: &[u8]) -> Appended {
+pub fn append(target: &mut dyn MailTarget, folder: &FolderPath, envelope: &Envelope, body: &[u8]) -> Appended {
     let item = NewItem { envelope, size: body.len() as u64 };
     target.append(folder, &item, &mut &body[..]).expect("an append")
 }
 
 /// Appends and flushes items of these numbers; their ids.
-pub(super) fn fill(target: &mut dyn MailTarget, folder: &FolderPath, numbers: std::ops::Range<u8>) -> Vec<TargetId> {
+pub fn fill(target: &mut dyn MailTarget, folder: &FolderPath, numbers: std::ops::Range<u8>) -> Vec<TargetId> {
     ensure(target, folder);
     let ids = numbers.map(|number| append(target, folder, &envelope(number), &body(number)).id).collect();
     target.flush().expect("a flush");
     ids
 }
 
-pub(super) fn wanted(number: u8) -> Wanted {
+pub fn wanted(number: u8) -> Wanted {
     let body = body(number);
     Wanted { token: Token([number; 16]), digest: Digest::of(&body), size: body.len() as u64 }
 }
 
-pub(super) fn locate(target: &mut dyn MailTarget, folder: &FolderPath, numbers: std::ops::Range<u8>) -> Vec<Option<TargetId>> {
+pub fn locate(target: &mut dyn MailTarget, folder: &FolderPath, numbers: std::ops::Range<u8>) -> Vec<Option<TargetId>> {
     let wanted: Vec<Wanted> = numbers.map(wanted).collect();
     target.locate(folder, &wanted).expect("an answer")
 }
 
 /// Everything in a folder, read through a fresh source.
-pub(super) fn seen(bench: &dyn Bench, folder: &FolderPath) -> Vec<Seen> {
+pub fn seen(bench: &dyn Bench, folder: &FolderPath) -> Vec<Seen> {
     let mut source = bench.source();
     let mut items = Vec::new();
     source
@@ -136,7 +144,7 @@ pub(super) fn seen(bench: &dyn Bench, folder: &FolderPath) -> Vec<Seen> {
     items.into_iter().map(|item| Seen { body: read(&mut *source, folder, &item.key).expect("the item is there"), item }).collect()
 }
 
-pub(super) fn read(source: &mut dyn MailSource, folder: &FolderPath, key: &ItemKey) -> Option<Vec<u8>> {
+pub fn read(source: &mut dyn MailSource, folder: &FolderPath, key: &ItemKey) -> Option<Vec<u8>> {
     let mut item = source.open(folder, key).expect("an answer")?;
     let mut body = Vec::new();
     item.reader.read_to_end(&mut body).expect("readable");
@@ -144,7 +152,7 @@ pub(super) fn read(source: &mut dyn MailSource, folder: &FolderPath, key: &ItemK
 }
 
 /// The bodies of every folder, sorted, so that two states can be compared whatever their order.
-pub(super) fn contents(bench: &dyn Bench) -> BTreeMap<FolderPath, Vec<Vec<u8>>> {
+pub fn contents(bench: &dyn Bench) -> BTreeMap<FolderPath, Vec<Vec<u8>>> {
     let folders = bench.source().folders().expect("folders");
     let selectable = folders.into_iter().filter(|info| info.selectable).map(|info| info.path);
     selectable
