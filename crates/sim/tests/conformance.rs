@@ -85,7 +85,7 @@ mod store {
 
     impl Bench {
         fn stores(&self) -> SimStores {
-            SimStores { shelf: self.0.clone(), process: process() }
+            SimStores { shelf: self.0.clone(), process: process(), trouble: Arc::default() }
         }
     }
 
@@ -174,7 +174,7 @@ mod clock {
 
     impl mailferry_conformance::clock::Bench for Bench {
         fn clock(&self) -> Arc<dyn Clock> {
-            self.0.clock()
+            self.0.clock_of("SRC")
         }
 
         fn pass(&self, ms: u64) {
