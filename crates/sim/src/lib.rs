@@ -8,6 +8,7 @@
 //! network    who reaches whose disk
 //! disk       shares
 //! store      mail stores
+//! scenario   a story from a file
 //! roles      who is active, and who believes to be
 //! guarantee  whether enough copies hold the mail
 //! world      nodes and agents, sessions in a fixed order
@@ -33,6 +34,7 @@ pub mod ladder;
 pub mod network;
 pub mod process;
 pub mod roles;
+pub mod scenario;
 pub mod store;
 pub mod story;
 pub mod swarm;

@@ -6,7 +6,9 @@ mod bench_replication;
 mod generate;
 mod imports;
 mod lint;
+mod mutants;
 mod shell;
+mod sim;
 mod test;
 
 use std::process::ExitCode;
@@ -24,6 +26,10 @@ enum Task {
     Lint,
     /// The one command that passes the tests
     Test(test::Test),
+    /// Play lives of the simulated world: one seed with its story, or many
+    Sim(sim::Sim),
+    /// Break each safety rule on purpose and see that ladder or swarm notices
+    Mutants(mutants::Mutants),
     /// Measure a part of the suite
     #[command(subcommand)]
     Bench(Bench),
@@ -55,6 +61,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Imports => imports::run(),
         Task::Lint => lint::lint(),
         Task::Test(task) => task.run(),
+        Task::Sim(task) => task.run(),
+        Task::Mutants(task) => task.run(),
         Task::Bench(Bench::Stores) => shell::run(shell::cargo(&[
             "test",
             "--release",

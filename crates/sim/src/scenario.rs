@@ -1,0 +1,188 @@
+//! Scenarios from files: failures that were found once, told in the words of the world (tests/scenarios/*.txt). Their steps are
+//! named by what they do, not by their number, so that they outlive changes of the engine.
+//!
+//! ```text
+//! sides 2 1                          nodes of source and target; the first line
+//! one-item-containers                small containers and batches
+//! alone                              ContinueWithoutReplication=1
+//! mailbox alice                      with its folder INBOX
+//! alice add INBOX words              also: mark INBOX 0 · move INBOX 0 Archive · remove INBOX 0
+//! run SRC1 source                    a session
+//! round                              every agent once
+//! dies SRC1 source at publish X      the first step that looks like this; also: fails, unanswered
+//! overtake TGT1 target by TGT2 after store    the role moves in the middle of a session, which then goes on
+//! active SRC2 · both SRC2            the role moves; the other node does not notice
+//! away SRC1 · back SRC1 · full SRC1 · refuses SRC1 · allows SRC1
+//! cut SRC1 SRC2 · whole              the network
+//! clock SRC1 -30                     hours beside the true time
+//! wait 90                            minutes
+//! damage SRC1 NTA/WORK               one bit of the first file below
+//! lose SRC2 source                   its config.db
+//! ```
+//! In the end all is well again, everything settles and is checked; a fault that nothing met fails the scenario.
+
+use std::sync::Arc;
+
+use mailferry_core::model::{Flags, Marks};
+use mailferry_core::settings::AgentKind;
+use mailferry_rules::topology::Side;
+
+use crate::check;
+use crate::process::{Fate, Outcome as Step, Trap};
+use crate::swarm::{Faults, Outcome};
+use crate::world::World;
+
+const ROUNDS_MAX: usize = 200;
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: i64 = 3_600_000;
+
+pub fn play(text: &str, tell: bool) -> Outcome {
+    let fate = Arc::new(Fate::default());
+    if tell {
+        fate.tell();
+    }
+    let troubles = match live(text, &fate) {
+        Ok(troubles) => troubles,
+        Err(reason) => vec![reason],
+    };
+    Outcome { faults: Faults::default(), troubles, steps: fate.steps(), story: fate.story() }
+}
+
+fn live(text: &str, fate: &Arc<Fate>) -> Result<Vec<String>, String> {
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.split('#').next().unwrap_or_default().trim()));
+    let mut lines = lines.filter(|(_, line)| !line.is_empty());
+    let (_, first) = lines.next().ok_or("an empty scenario")?;
+    let mut world = begin(first, fate)?;
+    let mut damaged = false;
+    for (number, line) in lines {
+        fate.note(|| format!("      --- {line}"));
+        let words: Vec<&str> = line.split_whitespace().collect();
+        damaged |= words[0] == "damage";
+        act(&mut world, &words).map_err(|reason| format!("line {number}, `{line}`: {reason}"))?;
+    }
+    let before = world.told.errors().len();
+    world.set_right();
+    let rest = (0..3).try_for_each(|_| {
+        world.pass_time(60 * MINUTE_MS);
+        world.settle(ROUNDS_MAX).map(drop)
+    });
+    let mut troubles = check::troubles_after(&world, before, damaged);
+    troubles.extend(rest.err());
+    troubles.extend(fate.traps_left().iter().map(|trap| format!("no step of {} looks like `{}`", trap.who, trap.what)));
+    Ok(troubles)
+}
+
+fn begin(line: &str, fate: &Arc<Fate>) -> Result<World, String> {
+    let side = |name: &str, count: &str| match count {
+        "1" => Some(Side::standalone(name)),
+        "2" => Some(Side::cluster(name, &[&format!("{name}1"), &format!("{name}2")])),
+        _ => None,
+    };
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words.as_slice() {
+        ["sides", source, target] => {
+            let sides = side("SRC", source).zip(side("TGT", target)).ok_or("a side has one node or two")?;
+            World::new(sides.0, sides.1, fate.clone()).map_err(|error| error.to_string())
+        }
+        _ => Err("a scenario begins with `sides`".into()),
+    }
+}
+
+fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
+    match words {
+        ["one-item-containers"] => (world.policy.container_items_max, world.policy.import_batch_items) = (1, 1),
+        ["alone"] => world.policy.continue_without_replication = true,
+        ["mailbox", name] => world.add_mailbox(name, 0),
+        ["run", node, kind] => drop(world.session(node, agent(kind)?)),
+        ["round"] => drop(world.round()),
+        ["wait", minutes] => world.pass_time(number(minutes)? * MINUTE_MS),
+        ["overtake", old, kind, "by", new, "after", what @ ..] => overtake(world, (old, new), agent(kind)?, &what.join(" "))?,
+        [fault @ ("dies" | "fails" | "unanswered"), node, kind, "at", what @ ..] => {
+            let outcome = [("dies", Step::Dies), ("fails", Step::Fails), ("unanswered", Step::AnswerLost)];
+            let outcome = outcome.into_iter().find(|(name, _)| name == fault).map_or(Step::Happens, |(_, outcome)| outcome);
+            world.fate.trap(Trap { who: format!("{node} {}", agent(kind)?), what: what.join(" "), outcome });
+        }
+        ["active", node] => world.activate(&side_of(world, node), node),
+        ["both", node] => world.roles.lead_both(&side_of(world, node), node),
+        ["cut", node, other] => world.network.cut_both_ways(node, other),
+        ["whole"] => world.network.mend(),
+        ["clock", node, hours] => {
+            let hours: i64 = hours.parse().map_err(|_| "hours are a number")?;
+            world.fate.clock.jump(node, hours * HOUR_MS);
+        }
+        ["damage", node, folder] => damage(world, node, folder)?,
+        ["lose", node, kind] => world.lose_database(node, agent(kind)?).map_err(|error| error.to_string())?,
+        [what @ ("away" | "back" | "full" | "refuses" | "allows"), node] => disk(world, what, node)?,
+        [name, what, folder, rest @ ..] => edit(world, name, what, folder, rest)?,
+        _ => return Err("no such event".into()),
+    }
+    Ok(())
+}
+
+fn disk(world: &World, what: &str, node: &str) -> Result<(), String> {
+    let disk = world.disks.get(node).ok_or("no such node")?;
+    match what {
+        "away" => world.power_cut(node),
+        "back" => disk.set_away(false),
+        "full" => disk.set_full(true),
+        _ => disk.set_refuses_deletion(what == "refuses"),
+    }
+    Ok(())
+}
+
+fn edit(world: &World, name: &str, what: &str, folder: &str, rest: &[&str]) -> Result<(), String> {
+    let at = rest.first().and_then(|word| word.parse::<usize>().ok());
+    let known = world.mailboxes.iter().any(|mailbox| mailbox.name == name);
+    match (what, at, rest.get(1)) {
+        _ if !known => return Err("neither an event nor a mailbox".into()),
+        ("add", ..) => world.edit(name, |mailbox| drop(mailbox.add(folder, rest.join(" ").as_bytes(), Marks::default()))),
+        ("mark", Some(at), _) => {
+            world.edit(name, |mailbox| mailbox.change(folder, at, Marks { flags: Flags::SEEN, keywords: Default::default() }));
+        }
+        ("move", Some(at), Some(to)) => world.edit(name, |mailbox| mailbox.move_item(folder, at, to)),
+        ("remove", Some(at), _) => world.edit(name, |mailbox| drop(mailbox.remove(folder, at))),
+        _ => return Err("a user adds, marks, moves or removes".into()),
+    }
+    Ok(())
+}
+
+fn damage(world: &World, node: &str, folder: &str) -> Result<(), String> {
+    let disk = world.disks.get(node).ok_or("no such node")?;
+    let path = disk.below(folder).into_iter().next().ok_or("there is no file to damage")?;
+    if let Some(byte) = disk.files().get_mut(&path).and_then(|bytes| bytes.last_mut()) {
+        *byte ^= 1;
+    }
+    Ok(())
+}
+
+/// The session of the old node stops right after a step; the new node gets the role and runs its own; then the old one goes on.
+fn overtake(world: &mut World, (old, new): (&str, &str), kind: AgentKind, what: &str) -> Result<(), String> {
+    let fate = world.fate.clone();
+    let waits = fate.traps_left().len();
+    fate.trap(Trap { who: format!("{old} {kind}"), what: what.into(), outcome: Step::Happens });
+    let side = side_of(world, new);
+    let mut moved = false;
+    world.interleaved(&[(old.to_owned(), kind), (new.to_owned(), kind)], &mut |world, players| {
+        if fate.traps_left().len() > waits {
+            return (0, 1);
+        }
+        if !moved {
+            world.activate(&side, new);
+            moved = true;
+        }
+        (players - 1, 1)
+    });
+    Ok(())
+}
+
+fn agent(word: &str) -> Result<AgentKind, String> {
+    AgentKind::ALL.into_iter().find(|kind| kind.to_string() == word).ok_or_else(|| format!("`{word}` is no agent"))
+}
+
+fn number(word: &str) -> Result<u64, String> {
+    word.parse().map_err(|_| format!("`{word}` is no number"))
+}
+
+fn side_of(world: &World, node: &str) -> Side {
+    if node.starts_with("SRC") { world.source.clone() } else { world.target.clone() }
+}

@@ -1,0 +1,156 @@
+//! `cargo xtask mutants`: breaks each safety rule on purpose and asks ladder and swarm whether they notice.
+//!
+//! All mutants of `list.toml` are woven into one copy of the tree, each behind a switch, so that one build serves them all:
+//! `OLD` becomes `if this mutant { NEW } else { OLD }`. The tree of the house knows nothing of it.
+
+mod weave;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::shell::{cargo, root, run};
+
+#[derive(clap::Args)]
+pub struct Mutants {
+    /// Only mutants whose name contains this
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Seeds of the swarm that each mutant has to pass
+    #[arg(long, default_value_t = 1500)]
+    seeds: u64,
+    /// Mutants at a time
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+}
+
+/// A rule broken on purpose.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutant {
+    name: String,
+    rule: String,
+    file: String,
+    find: String,
+    old: Option<String>,
+    new: String,
+    #[serde(default)]
+    statement: bool,
+}
+
+#[derive(Deserialize)]
+struct List {
+    mutant: Vec<Mutant>,
+}
+
+fn list() -> Result<Vec<Mutant>> {
+    let list: List = toml::from_str(include_str!("list.toml")).context("could not read the list of mutants")?;
+    Ok(list.mutant)
+}
+
+/// What noticed a mutant.
+enum Caught {
+    By(String, f64),
+    Never,
+}
+
+impl fmt::Display for Caught {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Caught::By(what, seconds) => write!(f, "{what}, after {seconds:.1} s"),
+            Caught::Never => f.write_str("NOT CAUGHT"),
+        }
+    }
+}
+
+impl Mutants {
+    pub fn run(self) -> Result<()> {
+        let mutants = list()?;
+        let program = build(&mutants)?;
+        ensure!(matches!(self.ask(&program, 0)?, Caught::Never), "without any mutant something fails: mend that first");
+        let wanted: Vec<usize> = (0..mutants.len()).filter(|at| mutants[*at].name.contains(&self.only)).collect();
+        let verdicts = self.ask_all(&program, &wanted)?;
+        println!("\n| rule | broken on purpose | caught by |\n|---|---|---|");
+        for (at, caught) in &verdicts {
+            println!("| {} | {} | {caught} |", mutants[*at].rule, mutants[*at].name);
+        }
+        let alive = verdicts.iter().filter(|(_, caught)| matches!(caught, Caught::Never)).count();
+        println!("\n{} passed, {alive} failed", verdicts.len() - alive);
+        if alive > 0 { bail!("{alive} mutants were not caught") } else { Ok(()) }
+    }
+
+    fn ask_all(&self, program: &Path, wanted: &[usize]) -> Result<Vec<(usize, Caught)>> {
+        let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        std::thread::scope(|scope| {
+            let work = || -> Result<()> {
+                while let Some(at) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let caught = self.ask(program, at + 1)?;
+                    eprintln!("mutant {}: {caught}", at + 1);
+                    found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*at, caught));
+                }
+                Ok(())
+            };
+            let workers: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| bail!("a worker has crashed")))
+        })?;
+        let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        found.sort_by_key(|(at, _)| *at);
+        Ok(found)
+    }
+
+    /// A few lives, then the ladder, then many lives.
+    fn ask(&self, program: &Path, mutant: usize) -> Result<Caught> {
+        let (few, started) = (self.seeds.min(150), Instant::now());
+        let trials = [
+            vec!["explore".into(), "1".into(), few.to_string(), "first".into()],
+            vec!["ladder".into(), "first".into()],
+            vec!["explore".into(), (1 + few).to_string(), (self.seeds - few).to_string(), "first".into()],
+        ];
+        for trial in trials {
+            let output = Command::new(program)
+                .args(&trial)
+                .env("MUTANT", mutant.to_string())
+                .stdin(Stdio::null())
+                .output()
+                .with_context(|| format!("could not run {}", program.display()))?;
+            if !output.status.success() {
+                let told = String::from_utf8_lossy(&output.stdout);
+                let line = told.lines().next().unwrap_or("it crashed");
+                return Ok(Caught::By(line.chars().take(110).collect::<String>().replace('|', "/"), started.elapsed().as_secs_f64()));
+            }
+        }
+        Ok(Caught::Never)
+    }
+}
+
+/// The simulator with every mutant in it.
+fn build(mutants: &[Mutant]) -> Result<PathBuf> {
+    let (root, target) = (root(), root().join("target/mutants"));
+    let tree = target.join("tree");
+    weave::weave(&root, &tree, mutants)?;
+    let mut build = cargo(&["build", "--release", "--package", "mailferry-sim", "--bin", "mailferry-sim"]);
+    build.current_dir(&tree).env("CARGO_TARGET_DIR", target.join("build"));
+    run(build)?;
+    Ok(target.join("build/release/mailferry-sim"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutant_still_has_its_place_in_the_code() {
+        let (root, mutants) = (root(), list().expect("the list can be read"));
+        assert!(mutants.len() >= 20, "the list has shrunk");
+        for mutant in &mutants {
+            let text = std::fs::read_to_string(root.join(&mutant.file)).expect("the file of a mutant is there");
+            weave::place(&text, mutant).expect("a mutant has one place");
+        }
+    }
+}
