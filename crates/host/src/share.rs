@@ -1,10 +1,13 @@
 //! A folder, a mount or a UNC path as a node's share.
 //!
-//! The share itself is never made here: a mount that is missing must look away, not empty.
+//! The share itself is never made here: a mount that is missing must look away, not empty. What is synced when, and why, is a
+//! table in docs/formats/spool.md.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
 use walkdir::WalkDir;
@@ -14,11 +17,13 @@ use crate::files;
 #[derive(Clone, Debug)]
 pub struct LocalShare {
     root: PathBuf,
+    /// Folders whose names this process knows to be durable.
+    settled: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl LocalShare {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        LocalShare { root: root.into() }
+        LocalShare { root: root.into(), settled: Arc::default() }
     }
 
     fn place(&self, path: &SharePath) -> PathBuf {
@@ -41,7 +46,25 @@ impl LocalShare {
     fn make_folder_of(&self, place: &Path) -> Result<(), ShareError> {
         self.reach()?;
         let folder = place.parent().unwrap_or(&self.root);
-        files::make_folders(&self.root, folder).map_err(|error| said(folder, &error))
+        self.make_folders(folder).map_err(|error| said(folder, &error))
+    }
+
+    /// Makes a folder and its parents below the share, each durable in its own parent. One that is there is settled as well, once:
+    /// whoever made it may have died before.
+    fn make_folders(&self, folder: &Path) -> io::Result<()> {
+        if folder == self.root || (self.settled().contains(folder) && folder.is_dir()) {
+            return Ok(());
+        }
+        if let Some(parent) = folder.parent() {
+            self.make_folders(parent)?;
+        }
+        files::make_folder(folder)?;
+        self.settled().insert(folder.into());
+        Ok(())
+    }
+
+    fn settled(&self) -> std::sync::MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,6 +183,15 @@ impl Share for LocalShare {
         }
     }
 
+    fn settle(&self, folder: &SharePath) -> Result<(), ShareError> {
+        let place = self.place(folder);
+        self.reach()?;
+        if !place.is_dir() {
+            return Ok(());
+        }
+        self.make_folders(&place).and_then(|()| files::sync_folder(&place)).map_err(|error| said(&place, &error))
+    }
+
     fn space(&self) -> Result<Option<Space>, ShareError> {
         self.reach()?;
         files::space(&self.root).map_err(|error| said(&self.root, &error))
@@ -183,6 +215,6 @@ impl Write for Part {
 
 impl PartWriter for Part {
     fn sync(&mut self) -> Result<(), ShareError> {
-        self.file.sync_all().and_then(|()| files::sync_folder_of(&self.place)).map_err(|error| said(&self.place, &error))
+        self.file.sync_all().map_err(|error| said(&self.place, &error))
     }
 }

@@ -42,6 +42,12 @@ impl Agent {
     fn resume_work(&mut self) -> Result<(), Halt> {
         let (share, folder) = (self.own_share(), self.work_folder());
         let entries = share.list(&folder).unwrap_or_default();
+        if !entries.is_empty()
+            && let Err(error) = share.settle(&folder)
+        {
+            // What may vanish again must not go out under its name.
+            return Err(Halt::Held(format!("what lies in WORK could not be made durable: {error}")));
+        }
         for entry in entries {
             let Some(file) = folder.join(&entry.name) else { continue };
             match entry.name.parse::<ContainerName>() {
