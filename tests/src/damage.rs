@@ -36,7 +36,7 @@ impl SmallDisk {
         if succeeds("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", &folder.display().to_string()]) {
             return Some(SmallDisk(folder.into()));
         }
-        eprintln!("SKIPPED: a tmpfs cannot be mounted; run as root on Linux");
+        crate::skipped("a tmpfs cannot be mounted; run as root on Linux");
         None
     }
 
