@@ -40,6 +40,11 @@ impl SmallDisk {
         None
     }
 
+    /// `ro` or `rw`; false while somebody writes there.
+    pub fn remount(&self, mode: &str) -> bool {
+        succeeds("mount", &["-o", &format!("remount,{mode}"), &self.0.display().to_string()])
+    }
+
     pub fn grow(&self, kib: u32) {
         let size = format!("remount,size={kib}k");
         assert!(succeeds("mount", &["-o", &size, &self.0.display().to_string()]), "the disk grows");

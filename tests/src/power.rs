@@ -63,11 +63,17 @@ impl Disk {
         run("xfs_io", &["-x", "-c", "shutdown", &text(&self.place)])
     }
 
-    /// Mounted again, with what had been synced. Waits until nobody holds on to the old state.
+    /// Unmounted, as soon as nobody has files open there.
+    pub fn go_away(&self) {
+        if self.mounted.get() {
+            wait_until("nobody has files open on a disk", PATIENCE, || run("umount", &[&text(&self.place)]).is_ok());
+            self.mounted.set(false);
+        }
+    }
+
+    /// Mounted again; after a cut, with what had been synced.
     pub fn come_back(&self) {
-        let place = text(&self.place);
-        wait_until("a dead disk is let go", PATIENCE, || run("umount", &[&place]).is_ok());
-        self.mounted.set(false);
+        self.go_away();
         self.mount().expect("a disk can be mounted again");
     }
 

@@ -38,10 +38,12 @@ pub fn can_trace() -> bool {
 /// The command, to be run under strace. With `killed_at` it dies before it calls fsync for that time, counted from 1.
 pub fn traced(command: &Command, record: &Path, killed_at: Option<usize>) -> Command {
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-y", "-qq", "--seccomp-bpf", "-e", "signal=none", "-e", CALLS, "-o"]).arg(record);
-    if let Some(number) = killed_at {
-        strace.arg("-e").arg(format!("inject=fsync:signal=KILL:when={number}"));
-    }
+    strace.args(["-f", "-y", "-qq", "-e", "signal=none", "-e", CALLS, "-o"]).arg(record);
+    match killed_at {
+        Some(number) => strace.arg("-e").arg(format!("inject=fsync:signal=KILL:when={number}")),
+        // Faster, but then no signal is ever injected.
+        None => strace.arg("--seccomp-bpf"),
+    };
     strace.arg(command.get_program()).args(command.get_args());
     strace
 }

@@ -1,12 +1,14 @@
 //! A folder, a mount or a UNC path as a node's share.
 //!
-//! The share itself is never made here: a mount that is missing must look away, not empty. What is synced when, and why, is a
+//! The share itself is never made here: a mount that is missing must look away, not empty. Where the share is the mount point
+//! itself, what is left is an empty folder: once this process has seen `NTA` in it, a share without is away. What is synced when, and why, is a
 //! table in docs/formats/spool.md.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
@@ -17,13 +19,15 @@ use crate::files;
 #[derive(Clone, Debug)]
 pub struct LocalShare {
     root: PathBuf,
+    /// The folder of the agents has been seen in it.
+    used: Arc<AtomicBool>,
     /// Folders whose names this process knows to be durable.
     settled: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl LocalShare {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        LocalShare { root: root.into(), settled: Arc::default() }
+        LocalShare { root: root.into(), used: Arc::default(), settled: Arc::default() }
     }
 
     fn place(&self, path: &SharePath) -> PathBuf {
@@ -33,10 +37,19 @@ impl LocalShare {
     /// The share must be there for anything to be said about what is in it.
     fn reach(&self) -> Result<(), ShareError> {
         match fs::metadata(&self.root) {
-            Ok(about) if about.is_dir() => Ok(()),
+            Ok(about) if about.is_dir() => self.is_itself(),
             Ok(_) => Err(self.away("it is not a folder")),
             Err(error) => Err(self.away(&error.to_string())),
         }
+    }
+
+    fn is_itself(&self) -> Result<(), ShareError> {
+        match fs::metadata(self.root.join("NTA")) {
+            Ok(_) => self.used.store(true, Ordering::Relaxed),
+            Err(_) if self.used.load(Ordering::Relaxed) => return Err(self.away("its folder NTA is gone; a disk that is not mounted?")),
+            Err(_) => {}
+        }
+        Ok(())
     }
 
     fn away(&self, cause: &str) -> ShareError {

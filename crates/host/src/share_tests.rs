@@ -32,6 +32,21 @@ fn a_share_that_is_not_there_is_away_not_empty() {
 }
 
 #[test]
+fn a_share_that_has_been_used_and_is_bare_is_away_not_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let share = LocalShare::new(folder.path());
+    let (file, kind) = (path(&["NTA", "x"]), ShareErrorKind::Unreachable);
+    write(&share, &file, b"mail");
+    assert_eq!(share.size(&file).unwrap(), Some(4));
+    fs::rename(folder.path().join("NTA"), folder.path().join("unmounted")).unwrap();
+    assert_eq!(share.list(&path(&["NTA"])).unwrap_err().kind, kind);
+    assert_eq!(share.remove(&file).unwrap_err().kind, kind);
+    assert_eq!(share.part(&file, 0).err().unwrap().kind, kind);
+    fs::rename(folder.path().join("unmounted"), folder.path().join("NTA")).unwrap();
+    assert_eq!(share.list(&path(&["NTA"])).unwrap().len(), 1);
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_empty() {
     let folder = tempfile::tempdir().unwrap();
     let share = LocalShare::new(folder.path());

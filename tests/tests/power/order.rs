@@ -1,6 +1,7 @@
 //! The order of writes, renames and syncs of real agents, calm and killed at a sync (docs/formats/spool.md).
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 
 use mailferry_core::settings::{AgentKind, Side};
 use mailferry_tests::durability::{Asked, Disks};
@@ -41,8 +42,9 @@ impl Watched {
         }
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(self.disks.broken.is_empty(), "{kind} of {node}, killed at {killed_at:?}:\n{}\n{told}", self.disks.broken.join("\n"));
-        if killed_at.is_none() {
-            assert!(matches!(output.status.code(), Some(0 | 3)), "{kind} of {node}: {told}");
+        match killed_at {
+            Some(_) => assert_eq!(output.status.signal(), Some(9), "{kind} of {node} was to be killed: {told}"),
+            None => assert!(matches!(output.status.code(), Some(0 | 3)), "{kind} of {node}: {told}"),
         }
         naming
     }
@@ -54,7 +56,7 @@ impl Watched {
     }
 
     /// Under strace as long as there is anything to record, then to the end without.
-    fn to_the_end(mut self) -> Asked {
+    fn finished(mut self) -> Asked {
         for _ in 0..ROUNDS_MAX {
             self.round();
             let reports = self.bed.agents().into_iter().filter_map(|(node, kind)| self.bed.report(&node, kind));
@@ -104,7 +106,7 @@ fn bytes_come_before_names_disks_before_records_and_records_before_deletions() {
     watched.round();
     let mut users = [("alice", 7), ("bob", 8)].map(|(name, seed)| User::of(&watched.bed.path("mail/old").join(name), seed));
     (0..4).for_each(|_| users.iter_mut().for_each(User::work));
-    let asked = watched.to_the_end();
+    let asked = watched.finished();
     eprintln!("{asked:?}");
     assert!(asked.bytes_before_name > 100 && asked.disk_before_record > 50, "{asked:?}");
     assert!(asked.record_before_deletion > 20 && asked.successor_before_deletion > 20, "{asked:?}");
@@ -130,7 +132,7 @@ fn what_a_killed_agent_left_undurable_is_settled_before_anything_is_built_upon_i
             let mut watched = Watched::new(Watched::plan());
             watched.up_to(kind);
             watched.session(active_of(kind), kind, Some(point));
-            watched.to_the_end();
+            watched.finished();
         }
     }
 }
