@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const KIB: u32 = 16 << 10;
 
 fn site() -> Bed {
-    let settings = "[settings.source]\nContainerItemsMax = 15\n[settings.target]\nApplyDeletions = true";
+    let settings =
+        "CcrDeletedItemsTouchInterval = \"1s\"\n[settings.source]\nContainerItemsMax = 15\n[settings.target]\nApplyDeletions = true";
     Plan::new(2, 2).sample("alice", 60).sample_to("bob", 30, "mbox").settings(settings).build()
 }
 

@@ -21,7 +21,7 @@ use ladder::{Hits, Ladder};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// As many as the test command has time for.
-const KILLS: u64 = 30;
+const KILLS: u64 = 20;
 /// Then everything settles and is compared, and another life begins.
 const KILLS_OF_A_LIFE: u64 = 30;
 
