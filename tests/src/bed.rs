@@ -25,12 +25,20 @@ pub struct Plan {
     samples: Vec<(String, u64)>,
     settings: String,
     on_disk: bool,
+    power: Option<&'static str>,
 }
 
 impl Plan {
     /// One node is a standalone server, two are a cluster.
     pub fn new(source_nodes: usize, target_nodes: usize) -> Self {
-        Plan { nodes: [source_nodes, target_nodes], mailboxes: Vec::new(), samples: Vec::new(), settings: String::new(), on_disk: false }
+        Plan {
+            nodes: [source_nodes, target_nodes],
+            mailboxes: Vec::new(),
+            samples: Vec::new(),
+            settings: String::new(),
+            on_disk: false,
+            power: None,
+        }
     }
 
     /// A Maildir mailbox with messages from a seed.
@@ -66,12 +74,22 @@ impl Plan {
         Plan { on_disk: true, ..self }
     }
 
+    /// Every node, both witnesses and the new mail on disks of their own whose power can be cut, with this file system.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn on_power(self, kind: &'static str) -> Self {
+        Plan { power: Some(kind), ..self }
+    }
+
     pub fn build(&self) -> Bed {
         Bed::build(self)
     }
 }
 
 pub struct Bed {
+    /// Unmounted before their folder goes.
+    #[cfg(target_os = "linux")]
+    disks: Vec<crate::power::Disk>,
     dir: Option<TempDir>,
     root: PathBuf,
     project: Project,
@@ -81,6 +99,8 @@ impl Bed {
     fn build(plan: &Plan) -> Bed {
         let dir = if plan.on_disk { on_disk() } else { scratch() };
         let root = dir.path().to_path_buf();
+        #[cfg(target_os = "linux")]
+        let disks = plan.power.map_or(Vec::new(), |kind| power_disks(&root, plan, kind));
         for side in [Side::Source, Side::Target] {
             make(&root.join(format!("witness-{side}")));
             for node in node_names(side, plan.nodes[side as usize]) {
@@ -92,8 +112,16 @@ impl Bed {
         make(&root.join("mail/new"));
         fs::write(root.join("project.toml"), project_text(&root, plan)).expect("a project file");
         let project = settings::load_project(&root.join("project.toml")).expect("the bed's project file makes sense");
-        let bed = Bed { dir: Some(dir), root, project };
+        let bed = Bed {
+            #[cfg(target_os = "linux")]
+            disks,
+            dir: Some(dir),
+            root,
+            project,
+        };
         bed.commit();
+        #[cfg(target_os = "linux")]
+        bed.disks.iter().for_each(crate::power::Disk::sync);
         for (number, (name, messages)) in plan.samples.iter().enumerate() {
             sample::fill(&bed.mailbox(name).source, number as u64 + 1, *messages);
         }
@@ -105,6 +133,12 @@ impl Bed {
         for outcome in settings::plan_commit(&self.project).expect("a plan").execute() {
             outcome.result.expect("a node that can be reached");
         }
+    }
+
+    /// The disks of a plan `on_power`.
+    #[cfg(target_os = "linux")]
+    pub fn disks(&self) -> &[crate::power::Disk] {
+        &self.disks
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -178,11 +212,17 @@ impl Bed {
         LocalShare::new(self.cluster(side).witness_place().expect("the bed gives every side a witness"))
     }
 
+    /// The command of one session.
+    pub fn command(&self, node: &str, kind: AgentKind) -> Command {
+        let mut command = Command::new(agent_program(kind));
+        command.args(["run", "--once", "--config"]).arg(&self.home(node, kind).config_ini);
+        command
+    }
+
     /// `run --once`, whatever comes of it.
     pub fn try_once(&self, node: &str, kind: AgentKind) -> Output {
         let home = self.home(node, kind);
-        let output = Command::new(agent_program(kind)).args(["run", "--once", "--config"]).arg(&home.config_ini).output();
-        let output = output.expect("an agent can be run");
+        let output = self.command(node, kind).output().expect("an agent can be run");
         let log = home.database().with_file_name("log");
         make(&log);
         let opened = fs::File::options().append(true).create(true).open(log.join("once.log"));
@@ -230,6 +270,15 @@ impl Drop for Bed {
             eprintln!("the bed is left in {}", dir.keep().display());
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn power_disks(root: &Path, plan: &Plan, kind: &str) -> Vec<crate::power::Disk> {
+    let nodes = [Side::Source, Side::Target].into_iter().flat_map(|side| node_names(side, plan.nodes[side as usize]));
+    let places = nodes.chain(["witness-source", "witness-target", "mail/new"].map(String::from));
+    make(&root.join("images"));
+    let disk = |place: String| crate::power::Disk::make(&root.join("images").join(place.replace('/', "-")), &root.join(&place), kind);
+    places.map(|place| disk(place).expect("a disk whose power can be cut")).collect()
 }
 
 fn make(folder: &Path) {

@@ -14,13 +14,13 @@ pub fn unpacked(name: &str) -> Option<TempDir> {
     let folder = std::env::var_os("MAILFERRY_CORPORA").map_or(beside, PathBuf::from);
     let archive = folder.join(format!("{name}.tar.zst"));
     if !archive.is_file() {
-        eprintln!("SKIPPED: {} is not there; set MAILFERRY_CORPORA", archive.display());
+        crate::skipped(&format!("{} is not there; set MAILFERRY_CORPORA", archive.display()));
         return None;
     }
     let dir = scratch();
     let unpacked = Command::new("tar").arg("--zstd").arg("-xf").arg(&archive).arg("-C").arg(dir.path()).status();
     if !unpacked.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: {} could not be unpacked with tar and zstd", archive.display());
+        crate::skipped(&format!("{} could not be unpacked with tar and zstd", archive.display()));
         return None;
     }
     Some(dir)

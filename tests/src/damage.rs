@@ -36,8 +36,13 @@ impl SmallDisk {
         if succeeds("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", &folder.display().to_string()]) {
             return Some(SmallDisk(folder.into()));
         }
-        eprintln!("SKIPPED: a tmpfs cannot be mounted; run as root on Linux");
+        crate::skipped("a tmpfs cannot be mounted; run as root on Linux");
         None
+    }
+
+    /// `ro` or `rw`; false while somebody writes there.
+    pub fn remount(&self, mode: &str) -> bool {
+        succeeds("mount", &["-o", &format!("remount,{mode}"), &self.0.display().to_string()])
     }
 
     pub fn grow(&self, kib: u32) {

@@ -8,7 +8,10 @@
 //! scratch   where temporary folders are made
 //! tree      a folder tree as it stands: names, bytes, timestamps
 //! proof     every item arrived once, nothing lies about, standbys equal their active node
-//! damage    a full disk, a file that cannot be deleted, a byte that changed
+//! damage    a full disk, one that is read-only or away, a file that cannot be deleted, a byte that changed
+//! strace    what a process does to disks, in order; Linux
+//! durability the laws that hold for that order
+//! power     a disk whose power can be cut; Linux
 //! corpora   real mail, where it is there
 //! ```
 //!
@@ -19,11 +22,17 @@
 mod bed;
 pub mod corpora;
 pub mod damage;
+#[cfg(target_os = "linux")]
+pub mod durability;
+#[cfg(target_os = "linux")]
+pub mod power;
 mod programs;
 mod proof;
 pub mod sample;
 mod scratch;
 mod services;
+#[cfg(target_os = "linux")]
+pub mod strace;
 mod tree;
 
 pub use bed::{Bed, Plan};
@@ -32,3 +41,21 @@ pub use proof::{containers_below, differences, prove, prove_mailbox};
 pub use scratch::scratch;
 pub use services::{Services, wait_until};
 pub use tree::Tree;
+
+/// A test that cannot do its work here says why, past what holds back the output of tests that pass.
+pub fn skipped(reason: &str) {
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: {reason}\n"));
+}
+
+/// A number that a run is asked for by its environment.
+pub fn asked_number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// MAILFERRY_SEED, or one from the clock; told before anything else.
+pub fn seed(what: &str) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
+    let seed = asked_number("MAILFERRY_SEED").unwrap_or(now % 1_000_000_007);
+    eprintln!("{what}: MAILFERRY_SEED={seed}");
+    seed
+}

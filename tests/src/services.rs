@@ -83,6 +83,37 @@ impl<'b> Services<'b> {
         self.running.get(&(node.to_owned(), kind)).map(Child::id)
     }
 
+    /// Whether a process is in the middle of something: it does not sleep between two sessions. Where nobody can tell, it is.
+    pub fn is_at_work(&self, node: &str, kind: AgentKind) -> bool {
+        let waits_in = self.process_id(node, kind).and_then(|id| std::fs::read_to_string(format!("/proc/{id}/wchan")).ok());
+        !waits_in.is_some_and(|place| place.contains("nanosleep"))
+    }
+
+    /// Every process stands still, in no call, until `thaw` or its death.
+    #[cfg(target_os = "linux")]
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+        let stands = |id: u32| {
+            let tasks = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+            let states = tasks.map(|task| std::fs::read_to_string(task.path().join("stat")).unwrap_or_default());
+            states.into_iter().all(|state| state.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['T', 't'])))
+        };
+        wait_until("everybody stands still", Duration::from_secs(30), || self.running.values().all(|child| stands(child.id())));
+    }
+
+    #[cfg(target_os = "linux")]
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    #[cfg(target_os = "linux")]
+    fn signal(&self, signal: &str) {
+        let ids = self.running.values().map(|child| child.id().to_string());
+        if !self.running.is_empty() {
+            assert!(Command::new("kill").arg(signal).args(ids).status().is_ok_and(|status| status.success()), "kill {signal}");
+        }
+    }
+
     /// Waits until no agent has anything left to do, each having had a session that began from now on.
     pub fn settle(&mut self, patience: Duration) {
         let since_ms = mailferry_core::ports::Clock::now_ms(&mailferry_host::SystemClock);

@@ -30,7 +30,7 @@ struct House {
 impl House {
     fn look() -> Self {
         let mut sources = BTreeMap::new();
-        read_sources(&root().join("crates"), &mut sources);
+        ["crates", "tests/tests"].iter().for_each(|folder| read_sources(&root().join(folder), &mut sources));
         House { sources }
     }
 

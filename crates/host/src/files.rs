@@ -27,21 +27,16 @@ pub fn remove(file: &Path) -> io::Result<()> {
     sync_folder_of(file)
 }
 
-pub fn sync_folder_of(file: &Path) -> io::Result<()> {
-    match file.parent() {
-        Some(folder) => platform::sync_folder(folder),
-        None => Ok(()),
-    }
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    platform::sync_folder(folder)
 }
 
-/// Makes a folder and its parents below `root`, each durable in its own parent. `root` itself must be there.
-pub fn make_folders(root: &Path, folder: &Path) -> io::Result<()> {
-    if folder == root || folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent() {
-        make_folders(root, parent)?;
-    }
+pub fn sync_folder_of(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes a folder unless it is there; its name is durable on return.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
     match fs::create_dir(folder) {
         // Made by another meanwhile; a file of that name is in the way.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !folder.is_dir() => Err(error),

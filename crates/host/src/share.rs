@@ -1,10 +1,15 @@
 //! A folder, a mount or a UNC path as a node's share.
 //!
-//! The share itself is never made here: a mount that is missing must look away, not empty.
+//! The share itself is never made here: a mount that is missing must look away, not empty. Where the share is the mount point
+//! itself, what is left is an empty folder: once this process has seen `NTA` in it, a share without is away. What is synced when, and why, is a
+//! table in docs/formats/spool.md.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
 use walkdir::WalkDir;
@@ -14,11 +19,15 @@ use crate::files;
 #[derive(Clone, Debug)]
 pub struct LocalShare {
     root: PathBuf,
+    /// The folder of the agents has been seen in it.
+    used: Arc<AtomicBool>,
+    /// Folders whose names this process knows to be durable.
+    settled: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl LocalShare {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        LocalShare { root: root.into() }
+        LocalShare { root: root.into(), used: Arc::default(), settled: Arc::default() }
     }
 
     fn place(&self, path: &SharePath) -> PathBuf {
@@ -28,10 +37,19 @@ impl LocalShare {
     /// The share must be there for anything to be said about what is in it.
     fn reach(&self) -> Result<(), ShareError> {
         match fs::metadata(&self.root) {
-            Ok(about) if about.is_dir() => Ok(()),
+            Ok(about) if about.is_dir() => self.is_itself(),
             Ok(_) => Err(self.away("it is not a folder")),
             Err(error) => Err(self.away(&error.to_string())),
         }
+    }
+
+    fn is_itself(&self) -> Result<(), ShareError> {
+        match fs::metadata(self.root.join("NTA")) {
+            Ok(_) => self.used.store(true, Ordering::Relaxed),
+            Err(_) if self.used.load(Ordering::Relaxed) => return Err(self.away("its folder NTA is gone; a disk that is not mounted?")),
+            Err(_) => {}
+        }
+        Ok(())
     }
 
     fn away(&self, cause: &str) -> ShareError {
@@ -41,7 +59,25 @@ impl LocalShare {
     fn make_folder_of(&self, place: &Path) -> Result<(), ShareError> {
         self.reach()?;
         let folder = place.parent().unwrap_or(&self.root);
-        files::make_folders(&self.root, folder).map_err(|error| said(folder, &error))
+        self.make_folders(folder).map_err(|error| said(folder, &error))
+    }
+
+    /// Makes a folder and its parents below the share, each durable in its own parent. One that is there is settled as well, once:
+    /// whoever made it may have died before.
+    fn make_folders(&self, folder: &Path) -> io::Result<()> {
+        if folder == self.root || (self.settled().contains(folder) && folder.is_dir()) {
+            return Ok(());
+        }
+        if let Some(parent) = folder.parent() {
+            self.make_folders(parent)?;
+        }
+        files::make_folder(folder)?;
+        self.settled().insert(folder.into());
+        Ok(())
+    }
+
+    fn settled(&self) -> std::sync::MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,6 +219,15 @@ impl Share for LocalShare {
         }
     }
 
+    fn settle(&self, folder: &SharePath) -> Result<(), ShareError> {
+        let place = self.place(folder);
+        self.reach()?;
+        if !place.is_dir() {
+            return Ok(());
+        }
+        self.make_folders(&place).and_then(|()| files::sync_folder(&place)).map_err(|error| said(&place, &error))
+    }
+
     fn space(&self) -> Result<Option<Space>, ShareError> {
         self.reach()?;
         files::space(&self.root).map_err(|error| said(&self.root, &error))
@@ -206,6 +251,6 @@ impl Write for Part {
 
 impl PartWriter for Part {
     fn sync(&mut self) -> Result<(), ShareError> {
-        self.file.sync_all().and_then(|()| files::sync_folder_of(&self.place)).map_err(|error| said(&self.place, &error))
+        self.file.sync_all().map_err(|error| said(&self.place, &error))
     }
 }

@@ -261,6 +261,11 @@ impl Share for SimShare {
         })
     }
 
+    /// A rename of this disk is durable at once.
+    fn settle(&self, _folder: &SharePath) -> Result<(), ShareError> {
+        self.reach()
+    }
+
     fn space(&self) -> Result<Option<Space>, ShareError> {
         self.reach().map(|()| None)
     }

@@ -68,6 +68,29 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
+/// Makes a directory and those above it that are missing, each durable in its own parent. The one above the first missing
+/// one is settled, too: whoever made it may have died before.
+pub(crate) fn make_dirs(dir: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    let there = missing.last().and_then(|dir| dir.parent());
+    there.and_then(Path::parent).filter(|above| !above.as_os_str().is_empty()).map_or(Ok(()), sync_if_allowed)?;
+    for dir in missing.iter().rev() {
+        match fs::create_dir(dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => sync_dir(dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?,
+        }
+    }
+    Ok(())
+}
+
+/// Directories above a store may be closed to us; they were not made by us then.
+pub(crate) fn sync_if_allowed(dir: &Path) -> io::Result<()> {
+    match sync_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
+}
+
 pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).open(path)?.sync_all()
 }

@@ -12,10 +12,10 @@ use mailferry_tests::{Bed, Plan, Tree, differences, prove};
 use crate::{CONTAINERS, assert_told, clusters, delivered, everywhere};
 
 /// A folder that is away until this is dropped.
-struct Away(PathBuf);
+pub struct Away(PathBuf);
 
 impl Away {
-    fn take(folder: PathBuf) -> Away {
+    pub fn take(folder: PathBuf) -> Away {
         fs::rename(&folder, aside(&folder)).expect("a folder goes away");
         Away(folder)
     }

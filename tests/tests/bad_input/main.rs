@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! containers  damaged, forged, from an activation that is over
-//! disks       full, away
+//! disks       full, away; one session at a time
+//! disks_at_work  full, read-only, unmounted, moved away while services work
 //! mailboxes   messages that cannot be read, names that would leave their folder
 //! homes       config.ini, desired.toml, config.db; two processes of one agent
 //! ```
@@ -11,6 +12,7 @@
 
 mod containers;
 mod disks;
+mod disks_at_work;
 mod homes;
 mod mailboxes;
 

@@ -39,8 +39,12 @@ impl Agent {
     }
 
     fn resume_work(&mut self) -> Result<(), Halt> {
-        let folder = self.work_folder();
-        let entries = self.own_share().list(&folder).map_err(|error| self.unread(&error))?;
+        let (share, folder) = (self.own_share(), self.work_folder());
+        let entries = share.list(&folder).map_err(|error| self.unread(&error))?;
+        if !entries.is_empty() {
+            // What may vanish again must not go out under its name.
+            share.settle(&folder).map_err(|error| self.unread(&error))?;
+        }
         for entry in entries {
             let Some(file) = folder.join(&entry.name) else { continue };
             match entry.name.parse::<ContainerName>() {

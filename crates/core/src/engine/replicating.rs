@@ -21,6 +21,10 @@ impl Agent {
                 Replicated::Yes
             }
             Err(reason) => {
+                let what = format!("replication to {}", self.passive_nodes().join(", "));
+                if !self.stalls.iter().any(|stall| stall.what == what) {
+                    self.stall(what, reason.clone());
+                }
                 self.tell(
                     "replication.failed",
                     Level::Warning,

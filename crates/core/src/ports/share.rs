@@ -95,7 +95,7 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 
 /// A file in the making.
 pub trait PartWriter: Write + Send {
-    /// Everything written so far is on the disk when this returns.
+    /// Every byte written so far is on the disk when this returns. Its name is, once it is published.
     fn sync(&mut self) -> Result<(), ShareError>;
 }
 
@@ -133,6 +133,10 @@ pub trait Share: Send + Sync {
     fn move_to(&self, file: &SharePath, to: &SharePath) -> Result<(), ShareError>;
 
     fn remove(&self, file: &SharePath) -> Result<Removed, ShareError>;
+
+    /// Makes the names of a folder durable as they are seen now. Asked for before something that was found is built upon: whoever
+    /// gave it its name may have died before that was durable.
+    fn settle(&self, folder: &SharePath) -> Result<(), ShareError>;
 
     /// Room on the disk behind the share; `None` where the system cannot tell.
     fn space(&self) -> Result<Option<Space>, ShareError>;

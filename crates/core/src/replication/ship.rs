@@ -38,6 +38,10 @@ pub fn ship(
     }
     let road = Road { standby, who, folder: who.folder()? };
     let seen = road.look()?;
+    if !seen.files.is_empty() {
+        // They count as held: a ship that was killed may have left their names undurable.
+        standby.settle(&road.folder)?;
+    }
     seen.fence(here.epoch, standby)?;
     road.sweep(&seen, here.epoch)?;
     let target = up_to.map_or(here.lsn, |limit| limit.min(here.lsn));

@@ -35,9 +35,9 @@ pub(super) fn folder(path: &Path) -> io::Result<()> {
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
     match fs::create_dir(folder) {
-        Ok(()) => sync_folder(folder.parent().unwrap_or(folder))?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        // One that is there may have been made by a run that was killed before it was durable.
+        _ => sync_folder(folder.parent().unwrap_or(folder))?,
     }
     let part = path.with_added_extension("part");
     let mut file = File::create(&part)?;

@@ -45,7 +45,12 @@ pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted
         }
         writer.write_all(piece).map_err(|error| CopyError::Destination(read_error((to.0, &part), error)))?;
     }
-    writer.sync().map_err(CopyError::Destination)?;
+    if let Err(error) = writer.sync() {
+        // What a failed sync leaves may read back well and still not be on the disk: nothing is built on it.
+        drop(writer);
+        let _ = to.0.remove(&part);
+        return Err(CopyError::Destination(error));
+    }
     drop(writer);
     let found = digest_of(to.0, &part).map_err(CopyError::Destination)?;
     if found != wanted {
@@ -87,12 +92,17 @@ pub fn digest_of(share: &dyn Share, file: &SharePath) -> Result<Digest, ShareErr
     file_digest(share.open(file)?).map_err(|error| read_error((share, file), error))
 }
 
-/// Whether a file is there with exactly these bytes; `None` when it is not there.
+/// Whether a file is there with exactly these bytes; `None` when it is not there. One that is there is there to stay: its bytes
+/// were synced before it got its name, the name is now.
 pub fn matches(share: &dyn Share, file: &SharePath, wanted: Digest) -> Result<Option<bool>, ShareError> {
-    match share.size(file)? {
-        None => Ok(None),
-        Some(_) => digest_of(share, file).map(|found| Some(found == wanted)),
+    if share.size(file)?.is_none() {
+        return Ok(None);
     }
+    let same = digest_of(share, file)? == wanted;
+    if same {
+        share.settle(&file.parent())?;
+    }
+    Ok(Some(same))
 }
 
 fn read_error((share, file): (&dyn Share, &SharePath), error: io::Error) -> ShareError {

@@ -5,6 +5,9 @@
 //! `flush` leaves nothing but files in `tmp` that the next run sweeps. Everything else is a rename, done in order at
 //! `flush`.
 //!
+//! What is found counts as delivered, so the first `flush` makes the directories of every folder in use durable, whoever
+//! changed them: an earlier run may have been killed between its renames and their sync, and the power may fail next.
+//!
 //! Folders are made at once, not at `flush`: an empty folder is no item, and making it twice is making it once.
 
 use std::collections::{BTreeSet, HashMap};
@@ -32,7 +35,7 @@ pub struct MaildirTarget {
     root: PathBuf,
     folders: HashMap<FolderPath, TargetFolder>,
     staged: Vec<(FolderPath, Step)>,
-    /// Directories that got new names outside `staged`.
+    /// Directories that got new names outside `staged`, or may have got some in a run that was killed.
     made_in: BTreeSet<PathBuf>,
     subscribed: BTreeSet<FolderPath>,
 }
@@ -41,7 +44,7 @@ impl MaildirTarget {
     /// Opens the mailbox, making it when it is not there, and sweeps what a killed run left in `tmp`.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let failed = |error: &io::Error| StoreError::io(Blast::Mailbox, "open a Maildir", root.display().to_string(), error);
-        fs::create_dir_all(root).map_err(|error| failed(&error))?;
+        files::make_dirs(root).map_err(|error| failed(&error))?;
         let mut target = MaildirTarget {
             root: root.into(),
             folders: HashMap::new(),
@@ -106,6 +109,7 @@ impl MaildirTarget {
         if !self.folders.contains_key(path) {
             let dir = layout::target_dir(&self.root, path)?;
             self.folders.insert(path.clone(), TargetFolder::open(&self.root, &dir)?);
+            self.made_in.extend([dir.join("cur"), dir.join("new"), dir, self.root.clone()]);
         }
         self.folders
             .get_mut(path)

@@ -55,7 +55,9 @@ fn create(path: &Path) -> io::Result<Option<File>> {
                 if file.try_lock().is_err() {
                     return Ok(None);
                 }
+                // Synced: what a power cut leaves empty would be somebody else's, and respected until it is old.
                 file.write_all(OURS)?;
+                file.sync_data()?;
                 return Ok(Some(file));
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),

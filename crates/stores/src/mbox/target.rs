@@ -20,7 +20,8 @@ use crate::files;
 pub struct MboxTarget {
     root: PathBuf,
     files: BTreeMap<FolderPath, TargetFile>,
-    /// Directories that got new names.
+    /// Directories that got or lost names, or may have in a run that was killed: what is found there counts as done, and a
+    /// journal that comes back after a power cut would undo what was recorded.
     made_in: BTreeSet<PathBuf>,
 }
 
@@ -30,9 +31,9 @@ impl MboxTarget {
         let failed = |error: &io::Error| StoreError::io(Blast::Mailbox, "open an mbox store", root.display().to_string(), error);
         let mut made_in = BTreeSet::new();
         if fs::symlink_metadata(root).is_err() {
-            fs::create_dir_all(root).map_err(|error| failed(&error))?;
-            made_in.extend(root.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf));
+            files::make_dirs(root).map_err(|error| failed(&error))?;
         }
+        made_in.extend(root.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf));
         recover_all(root)?;
         Ok(MboxTarget { root: root.into(), files: BTreeMap::new(), made_in })
     }
@@ -44,6 +45,8 @@ impl MboxTarget {
                 let cause = "it is not there, or is no file; a symbolic link is never followed";
                 return Err(StoreError::new(Blast::Folder, Retry::Never, "use a folder", path.display().to_string(), cause));
             }
+            let above = path.ancestors().skip(1).take_while(|dir| dir.starts_with(&self.root));
+            self.made_in.extend(above.map(Path::to_path_buf));
             self.files.insert(folder.clone(), TargetFile::new(path));
         }
         self.files
@@ -71,7 +74,7 @@ impl MboxTarget {
         self.files.values_mut().try_for_each(TargetFile::sync_appended)?;
         self.files.values_mut().try_for_each(TargetFile::apply_edits)?;
         for dir in std::mem::take(&mut self.made_in) {
-            files::sync_dir(&dir).map_err(|error| folder_error("write a directory to disk", &dir, &error))?;
+            files::sync_if_allowed(&dir).map_err(|error| folder_error("write a directory to disk", &dir, &error))?;
         }
         self.files.values_mut().for_each(TargetFile::release);
         Ok(())

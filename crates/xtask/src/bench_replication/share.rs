@@ -104,6 +104,13 @@ impl Share for DirectoryShare {
         fs::remove_file(self.path(file)).and_then(|()| self.sync_folder_of(file)).map_err(failed(file)).map(|()| Removed::Deleted)
     }
 
+    fn settle(&self, folder: &SharePath) -> Result<(), ShareError> {
+        match File::open(self.path(folder)).and_then(|folder| folder.sync_all()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            done => done.map_err(failed(folder)),
+        }
+    }
+
     fn space(&self) -> Result<Option<Space>, ShareError> {
         Ok(None)
     }

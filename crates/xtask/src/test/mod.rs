@@ -6,6 +6,7 @@
 //! A test that cannot do its work here writes a line that begins with `SKIPPED: ` straight to the standard error output
 //! (`writeln!(std::io::stderr(), ..)`: what `eprintln!` says is held back while a test passes) and returns.
 
+mod beds;
 mod corpora;
 mod fuzz;
 mod run;
@@ -21,7 +22,7 @@ use crate::shell::{cargo, command, run};
 
 #[derive(clap::Args)]
 pub struct Test {
-    /// Also the suites that take long: the fuzzers, and the Windows build under Wine
+    /// Also the suites that take long: the fuzzers, the Windows build under Wine, many kills, many power cuts
     #[arg(long)]
     long: bool,
     /// Fail when this suite cannot run here
@@ -30,6 +31,15 @@ pub struct Test {
     /// How long each fuzzer runs with --long
     #[arg(long, default_value_t = 5, value_name = "MINUTES")]
     fuzz_minutes: u64,
+    /// How many processes the suite `kills` kills at work
+    #[arg(long, default_value_t = 300, value_name = "COUNT")]
+    kills: u64,
+    /// How often the suite `powercut` cuts the power of each kind of disk, and how many syncs of each agent it kills at
+    #[arg(long, default_value_t = 30, value_name = "COUNT")]
+    cuts: u64,
+    /// Makes the same choices in `kills` and `powercut` as an earlier run, which told its seed
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 /// Suites that need what a machine may not have.
@@ -41,6 +51,10 @@ enum Optional {
     Fuzz,
     /// The build for Windows, tested under Wine
     Windows,
+    /// Hundreds of SIGKILLs that hit agents at work
+    Kills,
+    /// Dozens of power cuts of real file systems; needs root on Linux
+    Powercut,
 }
 
 impl Test {
@@ -50,6 +64,7 @@ impl Test {
         if let Err(reason) = &corpora {
             self.not_run(Optional::Corpora, reason.clone(), &mut summary);
         }
+        beds::prepare();
         // The end-to-end suites start the real programs.
         run(cargo(&["build", "--workspace", "--bins"]))?;
         let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
@@ -69,7 +84,7 @@ impl Test {
         self.require.contains(&suite)
             || match suite {
                 Optional::Corpora => std::env::var_os("MAILFERRY_CORPORA").is_some(),
-                Optional::Fuzz | Optional::Windows => self.long,
+                Optional::Fuzz | Optional::Windows | Optional::Kills | Optional::Powercut => self.long,
             }
     }
 
@@ -90,6 +105,15 @@ impl Test {
         match self.asked_for(Optional::Windows) {
             true => summary.add(Suite::of("windows", run(command("bash", &["scripts/windows.sh", "--require"])))),
             false => self.not_run(Optional::Windows, "takes long; run `cargo xtask test --long`".into(), summary),
+        }
+        match self.asked_for(Optional::Kills) {
+            true => summary.add(Suite::of("kills", beds::long("killed", ("MAILFERRY_KILLS", self.kills), self.seed))),
+            false => self.not_run(Optional::Kills, "takes long; run `cargo xtask test --long`".into(), summary),
+        }
+        match (self.asked_for(Optional::Powercut), beds::can_cut_power()) {
+            (true, Ok(())) => summary.add(Suite::of("powercut", beds::long("power", ("MAILFERRY_CUTS", self.cuts), self.seed))),
+            (true, Err(reason)) => self.not_run(Optional::Powercut, reason, summary),
+            (false, _) => self.not_run(Optional::Powercut, "takes long; run `cargo xtask test --long`".into(), summary),
         }
     }
 }

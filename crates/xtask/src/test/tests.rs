@@ -75,7 +75,7 @@ test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; fini
 fn a_suite_that_cannot_run_fails_only_when_it_was_asked_for() {
     let told = |long: bool, require: Vec<Optional>| {
         let mut told = summary(vec![Suite { passed: 1, ..Suite::new("rules") }]);
-        Test { long, require, fuzz_minutes: 1 }.not_run(Optional::Windows, "no apt".into(), &mut told);
+        Test { long, require, fuzz_minutes: 1, kills: 1, cuts: 1, seed: None }.not_run(Optional::Windows, "no apt".into(), &mut told);
         told
     };
     let unasked = told(false, vec![Optional::Fuzz]);

@@ -218,6 +218,10 @@ impl Share for Disk {
         self.step(file, |files| Ok(if files.remove(file.as_str()).is_some() { Removed::Deleted } else { Removed::NotFound }))
     }
 
+    fn settle(&self, folder: &SharePath) -> Result<(), ShareError> {
+        self.look(folder, |_| ())
+    }
+
     fn space(&self) -> Result<Option<Space>, ShareError> {
         Ok(None)
     }
