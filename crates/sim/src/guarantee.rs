@@ -1,7 +1,7 @@
 //! A data guarantee whose answers trouble can change, and that remembers what it has answered.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailferry_core::ports::DataGuarantee;
 use mailferry_rules::guarantee::Answer;
@@ -14,8 +14,8 @@ struct State {
     /// Stores whose copies lag behind.
     lagging: BTreeSet<String>,
     unreachable: bool,
-    /// Stores whose last answer was "satisfied".
-    satisfied: BTreeSet<String>,
+    /// Who was told "satisfied" at last, and of which store.
+    satisfied: BTreeSet<(String, String)>,
 }
 
 impl SimGuarantee {
@@ -42,24 +42,30 @@ impl SimGuarantee {
         state.unreachable = false;
     }
 
-    /// Whether the last question about a store was answered with "satisfied".
-    pub fn is_satisfied(&self, store: &str) -> bool {
-        self.lock().satisfied.contains(store)
+    /// Whether a node's last question about a store was answered with "satisfied".
+    pub fn is_satisfied(&self, node: &str, store: &str) -> bool {
+        self.lock().satisfied.contains(&(node.to_owned(), store.to_owned()))
     }
 }
 
-impl DataGuarantee for SimGuarantee {
+/// The guarantee as the agents of one node ask it.
+pub struct NodeGuarantee {
+    pub world: Arc<SimGuarantee>,
+    pub node: String,
+}
+
+impl DataGuarantee for NodeGuarantee {
     fn flushed(&self, store: &str, _commit_ms: u64) -> Answer {
-        let mut state = self.lock();
+        let mut state = self.world.lock();
         let answer = match () {
             () if state.unreachable => Answer::Retry("the copy does not answer".into()),
             () if state.lagging.contains(store) => Answer::NotSatisfied("the copy lags behind".into()),
             () => Answer::Satisfied,
         };
         if answer == Answer::Satisfied {
-            state.satisfied.insert(store.into())
+            state.satisfied.insert((self.node.clone(), store.into()))
         } else {
-            state.satisfied.remove(store)
+            state.satisfied.remove(&(self.node.clone(), store.into()))
         };
         answer
     }

@@ -176,7 +176,7 @@ impl Watch {
         let mailbox = name.split('-').next().unwrap_or_default();
         let store = grounds.stores.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).cloned().unwrap_or_default();
         let mut state = self.lock();
-        if grounds.guarantee.is_satisfied(&store) {
+        if grounds.guarantee.is_satisfied(act.node, &store) {
             state.released.insert(name.into());
         } else if !state.released.contains(name) {
             drop(state);

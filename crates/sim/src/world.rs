@@ -15,7 +15,7 @@ use mailferry_rules::topology::Side;
 use crate::baton::Baton;
 use crate::clock::NodeClock;
 use crate::disk::{Disk, SimShare};
-use crate::guarantee::SimGuarantee;
+use crate::guarantee::{NodeGuarantee, SimGuarantee};
 use crate::network::Network;
 use crate::process::{Fate, Process};
 use crate::roles::{Roles, SimRole};
@@ -226,7 +226,7 @@ impl World {
             clock: self.clock_of(node),
             events: Arc::new(Teller { who: format!("{node} {kind}"), told: self.told.clone(), process: process.clone() }),
             stores: Arc::new(SimStores { shelf: self.shelf.clone(), process: process.clone(), trouble: self.store_trouble.clone() }),
-            guarantee: self.guarantee.clone(),
+            guarantee: Arc::new(NodeGuarantee { world: self.guarantee.clone(), node: node.to_owned() }),
             own,
             other,
         }

@@ -14,6 +14,7 @@ use super::agent::{Agent, Halt};
 use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::{Level, ReadSeek, ShareError, ShareErrorKind, SharePath};
 use crate::prv;
+use crate::settings::AgentKind;
 use crate::spool::{self, Area, CopyError};
 use crate::state::Connection;
 use crate::state::ledger::{debts, inbound};
@@ -100,6 +101,10 @@ impl Agent {
     fn delete_taken(&mut self, name: ContainerName) -> Result<(), Halt> {
         if !self.may(Act::DeleteTaken) {
             return Ok(());
+        }
+        if self.around.kind != AgentKind::Target {
+            // Receipts are held by the database alone, which has been replicated.
+            return self.delete_container(&self.inbox(), name);
         }
         let store = self.mailbox(name.mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
         match self.around.guarantee.flushed(&store, self.now_ms()) {
