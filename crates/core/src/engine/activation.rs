@@ -7,7 +7,13 @@ use super::agent::{Agent, Halt};
 use crate::ports::{Claim, Level, Role, ShareError, SharePath};
 use crate::replication::{self, Replayed};
 use crate::spool;
-use crate::state::ledger;
+use crate::state::{ledger, takeover};
+
+/// The newest claim at the witness, and the node that made it.
+struct NewestClaim {
+    claimed: Claimed,
+    owner: String,
+}
 
 const CLAIM_PREFIX: &str = "epoch-";
 
@@ -27,7 +33,7 @@ impl Agent {
         let newest = self.newest_claim()?;
         let recorded = self.db.read(|db| Ok(ledger::epochs::latest(db)?))?;
         let recorded = recorded.map(|(epoch, node)| Claimed { epoch, mine: node == self.around.me });
-        let epoch = match standing(newest, recorded) {
+        let epoch = match standing(newest.as_ref().map(|newest| newest.claimed), recorded) {
             Standing::Holds(epoch) => epoch,
             Standing::MustClaim(epoch) => {
                 self.replay();
@@ -40,12 +46,13 @@ impl Agent {
                 epoch
             }
         };
-        self.take_up(epoch)?;
+        self.take_up(epoch, newest)?;
+        self.takeover = self.db.takeover()?;
         Ok(true)
     }
 
     /// The newest claim at the witness. Without an answer nobody may act.
-    fn newest_claim(&self) -> Result<Option<Claimed>, Halt> {
+    fn newest_claim(&self) -> Result<Option<NewestClaim>, Halt> {
         let folder = self.claims();
         let away = |error: ShareError| Halt::NotActive(format!("the witness does not answer: {error}"));
         let names = self.around.witness.list(&folder).map_err(away)?;
@@ -54,7 +61,8 @@ impl Agent {
         let mut file = self.around.witness.open(&claim_file(&folder, epoch)).map_err(away)?;
         std::io::Read::read_to_string(&mut file, &mut owner)
             .map_err(|error| Halt::NotActive(format!("the newest claim cannot be read: {error}")))?;
-        Ok(Some(Claimed { epoch, mine: owner.lines().next() == Some(self.around.me.as_str()) }))
+        let owner = owner.lines().next().unwrap_or_default().to_owned();
+        Ok(Some(NewestClaim { claimed: Claimed { epoch, mine: owner == self.around.me }, owner }))
     }
 
     /// A standby that waits for a snapshot would take up less than it has acknowledged: containers named twice, mail unknown
@@ -80,15 +88,19 @@ impl Agent {
         }
     }
 
-    /// Records the epoch and lets the log go on under it.
-    fn take_up(&mut self, epoch: Epoch) -> Result<(), Halt> {
+    /// Records the epoch and lets the log go on under it. What is found of the activation before is gathered from here on.
+    fn take_up(&mut self, epoch: Epoch, newest: Option<NewestClaim>) -> Result<(), Halt> {
         self.epoch = epoch;
+        let before = newest.map(|claim| format!("epoch {} of {}", claim.claimed.epoch, claim.owner));
         if self.db.position()?.epoch != epoch {
             self.db.begin_epoch(epoch)?;
         }
         let (me, now_ms) = (self.around.me.clone(), self.around.clock.now_ms());
         if self.db.read(|db| Ok(ledger::epochs::latest(db)?))?.is_none_or(|(latest, _)| latest != epoch) {
-            self.db.write(|tx| Ok(ledger::epochs::record(tx, epoch, &me, now_ms)?))?;
+            self.db.write(|tx| {
+                ledger::epochs::record(tx, epoch, &me, now_ms)?;
+                before.map_or(Ok(()), |before| takeover::begin(tx, epoch, &before))
+            })?;
         }
         self.calm("agent.not-active");
         Ok(())
@@ -100,7 +112,7 @@ impl Agent {
             Role::Active => {}
             other => return Err(Halt::NotActive(format!("the role changed: {other}"))),
         }
-        match self.newest_claim()? {
+        match self.newest_claim()?.map(|newest| newest.claimed) {
             Some(claim) if claim.epoch == self.epoch && claim.mine => Ok(()),
             Some(claim) => Err(Halt::NotActive(format!("epoch {} has been claimed; this node holds {}", claim.epoch, self.epoch))),
             None => Err(Halt::NotActive("the claims at the witness are gone".into())),
@@ -141,6 +153,10 @@ impl Agent {
                 discarded.first, discarded.last
             );
             self.event("replication.discarded", Level::Warning, text);
+        }
+        if let Some(lsn) = replayed.snapshot {
+            let text = format!("a snapshot has taken the place of the {} agent's database: whole up to change set {lsn}", self.around.kind);
+            self.event("replication.seeded", Level::Info, text);
         }
         for refused in &replayed.refused {
             self.event("replication.refused", Level::Warning, format!("{} was refused: {}", refused.name, refused.why));

@@ -3,7 +3,8 @@
 use mailferry_rules::session::{Act, Replicated, attempt_after_item, may};
 
 use super::agent::{Agent, Halt};
-use crate::ports::Level;
+use super::queues::Seen;
+use crate::ports::{Event, Level};
 use crate::replication::{self, Identity};
 
 impl Agent {
@@ -43,12 +44,23 @@ impl Agent {
         self.still_active().map_err(|halt| halt.to_string())?;
         let who = self.identity();
         for node in &others {
-            let share = self.share(node);
-            replication::ship(&mut self.db, share.as_ref(), &who, node, None).map_err(|error| error.to_string())?;
+            self.ship_to(node, &who)?;
         }
         // A node that claimed meanwhile may have looked at its folder before this arrived there.
         self.still_active().map_err(|halt| halt.to_string())?;
         self.db.prune(&others.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| error.to_string())
+    }
+
+    fn ship_to(&mut self, node: &str, who: &Identity) -> Result<(), String> {
+        let (share, events) = (self.share(node), self.around.events.clone());
+        let mut seeding = |why: &'static str| {
+            let text = format!("a snapshot of the {} agent's database goes to {node}: {why}", who.agent);
+            events.event(Event { name: "replication.seeding", level: Level::Info, text });
+        };
+        let shipped = replication::ship_telling(&mut self.db, share.as_ref(), who, node, None, &mut seeding);
+        let shipped = shipped.map_err(|error| error.to_string())?;
+        self.seen_standbys.insert(node.to_owned(), Seen { replicated_ms: self.now_ms(), applied: shipped.applied });
+        Ok(())
     }
 
     /// After an item: replicate, and decide whether another may be touched (R11, R12).

@@ -5,6 +5,7 @@
 //! migrations   numbered scripts, applied once each
 //! log          position, outbox, replicas: the local tables
 //! lineage      which epoch began where; decides what is shared and what has diverged
+//! takeover     what a new active node had to do again, until it is told
 //! rows         all replicated rows as one stream in a defined order: snapshots and row digests
 //! ```
 //!
@@ -17,16 +18,20 @@ mod lineage;
 mod log;
 mod migrations;
 mod rows;
+pub mod takeover;
 
 pub(crate) use database::Incoming;
 pub use database::{Database, OUTBOX_BYTES_MAX, Position};
 pub use error::StateError;
 pub use lineage::{Beginning, Lineage};
-pub use log::{ChangeSet, Outbox, Replica};
+pub use log::{ChangeSet, Outbox, Replica, Tail, Times};
 pub use migrations::Schema;
 pub use rows::RowCount;
 // For functions of the engine that hand an open transaction on to the ledger.
 pub use rusqlite::{Connection, Result as SqlResult, Transaction};
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod plans;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -70,7 +70,7 @@ fn a_write_that_changes_no_replicated_row_leaves_the_log_alone() {
     set(&mut db, "a", "1").unwrap();
     let before = db.position().unwrap();
     set(&mut db, "a", "1").unwrap();
-    db.write(|tx| Ok(tx.execute("INSERT INTO local_replica VALUES ('N', 1, 1)", [])?)).unwrap();
+    db.write(|tx| Ok(tx.execute("INSERT INTO local_replica (node, epoch, lsn) VALUES ('N', 1, 1)", [])?)).unwrap();
     assert_eq!(db.position().unwrap(), before);
     assert_eq!(db.replicas().unwrap().len(), 1);
 }
@@ -169,7 +169,7 @@ fn pruning_keeps_what_some_standby_misses() {
     db.begin_epoch(Epoch(1)).unwrap();
     (0..5).for_each(|n| set(&mut db, "a", &n.to_string()).unwrap());
     for (node, epoch, lsn) in [("B", 1, 4), ("C", 1, 2), ("OLD", 1, 1)] {
-        db.saw_replica(&Replica { node: node.into(), epoch: Epoch(epoch), lsn }).unwrap();
+        db.saw_replica(&Replica { node: node.into(), epoch: Epoch(epoch), lsn, seen_ms: 0 }).unwrap();
     }
     db.prune(&["B", "C"]).unwrap();
     assert_eq!(db.outbox().unwrap().first, Some(3));
@@ -187,7 +187,7 @@ fn the_row_digest_sees_every_value_and_only_replicated_rows() {
     let empty = digest(&db);
     set(&mut db, "a", "1").unwrap();
     let one = digest(&db);
-    db.saw_replica(&Replica { node: "N".into(), epoch: Epoch(1), lsn: 1 }).unwrap();
+    db.saw_replica(&Replica { node: "N".into(), epoch: Epoch(1), lsn: 1, seen_ms: 0 }).unwrap();
     assert_eq!(digest(&db), one);
     set(&mut db, "a", "2").unwrap();
     let two = digest(&db);
@@ -299,7 +299,7 @@ fn a_snapshot_brings_unique_indices_and_foreign_keys_through() {
     let mut stream = Vec::new();
     active.write_rows(&mut stream).unwrap();
     let (position, lineage) = (active.position().unwrap(), active.lineage().unwrap());
-    let incoming = Incoming { position, lineage: &lineage, rows: active.row_digest().unwrap() };
+    let incoming = Incoming { position, lineage: &lineage, rows: active.row_digest().unwrap(), committed_ms: 0 };
     standby.take_over(&incoming, &mut stream.as_slice()).unwrap();
     assert_eq!(standby.row_digest().unwrap(), active.row_digest().unwrap());
     standby.begin_epoch(Epoch(2)).unwrap();

@@ -2,6 +2,7 @@
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::{Handled, Incoming};
+use crate::engine::takeover::Trace;
 use crate::model::{Outcome, Receipt};
 use crate::ports::Level;
 use crate::prv::{Kind, Record};
@@ -37,12 +38,19 @@ impl Agent {
             found: 0,
             skipped: Vec::new(),
         };
-        self.db.write(|tx| {
+        let unknown = self.db.write(|tx| {
+            let mut unknown = Vec::new();
             for receipt in &receipts {
-                answer(tx, receipt, now_ms)?;
+                if !answer(tx, receipt, now_ms)? {
+                    unknown.push(receipt.container);
+                }
             }
-            Ok(inbound::take(tx, &taken, incoming.arrival, false, now_ms)?)
+            inbound::take(tx, &taken, incoming.arrival, false, now_ms)?;
+            Ok(unknown)
         })?;
+        for name in &unknown {
+            self.of_the_past(Trace::Answered, name)?;
+        }
         receipts.iter().for_each(|receipt| self.tell_answer(receipt));
         Ok(Handled::Taken)
     }
@@ -77,18 +85,20 @@ impl Agent {
     }
 }
 
-fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<()> {
+/// False: no container of that name is known here.
+fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
     let name = &receipt.container;
     if outbound::answer(db, name, receipt.outcome, now_ms)?.is_none() {
         // Of an activation whose end was lost: its number may be that of another container here.
-        return Ok(());
+        return Ok(false);
     }
     match receipt.outcome {
-        Outcome::Applied => source::confirm(db, name.mailbox, name.sequence),
+        Outcome::Applied => source::confirm(db, name.mailbox, name.sequence)?,
         Outcome::Damaged => {
             source::send_again(db, name.mailbox, name.sequence)?;
-            inbound::send_receipts_again(db, name.mailbox, name.sequence)
+            inbound::send_receipts_again(db, name.mailbox, name.sequence)?;
         }
-        Outcome::Archived => Ok(()),
+        Outcome::Archived => {}
     }
+    Ok(true)
 }
