@@ -1,8 +1,8 @@
 //! The loop of sessions, its waking and its end (R10, R30).
 //!
 //! Between sessions the agent sleeps. It is woken early when something new lies in the folders it reads: these are listed every
-//! half second, which sees writes of other nodes over any file system. The road not taken: file notifications, which do not
-//! report remote writes on SMB and NFS.
+//! half second, which sees writes of other nodes over any file system. On a standby that is what the active node ships: it replays all
+//! the time (R14). The road not taken: file notifications, which do not report remote writes on SMB and NFS.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -119,12 +119,13 @@ impl Service {
             if self.home.take_retry_request() {
                 running.retry_debts();
             }
+            // Looked at before the session: what comes while it runs wakes the next one.
+            let wake = Wake::new(self.home.kind, &desired);
             let report = running.session();
             self.publish(&report);
             agent = Some(running);
             last_turn_ms = clock.now_ms();
             if let Turn::Sleep(settings) = self.after(&report, &loaded.settings, stop) {
-                let wake = Wake::new(self.home.kind, &desired);
                 let started = clock.now_ms();
                 self.sleep(nap(self.home.kind, &settings), Some(wake), stop);
                 waited_ms = clock.now_ms().saturating_sub(started);

@@ -156,9 +156,8 @@ fn empty_outbox(transaction: &Transaction<'_>) -> Result<(), StateError> {
 
 /// The outbox has no hole up to the last change set: nothing is counted row by row.
 pub fn outbox(connection: &Connection) -> Result<Outbox, StateError> {
-    let first = connection
-        .query_row("SELECT lsn FROM local_outbox ORDER BY lsn LIMIT 1", [], |row| number(row, 0))
-        .optional()?;
+    let first: Option<i64> = connection.query_row("SELECT min(lsn) FROM local_outbox", [], |row| row.get(0))?;
+    let first = first.and_then(|lsn| u64::try_from(lsn).ok());
     let (lsn, bytes) = connection.query_row("SELECT lsn, outbox_bytes FROM local_log", [], |row| Ok((number(row, 0)?, number(row, 1)?)))?;
     Ok(Outbox { sets: first.map_or(0, |first| lsn + 1 - first), bytes, first })
 }

@@ -6,4 +6,4 @@ CREATE INDEX published_unanswered ON published (mailbox, seq, epoch) WHERE outco
 -- Containers that were damaged or given up: few, and listed in every report.
 CREATE INDEX taken_bad ON taken (mailbox, seq, epoch, outcome) WHERE outcome > 1;
 -- Deletions by the container that reported them.
-CREATE INDEX source_gone_seq ON source_gone (mailbox, seq);
+CREATE INDEX source_gone_seq ON source_gone (mailbox, seq, token);
