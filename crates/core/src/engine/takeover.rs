@@ -29,8 +29,7 @@ pub(super) enum Trace {
 }
 
 impl Trace {
-    const ALL: [Trace; 7] =
-        [Trace::Adopted, Trace::PutAside, Trace::Rescued, Trace::Again, Trace::Found, Trace::Answered, Trace::Deleted];
+    const ALL: [Trace; 7] = [Trace::Adopted, Trace::PutAside, Trace::Rescued, Trace::Again, Trace::Found, Trace::Answered, Trace::Deleted];
 
     fn word(self) -> &'static str {
         match self {
@@ -100,7 +99,8 @@ impl Agent {
             (true, false) => "the last change sets of the node before had not arrived; what they did was found and is mended",
             (true, true) => "found later",
         };
-        let who = format!("{} took over the {} agent under epoch {}, after {}", self.around.me, self.around.kind, self.epoch, takeover.before);
+        let who =
+            format!("{} took over the {} agent under epoch {}, after {}", self.around.me, self.around.kind, self.epoch, takeover.before);
         let lists: Vec<String> = found.iter().map(|(trace, rows)| format!("; {}: {}", trace.heading(), listed(*trace, rows))).collect();
         let level = if loss { Level::Warning } else { Level::Info };
         self.tell("takeover.reconciled", level, format!("{who}: {verdict}{}", lists.concat()));

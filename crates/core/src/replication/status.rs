@@ -78,7 +78,8 @@ pub fn replay_queue(db: &Database, own: &dyn Share, who: &Identity) -> Result<Re
     if let Some((oldest, _)) = waiting.first() {
         let file = folder.join(&oldest.to_string()).ok_or_else(|| ReplicationError::BadName(oldest.to_string()))?;
         // For people: whether its seal is whole is asked when it is replayed.
-        queue.oldest_ms = own.open(&file).ok().and_then(|mut file| Head::read(&mut file).ok()).and_then(|head| known(head.committed.first_ms));
+        queue.oldest_ms =
+            own.open(&file).ok().and_then(|mut file| Head::read(&mut file).ok()).and_then(|head| known(head.committed.first_ms));
     }
     Ok(queue)
 }

@@ -237,13 +237,7 @@ pub fn prune(transaction: &Transaction<'_>, standbys: &[&str]) -> Result<(), Sta
     Ok(())
 }
 
-pub fn apply(
-    transaction: &Transaction<'_>,
-    tables: &Tables,
-    epoch: Epoch,
-    sets: &[ChangeSet],
-    now_ms: u64,
-) -> Result<u64, StateError> {
+pub fn apply(transaction: &Transaction<'_>, tables: &Tables, epoch: Epoch, sets: &[ChangeSet], now_ms: u64) -> Result<u64, StateError> {
     let here = position(transaction)?;
     if epoch < here.epoch {
         return Err(StateError::StaleEpoch { epoch, seen: here.epoch });

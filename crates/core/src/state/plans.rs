@@ -9,8 +9,7 @@ use super::*;
 use crate::ports::UnwatchedSteps;
 
 /// Tables that grow with items, containers or deliveries. The others have a row per activation, mailbox, folder or trouble.
-const BIG: [&str; 8] =
-    ["source_item", "source_gone", "tracking", "published", "taken", "delivery", "tombstone", "local_outbox"];
+const BIG: [&str; 8] = ["source_item", "source_gone", "tracking", "published", "taken", "delivery", "tombstone", "local_outbox"];
 
 /// A walk over an index that holds only rows of the kind that is asked for: the work to be done, or a list of few.
 const SMALL_INDICES: [&str; 3] = ["published_unanswered", "taken_without_receipt", "taken_bad"];
@@ -95,7 +94,10 @@ fn an_exception_is_named_only_while_it_is_one() {
     let all: Vec<String> = sources().iter().flat_map(|(_, source)| statements(source)).collect();
     for (begin, _) in ALLOWED {
         let found = all.iter().find(|statement| statement.starts_with(begin));
-        assert!(found.is_some_and(|statement| plan(&db, statement).iter().any(|step| step.contains("SCAN") || step.contains("(mailbox=?"))), "{begin}");
+        assert!(
+            found.is_some_and(|statement| plan(&db, statement).iter().any(|step| step.contains("SCAN") || step.contains("(mailbox=?"))),
+            "{begin}"
+        );
     }
 }
 

@@ -43,7 +43,8 @@ pub fn standing(connection: &Connection) -> Result<Option<Takeover>, StateError>
 }
 
 pub fn note(transaction: &Transaction<'_>, redone: &Redone) -> Result<(), StateError> {
-    let insert = "INSERT INTO local_redone (kind, what, count) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + excluded.count";
+    let insert =
+        "INSERT INTO local_redone (kind, what, count) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + excluded.count";
     transaction.execute(insert, params![redone.kind, redone.what, sql(redone.count)])?;
     Ok(())
 }

@@ -252,6 +252,37 @@ fn a_database_of_a_newer_program_is_refused() {
 }
 
 #[test]
+fn a_database_of_schema_1_is_brought_up_with_its_outbox_and_answers_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.db");
+    // What a program of schema 1 left: its scripts, a container, a change set that no standby has.
+    let old = rusqlite::Connection::open(&path).unwrap();
+    for script in migrations::SCRIPTS[0] {
+        old.execute_batch(script).unwrap();
+    }
+    old.execute_batch(
+        "PRAGMA application_id = 1296454233; PRAGMA user_version = 1;
+         INSERT INTO published VALUES (zeroblob(16), 1, 1, zeroblob(32), 5, 1, 7, NULL, NULL);
+         INSERT INTO local_outbox VALUES (1, zeroblob(32), x'00');
+         UPDATE local_log SET epoch = 1, lsn = 1, outbox_bytes = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let mut db = Database::open(&path, Arc::new(UnwatchedSteps)).unwrap();
+    assert_eq!(db.schema().version, 2);
+    assert_eq!(db.outbox().unwrap(), Outbox { sets: 1, bytes: 1, first: Some(1) });
+    assert_eq!((db.tail(0).unwrap(), db.times().unwrap()), (Tail { bytes: 1, oldest_ms: 0 }, Times::default()));
+    assert_eq!(db.changes(0, 9, 1 << 20).unwrap()[0].committed_ms, 0);
+    let unanswered = |db: &Database| db.read(|c| Ok(ledger::outbound::unanswered_count(c, mailferry_rules::ids::MailboxId([0; 16]))?));
+    assert_eq!(unanswered(&db).unwrap(), 1);
+    let fresh = Database::in_memory(Arc::new(UnwatchedSteps)).unwrap();
+    assert_eq!(db.schema(), fresh.schema(), "an old database and a new one fit together");
+    db.write(|tx| Ok(tx.execute("UPDATE published SET outcome = 1", [])?)).unwrap();
+    assert_eq!((unanswered(&db).unwrap(), db.position().unwrap().lsn), (0, 2));
+    db.integrity().unwrap();
+}
+
+#[test]
 fn a_killed_migration_is_done_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("config.db");
