@@ -9,7 +9,7 @@ use mailferry_core::engine::{SessionEnd, SessionReport};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::trouble::Trouble;
 
-use crate::{AgentHome, Service, StoreOpener, check_agent};
+use crate::{AgentHome, Service, StoreOpener, check_agent, queue_lines};
 
 /// Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part: something waits.
 #[derive(Parser)]
@@ -115,7 +115,8 @@ fn exit_of(report: &SessionReport) -> ExitCode {
     let waits = matches!(report.end, SessionEnd::HeldUp(_))
         || !report.stalls.is_empty()
         || !report.deletion_debts.is_empty()
-        || !report.coverage_debts.is_empty();
+        || !report.coverage_debts.is_empty()
+        || report.replication.wants_snapshot.is_some();
     ExitCode::from(if waits { 3 } else { 0 })
 }
 
@@ -141,7 +142,10 @@ fn print_report(report: &SessionReport) {
         report.coverage_debts.len()
     );
     println!("  in all           {} containers put out, {} answered", report.containers, report.containers_answered);
-    println!("  replication      change set {}, {} waiting for the other node", report.lsn, report.copy_queue);
+    println!("  replication      change set {} of epoch {}", report.lsn, report.replication.epoch);
+    for line in queue_lines(&report.replication, report.finished_ms) {
+        println!("                   {line}");
+    }
     for bad in &report.containers_bad {
         println!("  container        {bad}");
     }

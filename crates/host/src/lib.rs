@@ -9,6 +9,7 @@
 //! wiring   desired.toml and config.ini into an agent
 //! service  the loop of sessions, its waking and its end
 //! checks   what `check` looks at
+//! queues   copy queue and replay queue in words
 //! cli      the command line of the three agents
 //! ```
 
@@ -17,6 +18,7 @@ mod cli;
 mod clock;
 mod files;
 mod logs;
+mod queues;
 mod role;
 mod service;
 mod share;
@@ -26,6 +28,7 @@ pub use checks::{Check, check_agent};
 pub use cli::{AgentCommand, agent_main, run_agent_command};
 pub use clock::SystemClock;
 pub use logs::{LogEvents, LogTo, start_logs};
+pub use queues::queue_lines;
 pub use role::{StaticRole, active_node, set_active_node};
 pub use service::{Service, Wake, on_stop_signal};
 pub use share::LocalShare;

@@ -1,8 +1,8 @@
 //! The loop of sessions, its waking and its end (R10, R30).
 //!
 //! Between sessions the agent sleeps. It is woken early when something new lies in the folders it reads: these are listed every
-//! half second, which sees writes of other nodes over any file system. The road not taken: file notifications, which do not
-//! report remote writes on SMB and NFS.
+//! half second, which sees writes of other nodes over any file system. On a standby that is what the active node ships: it replays all
+//! the time (R14). The road not taken: file notifications, which do not report remote writes on SMB and NFS.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -119,12 +119,11 @@ impl Service {
             if self.home.take_retry_request() {
                 running.retry_debts();
             }
-            let report = running.session();
+            let (report, wake) = Wake::new(self.home.kind, &desired).during(|| running.session());
             self.publish(&report);
             agent = Some(running);
             last_turn_ms = clock.now_ms();
             if let Turn::Sleep(settings) = self.after(&report, &loaded.settings, stop) {
-                let wake = Wake::new(self.home.kind, &desired);
                 let started = clock.now_ms();
                 self.sleep(nap(self.home.kind, &settings), Some(wake), stop);
                 waited_ms = clock.now_ms().saturating_sub(started);
@@ -190,9 +189,19 @@ impl Wake {
         if own.is_cluster() {
             folders.extend(SharePath::of(&["NTA", "REP", kind.name()]));
         }
-        let mut wake = Wake { share: LocalShare::new(share), folders, seen: BTreeSet::new() };
+        Wake::over(LocalShare::new(share), folders)
+    }
+
+    fn over(share: LocalShare, folders: Vec<SharePath>) -> Self {
+        let mut wake = Wake { share, folders, seen: BTreeSet::new() };
         wake.something_new();
         wake
+    }
+
+    /// Runs a session: what comes while it lasts is new, whether the session has seen it or not.
+    fn during<T>(mut self, session: impl FnOnce() -> T) -> (T, Wake) {
+        self.something_new();
+        (session(), self)
     }
 
     /// Whether a file has come since the last look.
@@ -243,4 +252,30 @@ async fn wait_for_signal() {
 #[cfg(not(unix))]
 async fn wait_for_signal() {
     let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> SharePath {
+        SharePath::of(&["NTA", "REP", "source"]).expect("a path")
+    }
+
+    fn arrive(root: &std::path::Path, name: &str) {
+        let folder = root.join("NTA/REP/source");
+        std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(name), b"log")).expect("a file");
+    }
+
+    #[test]
+    fn what_comes_during_a_session_wakes_the_next_one() {
+        let root = tempfile::tempdir().expect("a folder");
+        let wake = || Wake::over(LocalShare::new(root.path()), vec![folder()]);
+        let ((), mut woken) = wake().during(|| arrive(root.path(), "1.chg"));
+        assert!(woken.something_new() && !woken.something_new(), "once for what came");
+        let ((), mut quiet) = wake().during(|| std::fs::remove_file(root.path().join("NTA/REP/source/1.chg")).expect("a file"));
+        assert!(!quiet.something_new(), "what went is nothing new");
+        let ((), mut half) = wake().during(|| arrive(root.path(), "2.chg.part"));
+        assert!(!half.something_new(), "what is not whole is nothing new");
+    }
 }

@@ -14,7 +14,7 @@ use mailferry_core::replication::{Identity, replay, ship};
 use mailferry_core::state::{Database, StateError};
 use mailferry_rules::ids::Epoch;
 
-use self::share::DirectoryShare;
+pub use self::share::DirectoryShare;
 
 mod share;
 
@@ -60,19 +60,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Wall and CPU of one thing, in milliseconds.
 #[derive(Clone, Copy, Default)]
-struct Cost {
-    wall_ms: f64,
-    cpu_ms: f64,
+pub struct Cost {
+    pub wall_ms: f64,
+    pub cpu_ms: f64,
 }
 
-fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Cost)> {
+pub fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Cost)> {
     let (wall, cpu) = (Instant::now(), cpu_ms());
     let value = work()?;
     Ok((value, Cost { wall_ms: wall.elapsed().as_secs_f64() * 1e3, cpu_ms: cpu_ms() - cpu }))
 }
 
 /// CPU time of the main thread, where all the work is done; 0 where the system does not tell.
-fn cpu_ms() -> f64 {
+pub fn cpu_ms() -> f64 {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e6
 }

@@ -1,6 +1,7 @@
 //! Every developer task behind one door: `cargo xtask TASK`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench_ledger;
 mod bench_pack;
 mod bench_replication;
 mod generate;
@@ -43,6 +44,8 @@ enum Bench {
     Stores,
     /// Replication by change sets beside whole copies of the database (docs/adr/0002)
     Replication(bench_replication::Arguments),
+    /// Look-ups, items and their replication in ledgers of up to twenty million rows
+    Ledger(bench_ledger::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -76,5 +79,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         ])),
         Task::Bench(Bench::Pack(arguments)) => bench_pack::run(&arguments),
         Task::Bench(Bench::Replication(arguments)) => bench_replication::run(&arguments),
+        Task::Bench(Bench::Ledger(arguments)) => bench_ledger::run(&arguments),
     }
 }

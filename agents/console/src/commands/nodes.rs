@@ -10,7 +10,7 @@ use mailferry_core::engine::{DebtReport, SessionEnd, SessionReport};
 use mailferry_core::ports::{Clock, Share};
 use mailferry_core::settings::{AgentKind, Cluster, Project, Side};
 use mailferry_core::trouble::Trouble;
-use mailferry_host::{AgentHome, LocalShare, SystemClock, active_node, rules_side, set_active_node};
+use mailferry_host::{AgentHome, LocalShare, SystemClock, active_node, queue_lines, rules_side, set_active_node};
 use mailferry_rules::topology::canonical;
 use serde::Serialize;
 
@@ -122,6 +122,7 @@ fn waiting(report: &SessionReport) -> bool {
         || !report.stalls.is_empty()
         || !report.deletion_debts.is_empty()
         || !report.coverage_debts.is_empty()
+        || report.replication.wants_snapshot.is_some()
 }
 
 fn line(seen: &Seen, screen: &mut Screen) -> std::io::Result<()> {
@@ -137,14 +138,17 @@ fn line(seen: &Seen, screen: &mut Screen) -> std::io::Result<()> {
     let role = report.role.split(' ').next().unwrap_or_default();
     writeln!(
         screen,
-        "{side:<7} {node:<12} {agent:<13} {role:<8} epoch {:<3} {}/{} answered, {} debts, queue {}, {end}, {}",
+        "{side:<7} {node:<12} {agent:<13} {role:<8} epoch {:<3} {}/{} answered, {} debts, {end}, {}",
         report.epoch,
         report.containers_answered,
         report.containers,
         report.deletion_debts.len() + report.coverage_debts.len(),
-        report.copy_queue,
         ago(report.finished_ms)
     )?;
+    // Ages as of now: a report that nobody renews grows old with what waits.
+    for queue in queue_lines(&report.replication, SystemClock.now_ms()) {
+        writeln!(screen, "{:36} {queue}", "")?;
+    }
     for stall in &report.stalls {
         writeln!(screen, "{:36} waits: {}: {}", "", stall.what, stall.why)?;
     }

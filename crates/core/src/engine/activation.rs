@@ -8,7 +8,13 @@ use crate::ports::{Claim, Level, Role, ShareError, SharePath};
 use crate::replication::{self, Replayed, ReplicationError};
 use crate::settings::AgentKind;
 use crate::spool;
-use crate::state::ledger;
+use crate::state::{ledger, takeover};
+
+/// The newest claim at the witness, and the node that made it.
+struct NewestClaim {
+    claimed: Claimed,
+    owner: String,
+}
 
 const CLAIM_PREFIX: &str = "epoch-";
 
@@ -29,8 +35,9 @@ impl Agent {
         let newest = self.newest_claim()?;
         let recorded = self.db.read(|db| Ok(ledger::epochs::latest(db)?))?;
         let recorded = recorded.map(|(epoch, node)| Claimed { epoch, mine: node == self.around.me });
-        let lacks = may_lack(newest, recorded, self.policy.continue_without_replication);
-        let standing = match standing(newest, recorded) {
+        let claimed = newest.as_ref().map(|newest| newest.claimed);
+        let lacks = may_lack(claimed, recorded, self.policy.continue_without_replication);
+        let standing = match standing(claimed, recorded) {
             Standing::Holds(held) if self.reclaims => Standing::MustClaim(Epoch(held.0 + 1)),
             standing => standing,
         };
@@ -45,12 +52,18 @@ impl Agent {
                 (epoch, lacks)
             }
         };
-        self.take_up(epoch, lacks)?;
+        self.take_up(epoch, newest, lacks)?;
+        self.takeover = self.db.takeover()?;
         Ok(true)
     }
 
+    /// The newest claim of all is the one that this node made under this epoch.
+    pub(super) fn holds(&self, epoch: Epoch) -> Result<bool, Halt> {
+        Ok(self.newest_claim()?.is_some_and(|newest| newest.claimed == Claimed { epoch, mine: true }))
+    }
+
     /// The newest claim at the witness. Without an answer nobody may act.
-    pub(super) fn newest_claim(&self) -> Result<Option<Claimed>, Halt> {
+    fn newest_claim(&self) -> Result<Option<NewestClaim>, Halt> {
         let folder = self.claims();
         let away = |error: ShareError| Halt::NotActive(format!("the witness does not answer: {error}"));
         let names = self.around.witness.list(&folder).map_err(away)?;
@@ -59,7 +72,8 @@ impl Agent {
         let mut file = self.around.witness.open(&claim_file(&folder, epoch)).map_err(away)?;
         std::io::Read::read_to_string(&mut file, &mut owner)
             .map_err(|error| Halt::NotActive(format!("the newest claim cannot be read: {error}")))?;
-        Ok(Some(Claimed { epoch, mine: owner.lines().next() == Some(self.around.me.as_str()) }))
+        let owner = owner.lines().next().unwrap_or_default().to_owned();
+        Ok(Some(NewestClaim { claimed: Claimed { epoch, mine: owner == self.around.me }, owner }))
     }
 
     /// Everything that the old active node has shipped here. Not read is not replicated: without it nobody takes over.
@@ -91,10 +105,12 @@ impl Agent {
         }
     }
 
-    /// Records the epoch and lets the log go on under it. `lacks`: why the mailboxes of a source have to be compared as a whole.
-    fn take_up(&mut self, epoch: Epoch, lacks: Option<&str>) -> Result<(), Halt> {
+    /// Records the epoch and lets the log go on under it. What is found of the activation before is gathered from here on.
+    /// `lacks`: why the mailboxes of a source have to be compared as a whole.
+    fn take_up(&mut self, epoch: Epoch, newest: Option<NewestClaim>, lacks: Option<&str>) -> Result<(), Halt> {
         self.epoch = epoch;
         self.reclaims = false;
+        let before = newest.map(|claim| format!("epoch {} of {}", claim.claimed.epoch, claim.owner));
         if self.db.position()?.epoch != epoch {
             self.db.begin_epoch(epoch)?;
         }
@@ -106,7 +122,8 @@ impl Agent {
                 if let Some(why) = lacks {
                     mailboxes.iter().try_for_each(|mailbox| ledger::stock::call(tx, *mailbox, why, now_ms))?;
                 }
-                Ok(ledger::epochs::record(tx, epoch, &me, now_ms)?)
+                ledger::epochs::record(tx, epoch, &me, now_ms)?;
+                before.map_or(Ok(()), |before| takeover::begin(tx, epoch, &before))
             })?;
         }
         self.calm("agent.not-active");
@@ -119,7 +136,7 @@ impl Agent {
             Role::Active => {}
             other => return Err(Halt::NotActive(format!("the role changed: {other}"))),
         }
-        match self.newest_claim()? {
+        match self.newest_claim()?.map(|newest| newest.claimed) {
             Some(claim) if claim.epoch == self.epoch && claim.mine => Ok(()),
             Some(claim) => Err(Halt::NotActive(format!("epoch {} has been claimed; this node holds {}", claim.epoch, self.epoch))),
             None => Err(Halt::NotActive("the claims at the witness are gone".into())),
@@ -164,6 +181,10 @@ impl Agent {
                 discarded.first, discarded.last
             );
             self.event("replication.discarded", Level::Warning, text);
+        }
+        if let Some(lsn) = replayed.snapshot {
+            let text = format!("a snapshot has taken the place of the {} agent's database: whole up to change set {lsn}", self.around.kind);
+            self.event("replication.seeded", Level::Info, text);
         }
         for refused in &replayed.refused {
             self.event("replication.refused", Level::Warning, format!("{} was refused: {}", refused.name, refused.why));

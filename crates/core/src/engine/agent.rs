@@ -9,9 +9,11 @@ use mailferry_rules::session::Replicated;
 use mailferry_rules::topology::Side;
 
 use super::policy::Policy;
+use super::queues::SeenStandbys;
 use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
 use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, MailTarget, RolePort, Share, Stores};
 use crate::settings::AgentKind;
+use crate::state::takeover::Takeover;
 use crate::state::{Database, StateError};
 
 /// A mailbox to move, as the project wants it.
@@ -107,10 +109,14 @@ pub struct Agent {
     pub(super) stalls: Vec<Stall>,
     pub(super) packing_paused: bool,
     pub(super) stop: Arc<AtomicBool>,
+    /// By which this node became active, as of the session's start.
+    pub(super) takeover: Option<Takeover>,
+    pub(super) seen_standbys: SeenStandbys,
 }
 
 impl Agent {
-    pub fn new(around: Surroundings, policy: Policy, db: Database) -> Self {
+    pub fn new(around: Surroundings, policy: Policy, mut db: Database) -> Self {
+        db.set_clock(around.clock.clone());
         Agent {
             around,
             policy,
@@ -129,6 +135,8 @@ impl Agent {
             stalls: Vec::new(),
             packing_paused: false,
             stop: Arc::default(),
+            takeover: None,
+            seen_standbys: SeenStandbys::new(),
         }
     }
 
@@ -199,6 +207,7 @@ impl Agent {
             AgentKind::Target => self.target_work()?,
         }
         self.at_start = false;
+        self.tell_takeover()?;
         self.replicate();
         Ok(if self.replicated == Replicated::Yes { SessionEnd::Completed } else { SessionEnd::HeldUp(Halt::NotReplicated.to_string()) })
     }
@@ -214,9 +223,10 @@ impl Agent {
     }
 
     fn report(&mut self, started_ms: u64, end: SessionEnd) -> SessionReport {
-        let position = self.db.position().ok();
+        let replication = self.replication_report();
         // A database that failed has been told of already; its report is empty.
-        let standing = self.db.read(|db| Ok(Standing::read(db, &self.mailboxes)?)).unwrap_or_default();
+        let answered = self.around.kind == AgentKind::Source;
+        let standing = self.db.read(|db| Ok(Standing::read(db, &self.mailboxes, answered)?)).unwrap_or_default();
         SessionReport {
             agent: self.around.kind.to_string(),
             node: self.around.me.clone(),
@@ -229,11 +239,12 @@ impl Agent {
             stalls: self.stalls.clone(),
             deletion_debts: standing.deletion_debts,
             coverage_debts: standing.coverage_debts,
-            containers: standing.tally.containers,
-            containers_answered: standing.tally.answered,
+            containers: standing.containers,
+            containers_answered: standing.answered,
             containers_bad: standing.bad,
             copy_queue: self.copy_queue(),
-            lsn: position.map_or(0, |position| position.lsn),
+            lsn: replication.lsn,
+            replication,
         }
     }
 

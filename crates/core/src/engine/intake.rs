@@ -11,6 +11,7 @@ use mailferry_rules::import::{Arrival, Verdict, verdict};
 use mailferry_rules::session::Act;
 
 use super::agent::{Agent, Halt};
+use super::takeover::Trace;
 use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::{Level, ReadSeek, ShareError, ShareErrorKind, SharePath};
 use crate::prv;
@@ -144,6 +145,7 @@ impl Agent {
             return Ok(Look::Done);
         }
         if taken || buried {
+            self.redone(Trace::Deleted, name, 1)?;
             self.delete_taken(name)?;
             return Ok(Look::Done);
         }
@@ -352,6 +354,7 @@ impl Agent {
                     Ok((done, !debts::of(db, &folder, &name)?.is_empty()))
                 })?;
                 if done && !owed {
+                    self.redone(Trace::Deleted, name, 1)?;
                     self.delete_taken(name)?;
                 } else if !done {
                     self.fetch_overdue(&name);

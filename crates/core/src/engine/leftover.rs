@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mailferry_rules::ids::ContainerName;
 
 use super::agent::{Agent, Halt};
+use super::takeover::Trace;
 use crate::ports::{Level, ReadSeek, ShareError, ShareErrorKind, SharePath};
 use crate::prv::{self, PrvError, Record};
 use crate::settings::AgentKind;
@@ -142,6 +143,7 @@ impl Agent {
             match self.read_found(&original, &name)? {
                 Some(found) if self.links(&found)? => {
                     self.event("container.adopted", Level::Info, format!("{name} was placed but not recorded: adopted"));
+                    self.of_the_past(Trace::Adopted, &name)?;
                     self.publish_sealed(&original, found.published, &found.records)?;
                     return Ok(true);
                 }
@@ -153,6 +155,7 @@ impl Agent {
 
     fn put_aside(&mut self, name: ContainerName, places: &Places) -> Result<(), Halt> {
         self.still_active()?;
+        self.of_the_past(Trace::PutAside, &name)?;
         for (node, lane) in places {
             let file = spool::file(&Area::Out(lane.clone()).path(), &name);
             // The transmission agent may have taken it meanwhile: then it is gone, or goes the way of every container.

@@ -14,6 +14,8 @@
 //! transmission OUT to IN (R30-R34)
 //! target       import, receipts (R40-R45)
 //! report       what a session did, for status and people
+//! queues       what replication looks like in numbers
+//! takeover     what a takeover had to do again
 //! ```
 //!
 //! A session may be cut off at any step and simply run again: nothing that matters lives only in memory. The road not
@@ -28,14 +30,17 @@ mod leftover;
 mod packing;
 mod policy;
 mod publishing;
+mod queues;
 mod recording;
 mod replicating;
 mod report;
 mod source;
+mod takeover;
 mod target;
 mod transmission;
 
 pub use agent::{Agent, Halt, Mailbox, Surroundings};
 pub use policy::Policy;
-pub use report::{Counts, DebtReport, SessionEnd, SessionReport, Stall};
+pub use queues::{CopyQueueReport, ReplayQueueReport, ReplicationReport};
+pub use report::{Counts, DebtReport, SessionEnd, SessionReport, Stall, Standing};
 pub use source::{MailboxPlan, plan};

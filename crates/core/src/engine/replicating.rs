@@ -3,7 +3,8 @@
 use mailferry_rules::session::{Act, Replicated, attempt_after_item, may};
 
 use super::agent::{Agent, Halt};
-use crate::ports::Level;
+use super::queues::Seen;
+use crate::ports::{Event, Level};
 use crate::replication::{self, Identity};
 use crate::state::ledger::outbound;
 
@@ -48,8 +49,7 @@ impl Agent {
         self.still_active().map_err(|halt| halt.to_string())?;
         let who = self.identity();
         for node in &others {
-            let share = self.share(node);
-            replication::ship(&mut self.db, share.as_ref(), &who, node, None).map_err(|error| error.to_string())?;
+            self.ship_to(node, &who)?;
         }
         // A node that claimed meanwhile may have looked at its folder before this arrived there.
         self.still_active().map_err(|halt| halt.to_string())?;
@@ -64,9 +64,8 @@ impl Agent {
         }
         let who = self.identity();
         for node in self.passive_nodes() {
-            let share = self.share(&node);
-            match replication::ship(&mut self.db, share.as_ref(), &who, &node, None) {
-                Ok(shipped) => self.counts.handed_over += shipped.files,
+            match self.ship_to(&node, &who) {
+                Ok(files) => self.counts.handed_over += files,
                 Err(error) => self.stall(node, format!("the rest of the database could not be handed over: {error}")),
             }
         }
@@ -76,8 +75,20 @@ impl Agent {
         if !self.db.is_writer()? || !self.db.read(|db| Ok(outbound::coverage_debts(db)?))?.is_empty() {
             return Ok(false);
         }
-        let epoch = self.db.position()?.epoch;
-        Ok(self.newest_claim()?.is_some_and(|claim| claim.mine && claim.epoch == epoch))
+        self.holds(self.db.position()?.epoch)
+    }
+
+    /// Answers how many files went.
+    fn ship_to(&mut self, node: &str, who: &Identity) -> Result<u64, String> {
+        let (share, events) = (self.share(node), self.around.events.clone());
+        let mut seeding = |why: &'static str| {
+            let text = format!("a snapshot of the {} agent's database goes to {node}: {why}", who.agent);
+            events.event(Event { name: "replication.seeding", level: Level::Info, text });
+        };
+        let shipped = replication::ship_telling(&mut self.db, share.as_ref(), who, node, None, &mut seeding);
+        let shipped = shipped.map_err(|error| error.to_string())?;
+        self.seen_standbys.insert(node.to_owned(), Seen { replicated_ms: self.now_ms(), applied: shipped.applied });
+        Ok(shipped.files)
     }
 
     /// After an item: replicate, and decide whether another may be touched (R11, R12).

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::agent::Mailbox;
+use super::queues::ReplicationReport;
 use crate::model::Outcome;
 use crate::state::ledger::debts::{self, DeletionDebt};
 use crate::state::ledger::inbound;
-use crate::state::ledger::outbound::{self, CoverageDebt, Tally};
+use crate::state::ledger::outbound::{self, CoverageDebt};
 use crate::state::{Connection, SqlResult};
 
 /// How a session ended.
@@ -122,9 +123,12 @@ pub struct SessionReport {
     /// Change sets that wait for another node.
     pub copy_queue: u64,
     pub lsn: u64,
+    /// Not in a report that an older version has left.
+    #[serde(default)]
+    pub replication: ReplicationReport,
 }
 
-/// Debts listed in a report at most.
+/// Debts, and bad containers, listed in a report at most.
 pub const DEBTS_MAX: usize = 1000;
 
 /// One row of DeletedDataFiles or of the coverage debts.
@@ -140,31 +144,34 @@ pub struct DebtReport {
     pub last_error: String,
 }
 
-/// What the ledger says at the end of a session.
+/// What the ledger says at the end of a session. Asked in every session: it costs the same in a ledger of any size.
 #[derive(Default)]
-pub(super) struct Standing {
+pub struct Standing {
     pub deletion_debts: Vec<DebtReport>,
     pub coverage_debts: Vec<DebtReport>,
-    pub tally: Tally,
+    pub containers: u64,
+    pub answered: u64,
     pub bad: Vec<String>,
 }
 
 impl Standing {
-    pub fn read(db: &Connection, mailboxes: &[Mailbox]) -> SqlResult<Self> {
-        let mut tally = Tally::default();
+    /// `answered`: whether the other side answers what this agent sends.
+    pub fn read(db: &Connection, mailboxes: &[Mailbox], answered: bool) -> SqlResult<Self> {
+        let mut standing = Standing::default();
         for mailbox in mailboxes {
-            let of = outbound::tally(db, mailbox.id)?;
-            tally.containers += of.containers;
-            tally.answered += of.answered;
+            // Each container is the next of its chain: the last number is how many there were.
+            let sent = outbound::chain(db, mailbox.id)?.last.0;
+            standing.containers += sent;
+            if answered {
+                standing.answered += sent.saturating_sub(outbound::unanswered_count(db, mailbox.id)?);
+            }
         }
-        let named = |outcome: Outcome, word: &str| -> SqlResult<Vec<String>> {
-            Ok(inbound::taken_with(db, outcome)?.iter().map(|receipt| format!("{} {word}", receipt.container)).collect())
-        };
-        let mut bad = named(Outcome::Damaged, "damaged")?;
-        bad.extend(named(Outcome::Archived, "archived")?);
-        let deletion_debts = debts::all(db)?.into_iter().take(DEBTS_MAX).map(DebtReport::deletion).collect();
-        let coverage_debts = outbound::coverage_debts(db)?.into_iter().take(DEBTS_MAX).map(DebtReport::coverage).collect();
-        Ok(Standing { deletion_debts, coverage_debts, tally, bad })
+        let word = |outcome: Outcome| if outcome == Outcome::Damaged { "damaged" } else { "archived" };
+        standing.bad =
+            inbound::taken_badly(db, DEBTS_MAX)?.into_iter().map(|(name, outcome)| format!("{name} {}", word(outcome))).collect();
+        standing.deletion_debts = debts::oldest(db, DEBTS_MAX)?.into_iter().map(DebtReport::deletion).collect();
+        standing.coverage_debts = outbound::coverage_debts(db)?.into_iter().take(DEBTS_MAX).map(DebtReport::coverage).collect();
+        Ok(standing)
     }
 }
 

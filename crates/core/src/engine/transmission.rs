@@ -8,6 +8,7 @@ use mailferry_rules::ship::{Arrived, Facts, OnSight, Step, back_off_ms, next_ste
 use mailferry_rules::topology::Lane;
 
 use super::agent::{Agent, Halt};
+use super::takeover::Trace;
 use crate::model::Digest;
 use crate::ports::{Level, ShareErrorKind};
 use crate::spool::{self, Area, CopyError};
@@ -69,7 +70,10 @@ impl Agent {
         })?;
         match on_sight(facts) {
             OnSight::Invisible => Ok(true),
-            OnSight::Delete => self.delete_container(area, name).map(|()| true),
+            OnSight::Delete => {
+                self.redone(Trace::Deleted, name, 1)?;
+                self.delete_container(area, name).map(|()| true)
+            }
             OnSight::Ship => match self.ship(lane, area, name)? {
                 Some(bytes) => {
                     self.counts.delivered += 1;
@@ -93,7 +97,10 @@ impl Agent {
         }
         self.still_active()?;
         match self.take_there(lane, area, name) {
-            Ok((digest, bytes)) => {
+            Ok((digest, bytes, landed)) => {
+                if landed {
+                    self.redone(Trace::Again, name, 1)?;
+                }
                 let now_ms = self.now_ms();
                 self.db.write(|tx| Ok(delivery::record(tx, &lane.folder, &name, digest, now_ms)?))?;
                 if self.backoffs.remove(&lane.node).is_some() {
@@ -111,7 +118,8 @@ impl Agent {
         }
     }
 
-    fn take_there(&self, lane: &Lane, area: &Area, name: ContainerName) -> Result<(Digest, u64), CopyError> {
+    /// Digest, length, and whether it lay there already.
+    fn take_there(&self, lane: &Lane, area: &Area, name: ContainerName) -> Result<(Digest, u64, bool), CopyError> {
         let (own, there) = (self.own_share(), self.share(&lane.node));
         let from = spool::file(&area.path(), &name);
         let to = spool::file(&Area::In(self.around.own.in_folder().to_owned()).path(), &name);
@@ -124,11 +132,11 @@ impl Agent {
                 Some(false) => Arrived::Different,
             };
             match next_step(arrived) {
-                Step::Record => return Ok((digest, bytes)),
+                Step::Record => return Ok((digest, bytes, true)),
                 Step::SetAside => self.set_aside(there.as_ref(), &to, "a container of this name arrives with other bytes")?,
                 Step::Copy => {
                     match spool::copy((own.as_ref(), &from), (there.as_ref(), &to), digest, &self.writer()) {
-                        Ok(()) => return Ok((digest, bytes)),
+                        Ok(()) => return Ok((digest, bytes, false)),
                         // The target agent was faster: it has fetched the copy of its other node. Look again.
                         Err(CopyError::Destination(error)) if error.kind == ShareErrorKind::Exists => {}
                         Err(error) => return Err(error),
@@ -178,24 +186,26 @@ impl Agent {
                     None => *newest.insert(self.newest_epoch_of(self.around.packer)?),
                 };
                 if done {
+                    self.redone(Trace::Deleted, name, 1)?;
                     self.delete_container(&area, name)?;
-                } else if rescue_from_passive(name.epoch, newest) {
-                    self.bring_over(&node, &area, name);
+                } else if rescue_from_passive(name.epoch, newest) && self.bring_over(&node, &area, name) {
+                    self.redone(Trace::Rescued, name, 1)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn bring_over(&mut self, node: &str, area: &Area, name: ContainerName) {
+    fn bring_over(&mut self, node: &str, area: &Area, name: ContainerName) -> bool {
         let (own, there) = (self.own_share(), self.share(node));
         let file = spool::file(&area.path(), &name);
         let copied = spool::digest_of(there.as_ref(), &file)
             .map_err(CopyError::Origin)
             .and_then(|digest| spool::copy((there.as_ref(), &file), (own.as_ref(), &file), digest, &self.writer()));
-        match copied {
+        match &copied {
             Ok(()) => self.event("container.rescued", Level::Info, format!("{name} lay only on {node}: brought over")),
             Err(error) => self.stall(name.to_string(), error.to_string()),
         }
+        copied.is_ok()
     }
 }

@@ -37,7 +37,9 @@ pub fn read(mut content: &[u8]) -> std::io::Result<(Head, Vec<ChangeSet>)> {
         if changes.len() as u64 != u64::from(length) {
             return Err(wrong("it ends within a change set"));
         }
-        sets.push(ChangeSet { lsn, digest, changes });
+        // Between the first and the last nobody asks.
+        let committed_ms = if lsn == head.first { head.committed.first_ms } else { head.committed.last_ms };
+        sets.push(ChangeSet { lsn, digest, committed_ms, changes });
     }
     if content.is_empty() { Ok((head, sets)) } else { Err(wrong("bytes follow the last change set")) }
 }

@@ -31,8 +31,8 @@ use crate::state::StateError;
 use crate::trouble::Trouble;
 
 pub use replay::{Discarded, Refused, Replayed, replay};
-pub use ship::{Shipped, ship};
-pub use status::{CopyQueue, Queues, queues};
+pub use ship::{Shipped, ship, ship_telling};
+pub use status::{CopyQueue, ReplayQueue, copy_queue, replay_queue};
 
 /// Whose database this is. Files of another cluster or agent are refused.
 #[derive(Clone, PartialEq, Eq, Debug)]

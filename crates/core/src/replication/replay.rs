@@ -3,11 +3,13 @@
 //! Order of the durable steps: apply (position and rows in one transaction) - `ack` - remove. Killed in between, the next call finds
 //! files that its log contains already and removes them. What cannot be read is moved to `REFUSED`, never deleted.
 
+use std::io::Read;
+
 use mailferry_rules::ids::Epoch;
 
 use super::ack::{Ack, Want, read_text};
 use super::change_file::{self, FILE_BYTES_MAX};
-use super::codec::Head;
+use super::codec::{self, Head};
 use super::names::{ACK, DISCARDED, FileName, Kind, REFUSED, WANT_SNAPSHOT};
 use super::ship::put_change_file;
 use super::snapshot::Opened;
@@ -140,7 +142,14 @@ impl Standby<'_> {
 
     fn try_snapshot(&mut self, name: FileName) -> Result<Fate, ReplicationError> {
         let file = self.path(&name.to_string())?;
-        let mut opened = match sealed::check(self.own, &file).and_then(|sealed| snapshot::open(self.own, &file, sealed.bytes)) {
+        let sealed = match sealed::check(self.own, &file) {
+            Ok(sealed) => sealed,
+            Err(error) => return useless(error),
+        };
+        if let Some(fate) = self.too_new(name, &start_of(self.own, &file)?) {
+            return Ok(fate);
+        }
+        let mut opened = match snapshot::open(self.own, &file, sealed.bytes) {
             Ok(opened) => opened,
             Err(error) => return useless(error),
         };
@@ -155,9 +164,15 @@ impl Standby<'_> {
     }
 
     fn take_over(&mut self, opened: &mut Opened) -> Result<(), StateError> {
-        let Head { epoch, last, digest, .. } = opened.head;
+        let Head { epoch, last, digest, committed, .. } = opened.head;
         let position = Position { epoch, lsn: last, digest };
-        let incoming = Incoming { position, lineage: &opened.lineage, rows: opened.rows_digest, bulk: opened.bytes > BULK_BYTES };
+        let incoming = Incoming {
+            position,
+            lineage: &opened.lineage,
+            rows: opened.rows_digest,
+            bulk: opened.bytes > BULK_BYTES,
+            committed_ms: committed.last_ms,
+        };
         self.db.take_over(&incoming, &mut opened.rows)?;
         self.report.snapshot = Some(last);
         self.report.files += 1;
@@ -205,10 +220,16 @@ impl Standby<'_> {
 
     fn try_changes(&mut self, name: FileName) -> Result<Fate, ReplicationError> {
         let file = self.path(&name.to_string())?;
-        let content = sealed::content(self.own, &file, FILE_BYTES_MAX);
-        let (head, sets) = match content.and_then(|content| Ok(change_file::read(&content)?)) {
-            Ok(read) => read,
+        let content = match sealed::content(self.own, &file, FILE_BYTES_MAX) {
+            Ok(content) => content,
             Err(error) => return useless(error),
+        };
+        if let Some(fate) = self.too_new(name, &content) {
+            return Ok(fate);
+        }
+        let (head, sets) = match change_file::read(&content) {
+            Ok(read) => read,
+            Err(error) => return useless(error.into()),
         };
         if let Some(fate) = self.misfit(name, &head) {
             return Ok(fate);
@@ -236,6 +257,13 @@ impl Standby<'_> {
         }
     }
 
+    /// A whole file in a format of later years.
+    fn too_new(&mut self, name: FileName, start: &[u8]) -> Option<Fate> {
+        let version = codec::newer_version(start)?;
+        self.report.blocked = Some(format!("{name} has format version {version}, this program knows {}", codec::VERSION));
+        Some(Fate::Waits)
+    }
+
     /// A whole file that is not for this database as it is.
     fn misfit(&mut self, name: FileName, head: &Head) -> Option<Fate> {
         let told = FileName { epoch: head.epoch, first: head.first, last: head.last, kind: head.kind };
@@ -247,7 +275,8 @@ impl Standby<'_> {
         }
         let own = self.db.schema();
         match head.schema {
-            schema if schema == own => None,
+            // Of another version but the same shape: what it changes is here to be changed.
+            schema if schema.digest == own.digest => None,
             Schema { version, .. } if version > own.version => {
                 self.report.blocked = Some(format!("{name} has schema {version}, this program knows {}", own.version));
                 Some(Fate::Waits)
@@ -307,6 +336,13 @@ impl Standby<'_> {
         }
         Ok(())
     }
+}
+
+/// Enough of a file to know its format.
+fn start_of(share: &dyn Share, file: &SharePath) -> Result<Vec<u8>, ReplicationError> {
+    let mut start = Vec::new();
+    share.open(file)?.take(16).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 /// What a file brings beyond `here`; an error when it cannot go on from there.

@@ -4,7 +4,7 @@ use mailferry_rules::ids::Epoch;
 
 use super::ack::{Ack, Want, read_text};
 use super::change_file::{self, FILE_BYTES};
-use super::codec::Head;
+use super::codec::{Committed, Head};
 use super::names::{ACK, FileName, Kind, PART, WANT_SNAPSHOT};
 use super::{Identity, ReplicationError, sealed, snapshot};
 use crate::ports::{Share, SharePath};
@@ -18,6 +18,8 @@ pub struct Shipped {
     pub bytes: u64,
     /// Why a snapshot was needed, when one was shipped.
     pub snapshot: Option<&'static str>,
+    /// The last change set of this epoch that the standby had replayed when it was looked at.
+    pub applied: Option<u64>,
 }
 
 /// Brings one standby up to date: change files where it has a base in this epoch, else a snapshot. With `up_to`, later change sets are
@@ -28,6 +30,18 @@ pub fn ship(
     who: &Identity,
     standby_node: &str,
     up_to: Option<u64>,
+) -> Result<Shipped, ReplicationError> {
+    ship_telling(db, standby, who, standby_node, up_to, &mut |_| ())
+}
+
+/// The same; `seeding` is told why, before a snapshot is made: a large one takes its time.
+pub fn ship_telling(
+    db: &mut Database,
+    standby: &dyn Share,
+    who: &Identity,
+    standby_node: &str,
+    up_to: Option<u64>,
+    seeding: &mut dyn FnMut(&'static str),
 ) -> Result<Shipped, ReplicationError> {
     let here = db.position()?;
     if here.epoch == Epoch(0) {
@@ -50,13 +64,16 @@ pub fn ship(
     let shipped = match plan {
         Plan::GoOn { held } => road.ship_changes(db, here.epoch, held, target)?,
         Plan::Snapshot(_) if target < here.lsn => return Err(ReplicationError::HeldBack { up_to: target, lsn: here.lsn }),
-        Plan::Snapshot(why) => road.ship_snapshot(db, why)?,
+        Plan::Snapshot(why) => {
+            seeding(why);
+            road.ship_snapshot(db, why)?
+        }
     };
-    let replica = Replica { node: standby_node.into(), epoch: here.epoch, lsn: shipped.lsn };
-    if !db.replicas()?.contains(&replica) {
-        db.saw_replica(&replica)?;
+    let known = |replica: &Replica| (replica.node.as_str(), replica.epoch, replica.lsn) == (standby_node, here.epoch, shipped.lsn);
+    if !db.replicas()?.iter().any(known) {
+        db.saw_replica(&Replica { node: standby_node.into(), epoch: here.epoch, lsn: shipped.lsn, seen_ms: 0 })?;
     }
-    Ok(shipped)
+    Ok(Shipped { applied: seen.applied(here.epoch), ..shipped })
 }
 
 enum Plan {
@@ -70,7 +87,7 @@ enum Plan {
 fn plan(seen: &Seen, db: &Database, here: Position) -> Result<Plan, ReplicationError> {
     if let Some(want) = &seen.want {
         let own = db.schema();
-        if let Some(other) = want.as_ref().map(|want| want.schema).filter(|schema| *schema != own) {
+        if let Some(other) = want.as_ref().map(|want| want.schema).filter(|schema| schema.digest != own.digest) {
             return Err(ReplicationError::OtherSchema { own: own.version, theirs: other.version });
         }
         // A snapshot that lies there serves the request; a bad one is moved away and asked for again.
@@ -120,6 +137,10 @@ impl Seen {
             }
             _ => Ok(()),
         }
+    }
+
+    fn applied(&self, epoch: Epoch) -> Option<u64> {
+        self.ack.map(|ack| ack.position).filter(|acked| acked.epoch == epoch).map(|acked| acked.lsn)
     }
 
     fn has_snapshot(&self, epoch: Epoch) -> bool {
@@ -195,7 +216,7 @@ impl Road<'_> {
         let bytes = sealed::put(self.standby, &self.file(&name.to_string())?, |out| {
             db.read(|_| snapshot::write(db, self.who, here, out)).map_err(ReplicationError::from)
         })?;
-        Ok(Shipped { lsn: here.lsn, files: 1, bytes, snapshot: Some(why) })
+        Ok(Shipped { lsn: here.lsn, files: 1, bytes, snapshot: Some(why), applied: None })
     }
 }
 
@@ -217,6 +238,7 @@ pub(super) fn put_change_file(
         first: first.lsn,
         last: last.lsn,
         digest: last.digest,
+        committed: Committed { first_ms: first.committed_ms, last_ms: last.committed_ms },
         origin: who.clone(),
     };
     let file = folder.join(&name.to_string()).ok_or_else(|| ReplicationError::BadName(name.to_string()))?;

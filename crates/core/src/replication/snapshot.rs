@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use mailferry_rules::ids::Epoch;
 
-use super::codec::{Head, array, number, wrong};
+use super::codec::{Committed, Head, array, number, wrong};
 use super::names::Kind;
 use super::sealed::SEAL_BYTES;
 use super::{Identity, ReplicationError};
@@ -40,7 +40,8 @@ pub fn write(db: &Database, who: &Identity, position: Position, out: &mut dyn Wr
     if db.position()? != position {
         return Err(StateError::Busy);
     }
-    head_of(db, who, position).write(out)?;
+    let committed_ms = db.times()?.committed_ms;
+    head_of(db, who, position, Committed { first_ms: committed_ms, last_ms: committed_ms }).write(out)?;
     let lineage = db.lineage()?;
     out.write_all(&u32::try_from(lineage.beginnings.len()).map_err(|_| wrong("too many epochs"))?.to_le_bytes())?;
     for beginning in &lineage.beginnings {
@@ -59,9 +60,9 @@ pub fn write(db: &Database, who: &Identity, position: Position, out: &mut dyn Wr
     Ok(())
 }
 
-fn head_of(db: &Database, who: &Identity, position: Position) -> Head {
+fn head_of(db: &Database, who: &Identity, position: Position, committed: Committed) -> Head {
     let Position { epoch, lsn, digest } = position;
-    Head { kind: Kind::Snapshot, schema: db.schema(), epoch, first: lsn, last: lsn, digest, origin: who.clone() }
+    Head { kind: Kind::Snapshot, schema: db.schema(), epoch, first: lsn, last: lsn, digest, committed, origin: who.clone() }
 }
 
 /// A snapshot file whose seal is whole, opened at its rows.

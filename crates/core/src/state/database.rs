@@ -18,9 +18,10 @@ use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::statements::{CACHED_MAX, Statements};
-use super::{ChangeSet, Lineage, Outbox, Replica, RowCount, Schema, StateError, log, migrations, rows};
+use super::takeover::{self, Redone, Takeover};
+use super::{ChangeSet, Lineage, Outbox, Replica, RowCount, Schema, StateError, Tail, Times, log, migrations, rows};
 use crate::model::Digest;
-use crate::ports::{Steps, UnwatchedSteps};
+use crate::ports::{Clock, Steps, UnwatchedSteps};
 
 /// How long a statement waits for another process.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
@@ -28,7 +29,9 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 pub const OUTBOX_BYTES_MAX: u64 = 64 << 20;
 
 const PRAGMAS: &str = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
-const PRAGMAS_OF_A_FILE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;";
+/// The cache, 16 MiB, holds the inner pages of an index of tens of millions of rows.
+const PRAGMAS_OF_A_FILE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;
+                                PRAGMA cache_size = -16384;";
 
 /// An empty database in memory with the agents' schema: the simulator makes thousands.
 static TEMPLATE: Mutex<Option<Database>> = Mutex::new(None);
@@ -49,6 +52,17 @@ pub(crate) struct Incoming<'a> {
     pub rows: Digest,
     /// Many rows: indices are made in one go after them.
     pub bulk: bool,
+    /// Commit time of the last change set in it; 0: not known.
+    pub committed_ms: u64,
+}
+
+/// Until a database is given a clock, times of commits are not known.
+struct NoClock;
+
+impl Clock for NoClock {
+    fn now_ms(&self) -> u64 {
+        0
+    }
 }
 
 pub struct Database {
@@ -56,6 +70,7 @@ pub struct Database {
     tables: Tables,
     schema: Schema,
     steps: Arc<dyn Steps>,
+    clock: Arc<dyn Clock>,
     outbox_bytes_max: u64,
     in_memory: bool,
 }
@@ -66,7 +81,7 @@ impl Database {
         Self::open_scripts(path, steps, migrations::SCRIPTS)
     }
 
-    fn open_scripts(path: &Path, steps: Arc<dyn Steps>, scripts: &[&[&str]]) -> Result<Self, StateError> {
+    pub(super) fn open_scripts(path: &Path, steps: Arc<dyn Steps>, scripts: &[&[&str]]) -> Result<Self, StateError> {
         let place = path.display().to_string();
         refuse_other_files(path, &place)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -88,12 +103,12 @@ impl Database {
         Backup::new(&self.connection, &mut connection)?.step(-1)?;
         connection.set_prepared_statement_cache_capacity(CACHED_MAX);
         connection.execute_batch(PRAGMAS)?;
-        Ok(Database { connection, steps, tables: self.tables.clone(), ..*self })
+        Ok(Database { connection, steps, clock: Arc::new(NoClock), tables: self.tables.clone(), ..*self })
     }
 
     /// With replicated tables of its own instead of the agent's, for trials of the engine itself; in memory without a path.
     pub fn open_trial(path: Option<&Path>, steps: Arc<dyn Steps>, replicated: &str) -> Result<Self, StateError> {
-        let scripts: &[&[&str]] = &[&[migrations::LOCAL, replicated]];
+        let scripts: &[&[&str]] = &[&[migrations::LOCAL, replicated], &[migrations::LOCAL_2]];
         match path {
             Some(path) => Self::open_scripts(path, steps, scripts),
             None => Self::prepare(Connection::open_in_memory()?, steps, scripts, None),
@@ -114,7 +129,8 @@ impl Database {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let tables = Tables::of(&connection, &names)?;
         let schema = migrations::schema_of(&connection, &names)?;
-        Ok(Database { connection, tables, schema, steps, outbox_bytes_max: OUTBOX_BYTES_MAX, in_memory: file.is_none() })
+        let (clock, outbox_bytes_max) = (Arc::new(NoClock), OUTBOX_BYTES_MAX);
+        Ok(Database { connection, tables, schema, steps, clock, outbox_bytes_max, in_memory: file.is_none() })
     }
 
     /// One durable transaction. When it changed replicated rows, its change set gets the next number and goes into the outbox with
@@ -125,7 +141,7 @@ impl Database {
         let value = work(&transaction)?;
         let changes = recorder.finish()?;
         if !changes.is_empty() {
-            log::append(&transaction, &changes, self.outbox_bytes_max)?;
+            log::append(&transaction, &changes, self.outbox_bytes_max, self.clock.now_ms())?;
         }
         commit(transaction, &*self.steps)?;
         Ok(value)
@@ -179,6 +195,11 @@ impl Database {
         self.tables.names()
     }
 
+    /// From now on each change set knows when it was committed, and each replay when it was.
+    pub fn set_clock(&mut self, clock: Arc<dyn Clock>) {
+        self.clock = clock;
+    }
+
     pub fn set_outbox_bytes_max(&mut self, bytes: u64) {
         self.outbox_bytes_max = bytes;
     }
@@ -194,6 +215,34 @@ impl Database {
 
     pub fn replicas(&self) -> Result<Vec<Replica>, StateError> {
         self.read(log::replicas)
+    }
+
+    /// When the last change set was committed and replayed.
+    pub fn times(&self) -> Result<Times, StateError> {
+        self.read(log::times)
+    }
+
+    /// What the outbox holds behind change set `after`.
+    pub fn tail(&self, after: u64) -> Result<Tail, StateError> {
+        self.read(|connection| log::tail(connection, after))
+    }
+
+    /// The takeover by which this node became active.
+    pub fn takeover(&self) -> Result<Option<Takeover>, StateError> {
+        self.read(takeover::standing)
+    }
+
+    /// What the takeover had to do again and nobody has been told of.
+    pub fn redone(&self) -> Result<Vec<Redone>, StateError> {
+        self.read(takeover::redone)
+    }
+
+    pub(crate) fn note_redone(&mut self, redone: &Redone) -> Result<(), StateError> {
+        self.note(|transaction| takeover::note(transaction, redone))
+    }
+
+    pub(crate) fn takeover_told(&mut self) -> Result<(), StateError> {
+        self.note(takeover::told)
     }
 
     pub fn lineage(&self) -> Result<Lineage, StateError> {
@@ -217,7 +266,8 @@ impl Database {
     }
 
     pub(crate) fn saw_replica(&mut self, replica: &Replica) -> Result<(), StateError> {
-        self.note(|transaction| log::saw_replica(transaction, replica))
+        let replica = Replica { seen_ms: self.clock.now_ms(), ..replica.clone() };
+        self.note(|transaction| log::saw_replica(transaction, &replica))
     }
 
     pub(crate) fn want_snapshot(&mut self, why: &str) -> Result<(), StateError> {
@@ -231,19 +281,21 @@ impl Database {
 
     /// Applies change sets that go on where this log stands, all or none. Returns the number of changes.
     pub(crate) fn apply(&mut self, epoch: Epoch, sets: &[ChangeSet]) -> Result<u64, StateError> {
-        self.transact(|transaction, tables| log::apply(transaction, tables, epoch, sets))
+        let now_ms = self.clock.now_ms();
+        self.transact(|transaction, tables| log::apply(transaction, tables, epoch, sets, now_ms))
     }
 
     /// Replaces every replicated row, the position and the lineage by those of a snapshot, all or nothing.
     pub(crate) fn take_over(&mut self, incoming: &Incoming<'_>, input: &mut dyn Read) -> Result<RowCount, StateError> {
         // Off, or SQLite would delete the old rows one by one; the new ones are checked as a whole before the commit.
         self.set_foreign_keys(false)?;
+        let times = Times { committed_ms: incoming.committed_ms, replayed_ms: self.clock.now_ms() };
         let result = self.transact(|transaction, tables| {
             let (count, digest) = rows::replace(transaction, tables, input, incoming.bulk)?;
             if digest != incoming.rows {
                 return Err(StateError::Discontinuous("the rows of the snapshot are not those its digest was made of".into()));
             }
-            log::restart(transaction, incoming.position, incoming.lineage)?;
+            log::restart(transaction, incoming.position, incoming.lineage, times)?;
             rows::quick_check(transaction)?;
             Ok(count)
         });

@@ -15,6 +15,8 @@ pub struct ChangeSet {
     pub lsn: u64,
     /// Chain digest up to and with this change set.
     pub digest: Digest,
+    /// When its writer committed it; 0: not known.
+    pub committed_ms: u64,
     pub changes: Vec<u8>,
 }
 
@@ -27,12 +29,29 @@ pub struct Outbox {
     pub first: Option<u64>,
 }
 
+/// About the last change set: when its writer committed it, when this node replayed it. 0: not known, or not replayed but written here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Times {
+    pub committed_ms: u64,
+    pub replayed_ms: u64,
+}
+
+/// What lies in the outbox behind a change set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tail {
+    pub bytes: u64,
+    /// Commit time of the oldest one; 0: not known.
+    pub oldest_ms: u64,
+}
+
 /// What a standby was last seen to hold durably.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replica {
     pub node: String,
     pub epoch: Epoch,
     pub lsn: u64,
+    /// When it was brought there.
+    pub seen_ms: u64,
 }
 
 /// The chain: each digest covers the one before, so equal digests mean equal histories.
@@ -104,16 +123,19 @@ pub fn lineage(connection: &Connection) -> Result<Lineage, StateError> {
 }
 
 /// Gives a recorded change set its place in the log.
-pub fn append(transaction: &Transaction<'_>, changes: &[u8], bytes_max: u64) -> Result<(), StateError> {
+pub fn append(transaction: &Transaction<'_>, changes: &[u8], bytes_max: u64, now_ms: u64) -> Result<(), StateError> {
     let here = position(transaction)?;
     if !is_writer(transaction)? {
         return Err(StateError::Standby(here.epoch));
     }
     let lsn = here.lsn + 1;
     let digest = chained(&here.digest, here.epoch, lsn, changes);
-    transaction.run("INSERT INTO local_outbox VALUES (?1, ?2, ?3)", params![sql(lsn), digest.0, changes])?;
-    let sql_text = "UPDATE local_log SET lsn = ?1, digest = ?2, outbox_bytes = outbox_bytes + ?3 RETURNING outbox_bytes";
-    let bytes: i64 = transaction.row(sql_text, params![sql(lsn), digest.0, sql(changes.len() as u64)], |row| row.get(0))?;
+    let insert = "INSERT INTO local_outbox (lsn, digest, changes, committed_ms) VALUES (?1, ?2, ?3, ?4)";
+    transaction.run(insert, params![sql(lsn), digest.0, changes, sql(now_ms)])?;
+    let update = "UPDATE local_log SET lsn = ?1, digest = ?2, outbox_bytes = outbox_bytes + ?3, committed_ms = ?4, replayed_ms = 0
+                  RETURNING outbox_bytes";
+    let values = params![sql(lsn), digest.0, sql(changes.len() as u64), sql(now_ms)];
+    let bytes: i64 = transaction.row(update, values, |row| row.get(0))?;
     if bytes > sql(bytes_max) { shrink(transaction, bytes - sql(bytes_max)) } else { Ok(()) }
 }
 
@@ -134,22 +156,42 @@ fn empty_outbox(transaction: &Transaction<'_>) -> Result<(), StateError> {
     Ok(())
 }
 
+/// The outbox has no hole up to the last change set: nothing is counted row by row.
 pub fn outbox(connection: &Connection) -> Result<Outbox, StateError> {
-    let sql = "SELECT (SELECT count(*) FROM local_outbox), outbox_bytes, (SELECT min(lsn) FROM local_outbox) FROM local_log";
-    Ok(connection.row(sql, [], |row| {
-        let first = row.get::<_, Option<i64>>(2)?.and_then(|lsn| u64::try_from(lsn).ok());
-        Ok(Outbox { sets: number(row, 0)?, bytes: number(row, 1)?, first })
+    let first: Option<i64> = connection.row("SELECT min(lsn) FROM local_outbox", [], |row| row.get(0))?;
+    let first = first.and_then(|lsn| u64::try_from(lsn).ok());
+    let (lsn, bytes) = connection.row("SELECT lsn, outbox_bytes FROM local_log", [], |row| Ok((number(row, 0)?, number(row, 1)?)))?;
+    Ok(Outbox { sets: first.map_or(0, |first| lsn + 1 - first), bytes, first })
+}
+
+/// What a standby that holds the log up to `after` does not have.
+pub fn tail(connection: &Connection, after: u64) -> Result<Tail, StateError> {
+    let oldest = connection
+        .row("SELECT committed_ms FROM local_outbox WHERE lsn > ?1 ORDER BY lsn LIMIT 1", [sql(after)], |row| number(row, 0))
+        .optional()?;
+    let outbox = outbox(connection)?;
+    let bytes = match (oldest, outbox.first) {
+        (None, _) => 0,
+        (_, Some(first)) if first == after + 1 => outbox.bytes,
+        _ => connection.row("SELECT sum(length(changes)) FROM local_outbox WHERE lsn > ?1", [sql(after)], |row| number(row, 0))?,
+    };
+    Ok(Tail { bytes, oldest_ms: oldest.unwrap_or(0) })
+}
+
+pub fn times(connection: &Connection) -> Result<Times, StateError> {
+    Ok(connection.row("SELECT committed_ms, replayed_ms FROM local_log", [], |row| {
+        Ok(Times { committed_ms: number(row, 0)?, replayed_ms: number(row, 1)? })
     })?)
 }
 
 pub fn changes(connection: &Connection, after: u64, up_to: u64, bytes: u64) -> Result<Vec<ChangeSet>, StateError> {
-    let mut statement =
-        connection.prepare_cached("SELECT lsn, digest, changes FROM local_outbox WHERE lsn > ?1 AND lsn <= ?2 ORDER BY lsn")?;
+    let select = "SELECT lsn, digest, changes, committed_ms FROM local_outbox WHERE lsn > ?1 AND lsn <= ?2 ORDER BY lsn";
+    let mut statement = connection.prepare_cached(select)?;
     let mut rows = statement.query([sql(after), sql(up_to)])?;
     let mut sets = Vec::new();
     let mut total = 0u64;
     while let Some(row) = rows.next()? {
-        let set = ChangeSet { lsn: number(row, 0)?, digest: digest(row, 1)?, changes: row.get(2)? };
+        let set = ChangeSet { lsn: number(row, 0)?, digest: digest(row, 1)?, changes: row.get(2)?, committed_ms: number(row, 3)? };
         total += set.changes.len() as u64;
         if total > bytes && !sets.is_empty() {
             break;
@@ -168,14 +210,16 @@ pub fn digest_at(connection: &Connection, lsn: u64) -> Result<Option<Digest>, St
 }
 
 pub fn replicas(connection: &Connection) -> Result<Vec<Replica>, StateError> {
-    let mut statement = connection.prepare_cached("SELECT node, epoch, lsn FROM local_replica ORDER BY node")?;
-    let replicas = statement.query_map([], |row| Ok(Replica { node: row.get(0)?, epoch: Epoch(number(row, 1)?), lsn: number(row, 2)? }))?;
+    let mut statement = connection.prepare_cached("SELECT node, epoch, lsn, seen_ms FROM local_replica ORDER BY node")?;
+    let replicas = statement.query_map([], |row| {
+        Ok(Replica { node: row.get(0)?, epoch: Epoch(number(row, 1)?), lsn: number(row, 2)?, seen_ms: number(row, 3)? })
+    })?;
     Ok(replicas.collect::<Result<_, _>>()?)
 }
 
 pub fn saw_replica(transaction: &Transaction<'_>, replica: &Replica) -> Result<(), StateError> {
-    let values = params![replica.node, sql(replica.epoch.0), sql(replica.lsn)];
-    transaction.run("INSERT OR REPLACE INTO local_replica VALUES (?1, ?2, ?3)", values)?;
+    let values = params![replica.node, sql(replica.epoch.0), sql(replica.lsn), sql(replica.seen_ms)];
+    transaction.run("INSERT OR REPLACE INTO local_replica (node, epoch, lsn, seen_ms) VALUES (?1, ?2, ?3, ?4)", values)?;
     Ok(())
 }
 
@@ -195,7 +239,7 @@ pub fn prune(transaction: &Transaction<'_>, standbys: &[&str]) -> Result<(), Sta
     Ok(())
 }
 
-pub fn apply(transaction: &Transaction<'_>, tables: &Tables, epoch: Epoch, sets: &[ChangeSet]) -> Result<u64, StateError> {
+pub fn apply(transaction: &Transaction<'_>, tables: &Tables, epoch: Epoch, sets: &[ChangeSet], now_ms: u64) -> Result<u64, StateError> {
     let here = position(transaction)?;
     if epoch < here.epoch {
         return Err(StateError::StaleEpoch { epoch, seen: here.epoch });
@@ -212,22 +256,24 @@ pub fn apply(transaction: &Transaction<'_>, tables: &Tables, epoch: Epoch, sets:
     if epoch > here.epoch {
         remember(transaction, &[Beginning { epoch, base: here.lsn }])?;
     }
-    stand_at(transaction, Position { epoch, ..at })?;
+    let committed_ms = sets.last().map_or(times(transaction)?.committed_ms, |set| set.committed_ms);
+    stand_at(transaction, Position { epoch, ..at }, Times { committed_ms, replayed_ms: now_ms })?;
     Ok(changes)
 }
 
 /// The log of a snapshot takes the place of this one.
-pub fn restart(transaction: &Transaction<'_>, position: Position, lineage: &Lineage) -> Result<(), StateError> {
+pub fn restart(transaction: &Transaction<'_>, position: Position, lineage: &Lineage, times: Times) -> Result<(), StateError> {
     transaction.run("DELETE FROM local_lineage", [])?;
     remember(transaction, &lineage.beginnings)?;
     transaction.run("UPDATE local_log SET wants = NULL", [])?;
-    stand_at(transaction, position)
+    stand_at(transaction, position, times)
 }
 
 /// A node that applies what another wrote is not the writer any more, and its outbox serves nobody.
-fn stand_at(transaction: &Transaction<'_>, position: Position) -> Result<(), StateError> {
+fn stand_at(transaction: &Transaction<'_>, position: Position, times: Times) -> Result<(), StateError> {
     empty_outbox(transaction)?;
-    let values = params![sql(position.epoch.0), sql(position.lsn), position.digest.0];
-    transaction.run("UPDATE local_log SET epoch = ?1, lsn = ?2, digest = ?3, writer = 0", values)?;
+    let update = "UPDATE local_log SET epoch = ?1, lsn = ?2, digest = ?3, writer = 0, committed_ms = ?4, replayed_ms = ?5";
+    let Position { epoch, lsn, digest } = position;
+    transaction.run(update, params![sql(epoch.0), sql(lsn), digest.0, sql(times.committed_ms), sql(times.replayed_ms)])?;
     Ok(())
 }

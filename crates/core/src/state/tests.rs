@@ -70,7 +70,7 @@ fn a_write_that_changes_no_replicated_row_leaves_the_log_alone() {
     set(&mut db, "a", "1").unwrap();
     let before = db.position().unwrap();
     set(&mut db, "a", "1").unwrap();
-    db.write(|tx| Ok(tx.execute("INSERT INTO local_replica VALUES ('N', 1, 1)", [])?)).unwrap();
+    db.write(|tx| Ok(tx.execute("INSERT INTO local_replica (node, epoch, lsn) VALUES ('N', 1, 1)", [])?)).unwrap();
     assert_eq!(db.position().unwrap(), before);
     assert_eq!(db.replicas().unwrap().len(), 1);
 }
@@ -169,7 +169,7 @@ fn pruning_keeps_what_some_standby_misses() {
     db.begin_epoch(Epoch(1)).unwrap();
     (0..5).for_each(|n| set(&mut db, "a", &n.to_string()).unwrap());
     for (node, epoch, lsn) in [("B", 1, 4), ("C", 1, 2), ("OLD", 1, 1)] {
-        db.saw_replica(&Replica { node: node.into(), epoch: Epoch(epoch), lsn }).unwrap();
+        db.saw_replica(&Replica { node: node.into(), epoch: Epoch(epoch), lsn, seen_ms: 0 }).unwrap();
     }
     db.prune(&["B", "C"]).unwrap();
     assert_eq!(db.outbox().unwrap().first, Some(3));
@@ -187,7 +187,7 @@ fn the_row_digest_sees_every_value_and_only_replicated_rows() {
     let empty = digest(&db);
     set(&mut db, "a", "1").unwrap();
     let one = digest(&db);
-    db.saw_replica(&Replica { node: "N".into(), epoch: Epoch(1), lsn: 1 }).unwrap();
+    db.saw_replica(&Replica { node: "N".into(), epoch: Epoch(1), lsn: 1, seen_ms: 0 }).unwrap();
     assert_eq!(digest(&db), one);
     set(&mut db, "a", "2").unwrap();
     let two = digest(&db);
@@ -252,6 +252,37 @@ fn a_database_of_a_newer_program_is_refused() {
 }
 
 #[test]
+fn a_database_of_schema_1_is_brought_up_with_its_outbox_and_answers_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.db");
+    // What a program of schema 1 left: its scripts, a container, a change set that no standby has.
+    let old = rusqlite::Connection::open(&path).unwrap();
+    for script in migrations::SCRIPTS[0] {
+        old.execute_batch(script).unwrap();
+    }
+    old.execute_batch(
+        "PRAGMA application_id = 1296454233; PRAGMA user_version = 1;
+         INSERT INTO published VALUES (zeroblob(16), 1, 1, zeroblob(32), 5, 1, 7, NULL, NULL);
+         INSERT INTO local_outbox VALUES (1, zeroblob(32), x'00');
+         UPDATE local_log SET epoch = 1, lsn = 1, outbox_bytes = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let mut db = Database::open(&path, Arc::new(UnwatchedSteps)).unwrap();
+    assert_eq!(db.schema().version, 2);
+    assert_eq!(db.outbox().unwrap(), Outbox { sets: 1, bytes: 1, first: Some(1) });
+    assert_eq!((db.tail(0).unwrap(), db.times().unwrap()), (Tail { bytes: 1, oldest_ms: 0 }, Times::default()));
+    assert_eq!(db.changes(0, 9, 1 << 20).unwrap()[0].committed_ms, 0);
+    let unanswered = |db: &Database| db.read(|c| Ok(ledger::outbound::unanswered_count(c, mailferry_rules::ids::MailboxId([0; 16]))?));
+    assert_eq!(unanswered(&db).unwrap(), 1);
+    let fresh = Database::in_memory(Arc::new(UnwatchedSteps)).unwrap();
+    assert_eq!(db.schema(), fresh.schema(), "an old database and a new one fit together");
+    db.write(|tx| Ok(tx.execute("UPDATE published SET outcome = 1", [])?)).unwrap();
+    assert_eq!((unanswered(&db).unwrap(), db.position().unwrap().lsn), (0, 2));
+    db.integrity().unwrap();
+}
+
+#[test]
 fn a_killed_migration_is_done_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("config.db");
@@ -299,7 +330,7 @@ fn a_snapshot_brings_unique_indices_and_foreign_keys_through() {
     let mut stream = Vec::new();
     active.write_rows(&mut stream).unwrap();
     let (position, lineage) = (active.position().unwrap(), active.lineage().unwrap());
-    let incoming = Incoming { position, lineage: &lineage, rows: active.row_digest().unwrap(), bulk: false };
+    let incoming = Incoming { position, lineage: &lineage, rows: active.row_digest().unwrap(), bulk: false, committed_ms: 0 };
     standby.take_over(&incoming, &mut stream.as_slice()).unwrap();
     assert_eq!(standby.row_digest().unwrap(), active.row_digest().unwrap());
     standby.begin_epoch(Epoch(2)).unwrap();

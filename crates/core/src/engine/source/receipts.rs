@@ -2,6 +2,7 @@
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::{Handled, Incoming};
+use crate::engine::takeover::Trace;
 use crate::model::{Outcome, Receipt};
 use crate::ports::Level;
 use crate::prv::{Kind, Record};
@@ -38,15 +39,22 @@ impl Agent {
             found: 0,
             skipped: Vec::new(),
         };
-        self.db.write(|tx| {
+        let unknown = self.db.write(|tx| {
+            let mut unknown = Vec::new();
             for receipt in &receipts {
-                answer(tx, receipt, now_ms)?;
+                if !answer(tx, receipt, now_ms)? {
+                    unknown.push(receipt.container);
+                }
             }
             for token in &wanted {
                 stock::send_again(tx, incoming.name.mailbox, token)?;
             }
-            Ok(inbound::take(tx, &taken, incoming.arrival, false, now_ms)?)
+            inbound::take(tx, &taken, incoming.arrival, false, now_ms)?;
+            Ok(unknown)
         })?;
+        for name in &unknown {
+            self.of_the_past(Trace::Answered, name)?;
+        }
         receipts.iter().for_each(|receipt| self.tell_answer(receipt));
         Ok(Handled::Taken)
     }
@@ -86,28 +94,32 @@ impl Agent {
     }
 }
 
-fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<()> {
+/// False: no container of that name is known here.
+fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
     let name = &receipt.container;
     let Some(published) = outbound::answer(db, name, receipt.outcome, now_ms)? else {
         // Of an activation whose end was lost: its number may be that of another container here. What was in it nobody knows.
-        return stock::call(db, name.mailbox, &format!("{name} was sent, which this database does not know"), now_ms);
+        stock::call(db, name.mailbox, &format!("{name} was sent, which this database does not know"), now_ms)?;
+        return Ok(false);
     };
+    let surprise = match receipt.outcome {
+        Outcome::Applied if receipt.digest != published => Some("was applied with other bytes than it was published with"),
+        Outcome::Refused => Some("was refused: another activation had gone on before it"),
+        _ => None,
+    };
+    if let Some(surprise) = surprise {
+        stock::call(db, name.mailbox, &format!("{name} {surprise}"), now_ms)?;
+        source::send_again(db, name.mailbox, name.sequence)?;
+        inbound::send_receipts_again(db, name.mailbox, name.sequence)?;
+        return Ok(true);
+    }
     match receipt.outcome {
-        Outcome::Applied if receipt.digest != published => {
-            stock::call(db, name.mailbox, &format!("{name} was applied with other bytes than it was published with"), now_ms)?;
-            source::send_again(db, name.mailbox, name.sequence)?;
-            inbound::send_receipts_again(db, name.mailbox, name.sequence)
-        }
-        Outcome::Applied => source::confirm(db, name.mailbox, name.sequence),
-        Outcome::Refused => {
-            stock::call(db, name.mailbox, &format!("{name} was refused: another activation had gone on before it"), now_ms)?;
-            source::send_again(db, name.mailbox, name.sequence)?;
-            inbound::send_receipts_again(db, name.mailbox, name.sequence)
-        }
+        Outcome::Applied => source::confirm(db, name.mailbox, name.sequence)?,
         Outcome::Damaged => {
             source::send_again(db, name.mailbox, name.sequence)?;
-            inbound::send_receipts_again(db, name.mailbox, name.sequence)
+            inbound::send_receipts_again(db, name.mailbox, name.sequence)?;
         }
-        Outcome::Archived => Ok(()),
+        Outcome::Archived | Outcome::Refused => {}
     }
+    Ok(true)
 }

@@ -17,6 +17,7 @@ use mailferry_rules::import::Arrival;
 
 use super::agent::{Agent, Halt};
 use super::intake::{Handled, Incoming};
+use super::takeover::Trace;
 use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::{Blast, Level, Retry, StoreError};
 use crate::prv::Kind;
@@ -72,6 +73,11 @@ impl Agent {
             }
             Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?)
         })?;
+        if counts.found > 0 {
+            let label = self.mailbox(mailbox).map_or(mailbox.to_string(), |mailbox| mailbox.name.clone());
+            self.redone(Trace::Again, name, 1)?;
+            self.redone(Trace::Found, format!("of {label}"), counts.found)?;
+        }
         self.counts.applied += counts.applied;
         self.counts.appended += counts.appended;
         self.counts.already += counts.already;

@@ -87,6 +87,12 @@ impl Disk {
         (name.clone(), content.clone())
     }
 
+    /// Bytes of all files whose path contains `part`.
+    pub fn bytes(&self, part: &str) -> u64 {
+        let files = self.files.lock().unwrap();
+        files.iter().filter(|(name, _)| name.contains(part)).map(|(_, content)| content.len() as u64).sum()
+    }
+
     /// Somebody deletes that file.
     pub fn take(&self, part: &str) {
         let (name, _) = self.file(part);

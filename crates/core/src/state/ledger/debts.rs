@@ -47,6 +47,13 @@ pub fn all(db: &Connection) -> rusqlite::Result<Vec<DeletionDebt>> {
     rows.collect()
 }
 
+/// The oldest of them, for `status`.
+pub fn oldest(db: &Connection, limit: usize) -> rusqlite::Result<Vec<DeletionDebt>> {
+    let mut query = db.prepare_cached(&format!("SELECT {COLUMNS} FROM DeletedDataFiles ORDER BY first_failure_ms, node, path LIMIT ?1"))?;
+    let rows = query.query_map([limit as i64], debt)?;
+    rows.collect()
+}
+
 /// The rows of one container in one folder.
 pub fn of(db: &Connection, area: &str, name: &ContainerName) -> rusqlite::Result<Vec<DeletionDebt>> {
     let mut query =

@@ -29,10 +29,3 @@ pub fn record(db: &Connection, lane: &str, name: &ContainerName, digest: Digest,
     )?;
     Ok(())
 }
-
-/// Containers delivered so far per lane, for `status`.
-pub fn counts(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
-    let mut query = db.prepare_cached("SELECT lane, count(*) FROM delivery GROUP BY lane ORDER BY lane")?;
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
-    rows.collect()
-}

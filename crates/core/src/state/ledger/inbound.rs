@@ -80,12 +80,15 @@ pub fn receipts_to_send(db: &Connection, mailbox: MailboxId) -> rusqlite::Result
     rows.collect()
 }
 
-/// Every container of a mailbox with this outcome, for `status` and the operator.
-pub fn taken_with(db: &Connection, outcome: Outcome) -> rusqlite::Result<Vec<Receipt>> {
-    let mut query = db.prepare_cached(
-        "SELECT mailbox, seq, epoch, digest, outcome, applied, already, found, skipped FROM taken WHERE outcome = ?1 ORDER BY mailbox, seq, epoch",
-    )?;
-    let rows = query.query_map([outcome_number(outcome)], receipt)?;
+/// Containers that were damaged or given up, for `status` and the operator.
+pub fn taken_badly(db: &Connection, limit: usize) -> rusqlite::Result<Vec<(ContainerName, Outcome)>> {
+    // An index holds these rows alone: they are few.
+    let mut query =
+        db.prepare_cached("SELECT mailbox, seq, epoch, outcome FROM taken WHERE outcome > 1 ORDER BY mailbox, seq, epoch LIMIT ?1")?;
+    let rows = query.query_map([limit as i64], |row| {
+        let outcome: i64 = row.get(3)?;
+        Ok((container(row, 0)?, outcome_from(outcome).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, outcome))?))
+    })?;
     rows.collect()
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{container, digest};
 use crate::model::{Digest, Outcome};
-use crate::state::ledger::inbound::{outcome_from, outcome_number};
+use crate::state::ledger::inbound::outcome_number;
 use crate::state::statements::Statements;
 
 /// Where the outgoing chain of a mailbox stands.
@@ -90,31 +90,11 @@ pub fn answer(db: &Connection, name: &ContainerName, outcome: Outcome, now_ms: u
     .optional()
 }
 
-/// Containers, items and answers of a mailbox, for `status`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
-    pub containers: u64,
-    pub items: u64,
-    pub bytes: u64,
-    pub answered: u64,
-    pub damaged: u64,
-    pub archived: u64,
-}
-
-pub fn tally(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Tally> {
-    let mut tally = Tally::default();
-    let mut rows = db.prepare_cached("SELECT items, bytes, outcome FROM published WHERE mailbox = ?1")?;
-    let mut rows = rows.query([mailbox.0])?;
-    while let Some(row) = rows.next()? {
-        tally.containers += 1;
-        tally.items += row.get::<_, i64>(0)? as u64;
-        tally.bytes += row.get::<_, i64>(1)? as u64;
-        let outcome = row.get::<_, Option<i64>>(2)?.and_then(outcome_from);
-        tally.answered += u64::from(outcome.is_some());
-        tally.damaged += u64::from(outcome == Some(Outcome::Damaged));
-        tally.archived += u64::from(outcome == Some(Outcome::Archived));
-    }
-    Ok(tally)
+/// Containers of a mailbox that are on their way: one index entry each, however many were answered.
+pub fn unanswered_count(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<u64> {
+    db.prepare_cached("SELECT count(*) FROM published WHERE mailbox = ?1 AND outcome IS NULL")?
+        .query_row([mailbox.0], |row| row.get::<_, i64>(0))
+        .map(|count| count as u64)
 }
 
 /// Containers of a mailbox that the other side has not answered yet.

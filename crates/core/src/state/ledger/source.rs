@@ -150,8 +150,10 @@ pub fn confirm(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusql
 /// Folders are few; all of them go again.
 pub fn send_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<u64> {
     let which = params![mailbox.0, sequence.0 as i64];
-    let items = db.run("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND (seq = ?2 OR body_seq = ?2)", which)?;
+    // Two statements: with OR between them SQLite would walk the whole mailbox.
+    let last = db.run("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND seq = ?2", which)?;
+    let bodies = db.run("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND body_seq = ?2 AND seq <> ?2", which)?;
     db.run("UPDATE source_gone SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", which)?;
     db.run("UPDATE source_folder SET sent = 0 WHERE mailbox = ?1", [mailbox.0])?;
-    Ok(items as u64)
+    Ok((last + bodies) as u64)
 }
