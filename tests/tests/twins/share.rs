@@ -37,7 +37,8 @@ struct Twins {
     root: PathBuf,
     sim: Arc<dyn Share>,
     real: LocalShare,
-    writers: Vec<[Box<dyn PartWriter>; 2]>,
+    /// The names they were opened by, which the other steps like to use.
+    writers: Vec<(SharePath, [Box<dyn PartWriter>; 2])>,
     /// An open file that is written in place may show what is added, or not: they are closed before that.
     readers: Vec<[Box<dyn ReadSeek>; 2]>,
     _home: tempfile::TempDir,
@@ -103,9 +104,14 @@ impl Twins {
         }
     }
 
+    fn likely_file(&self, dice: &mut Dice) -> SharePath {
+        let open = if dice.chance(300) { dice.pick(&self.writers) } else { None };
+        open.map_or_else(|| any_file(dice), |(file, _)| file.clone())
+    }
+
     /// One call that opens nothing.
     fn ask(&mut self, dice: &mut Dice, tale: &Tale) {
-        let (file, other, content) = (any_file(dice), any_file(dice), bytes(dice));
+        let (file, other, content) = (self.likely_file(dice), any_file(dice), bytes(dice));
         let folder = dice.pick(FOLDERS).map_or(SharePath::root(), |folder| path(folder));
         match dice.below(10) {
             0 => self.same(tale, &format!("list {folder}"), |share| kind(share.list(&folder))),
@@ -137,11 +143,11 @@ impl Twins {
 
     fn open_writer(&mut self, dice: &mut Dice, tale: &Tale) {
         self.readers.clear();
-        let (file, keep) = (any_file(dice), dice.below(8).saturating_sub(4));
+        let (file, keep) = (self.likely_file(dice), dice.below(8).saturating_sub(4));
         let (sim, real) = (kind(self.sim.part(&file, keep)), kind(self.real.part(&file, keep)));
         tale.same(&format!("open {file} for writing behind {keep}"), sim.as_ref().err(), real.as_ref().err());
         if let (Ok(sim), Ok(real)) = (sim, real) {
-            self.writers.insert(0, [sim, real]);
+            self.writers.insert(0, (file, [sim, real]));
             self.writers.truncate(3);
         }
     }
@@ -150,7 +156,7 @@ impl Twins {
         self.readers.clear();
         let content = bytes(dice);
         let at = dice.below(3) as usize;
-        let Some(writers) = self.writers.get_mut(at) else { return };
+        let Some((_, writers)) = self.writers.get_mut(at) else { return };
         let [sim, real] = writers.each_mut().map(|writer| {
             writer.write_all(&content).expect("taken");
             kind(writer.sync())
