@@ -91,12 +91,14 @@ quorum {
   wait_for_all: 1
 }
 nodelist {
-  node { name: ${1}1
+  node {
+    name: ${1}1
     nodeid: 1
     ring0_addr: $(ring_net "$1" 0).1
     ring1_addr: $(ring_net "$1" 1).1
   }
-  node { name: ${1}2
+  node {
+    name: ${1}2
     nodeid: 2
     ring0_addr: $(ring_net "$1" 0).2
     ring1_addr: $(ring_net "$1" 1).2
@@ -161,7 +163,10 @@ init() { # NODE: process 1 of the node
     mkdir -p /run/sshd /run/crm /run/resource-agents /run/lock
     chown hacluster:haclient /run/crm && chmod 750 /run/crm
     corosync -f >/run/corosync.out 2>&1 &
-    until corosync-cfgtool -s >/dev/null 2>&1; do sleep 0.05; done
+    until corosync-cfgtool -s >/dev/null 2>&1; do
+        jobs %corosync >/dev/null 2>&1 || { cat /run/corosync.out >&2 && exit 1; }
+        sleep 0.05
+    done
     PCMK_logpriority=notice PCMK_logfile=/var/log/pacemaker/pacemaker.log pacemakerd -f >/run/pacemakerd.out 2>&1 &
     for kind in $([ "$side" = SRC ] && echo source || echo target) transmission; do
         keep_running "$bed/$node/agents/$kind" "$kind" &
