@@ -24,13 +24,24 @@ pub struct Plan {
     mailboxes: Vec<[String; 3]>,
     samples: Vec<(String, u64)>,
     settings: String,
+    /// Lines for both clusters.
+    role: String,
+    sleep: &'static str,
     on_disk: bool,
 }
 
 impl Plan {
     /// One node is a standalone server, two are a cluster.
     pub fn new(source_nodes: usize, target_nodes: usize) -> Self {
-        Plan { nodes: [source_nodes, target_nodes], mailboxes: Vec::new(), samples: Vec::new(), settings: String::new(), on_disk: false }
+        Plan {
+            nodes: [source_nodes, target_nodes],
+            mailboxes: Vec::new(),
+            samples: Vec::new(),
+            settings: String::new(),
+            role: String::new(),
+            sleep: "1s",
+            on_disk: false,
+        }
     }
 
     /// A Maildir mailbox with messages from a seed.
@@ -59,6 +70,18 @@ impl Plan {
         self.settings += lines;
         self.settings += "\n";
         self
+    }
+
+    /// The role of both sides comes from a resource of Pacemaker.
+    #[must_use]
+    pub fn role_from_pacemaker(self, resource: &str) -> Self {
+        Plan { role: format!("role = \"pacemaker\"\nrole_resource = {resource:?}\n"), ..self }
+    }
+
+    /// How long agents sleep, where nobody else says it: long enough here that only what wakes them can be the reason for a session.
+    #[must_use]
+    pub fn sleeping(self, sleep: &'static str) -> Self {
+        Plan { sleep, ..self }
     }
 
     #[must_use]
@@ -250,13 +273,14 @@ fn cluster_name(side: Side) -> &'static str {
 
 fn project_text(root: &Path, plan: &Plan) -> String {
     let quoted = |below: String| format!("{:?}", root.join(below).display().to_string());
-    let mut text = String::from(
-        "[project]\nname = \"bed\"\n\n[settings]\nSleepInterval = \"1s\"\nTransmissionPollInterval = \"1s\"\nFreeSpaceFloor = \"0\"\nRetryBackoffMax = \"1s\"\n",
+    let sleep = plan.sleep;
+    let mut text = format!(
+        "[project]\nname = \"bed\"\n\n[settings]\nSleepInterval = \"{sleep}\"\nTransmissionPollInterval = \"1s\"\nFreeSpaceFloor = \"0\"\nRetryBackoffMax = \"1s\"\n"
     );
     text += &plan.settings;
     for side in [Side::Source, Side::Target] {
         let witness = quoted(format!("witness-{side}"));
-        text += &format!("\n[{side}]\nname = {:?}\nwitness = {witness}\n", cluster_name(side));
+        text += &format!("\n[{side}]\nname = {:?}\nwitness = {witness}\n{}", cluster_name(side), plan.role);
         for node in node_names(side, plan.nodes[side as usize]) {
             let (share, agents) = (quoted(format!("{node}/share")), quoted(format!("{node}/agents")));
             text += &format!("\n[[{side}.nodes]]\nname = {node:?}\nshare = {share}\nagents = {agents}\n");

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bed       folders, project file, commit; one session of one agent; rounds until nothing is left to do
+//! clusters  the same bed on two real Pacemaker clusters, with their power supply and their network
 //! services  agents as services, killed and started
 //! programs  where the programs are; built when they are not up to date
 //! sample    messages from a seed, and what users do to a mailbox meanwhile
@@ -17,6 +18,7 @@
 #![allow(clippy::print_stderr)]
 
 mod bed;
+mod clusters;
 pub mod corpora;
 pub mod damage;
 mod programs;
@@ -27,6 +29,7 @@ mod services;
 mod tree;
 
 pub use bed::{Bed, Plan};
+pub use clusters::{Clusters, RESOURCE};
 pub use programs::{agent_program, console};
 pub use proof::{containers_below, differences, prove, prove_mailbox};
 pub use scratch::scratch;

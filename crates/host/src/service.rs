@@ -124,18 +124,19 @@ impl Service {
             if self.home.take_retry_request() {
                 running.retry_debts();
             }
-            let role_changes = role.changes();
+            // From before the session: what comes while it goes on may have come too late for it.
+            let (role_changes, mut files) = (role.changes(), Wake::new(self.home.kind, &desired));
             let report = running.session();
             self.publish(&report);
             agent = Some((running, role.clone()));
             last_turn_ms = clock.now_ms();
             if let Turn::Sleep(settings) = self.after(&report, &loaded.settings, stop) {
-                let mut files = Wake::new(self.home.kind, &desired);
-                let started = clock.now_ms();
+                let (started, nap) = (clock.now_ms(), nap(self.home.kind, &settings));
                 let mut wake =
                     |looked: u32| role.changes() != role_changes || (looked.is_multiple_of(LOOKS_AT_FILES_EVERY) && files.something_new());
-                self.sleep(nap(self.home.kind, &settings), &mut wake, stop);
-                waited_ms = clock.now_ms().saturating_sub(started);
+                self.sleep(nap, &mut wake, stop);
+                // What lasted longer than it was meant to was no sleep.
+                waited_ms = clock.now_ms().saturating_sub(started).min(nap.as_millis() as u64);
             }
         }
         Ok(())
