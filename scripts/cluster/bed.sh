@@ -125,10 +125,11 @@ CONF
     /usr/sbin/sshd -D -e -f "$2/sshd_config" >"$2/sshd.log" 2>&1
 }
 
-# Mounts FOLDER as HOST has it, and again whenever the mount has died. -f: the mount ends with this process.
+# Mounts FOLDER as HOST has it, and again whenever the mount has died. -f: the mount ends with this process. Only the mount itself is
+# taken away: below it lies the empty folder that stands for "not there", and below that what belongs to the other machine.
 keep_mounted() { # HOST FOLDER
     while :; do
-        umount -l "$2" 2>/dev/null || true
+        [ "$(findmnt -n -o FSTYPE --mountpoint "$2" | tail -n 1)" != fuse.sshfs ] || umount -l "$2" || true
         sshfs -f "root@$(storage_address "$1"):$2" "$2" -o "IdentityFile=$state/key,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null" \
             -o "ConnectTimeout=1,ServerAliveInterval=1,ServerAliveCountMax=2,LogLevel=ERROR" \
             -o "dir_cache=no,direct_io,attr_timeout=0,entry_timeout=0,negative_timeout=0" || true
@@ -151,7 +152,7 @@ init() { # NODE: process 1 of the node
     mount -t overlay overlay -o "lowerdir=$here/sbin:/usr/sbin" /usr/sbin
     # What belongs to others is first of all not there.
     for other in "${nodes[@]}" witness-source witness-target; do
-        [ "$other" = "$node" ] || mount -t tmpfs -o size=64k,mode=755 tmpfs "$bed/$other"
+        [ "$other" = "$node" ] || mount -t tmpfs -o ro,size=64k,mode=755 tmpfs "$bed/$other"
     done
     sshd_on "$(storage_address "$node")" "$mine" &
     for other in "${nodes[@]}"; do [ "$other" = "$node" ] || keep_mounted "$other" "$bed/$other" >/dev/null 2>&1 & done

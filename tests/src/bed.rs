@@ -105,7 +105,7 @@ impl Bed {
         let dir = if plan.on_disk { on_disk() } else { scratch() };
         let root = dir.path().to_path_buf();
         for side in [Side::Source, Side::Target] {
-            make(&root.join(format!("witness-{side}")));
+            make(&root.join(witness(side)));
             for node in node_names(side, plan.nodes[side as usize]) {
                 make(&root.join(&node).join("share"));
                 make(&root.join(&node).join("agents"));
@@ -264,6 +264,11 @@ fn node_names(side: Side, count: usize) -> Vec<String> {
     if count == 1 { vec![name.into()] } else { (1..=count).map(|number| format!("{name}{number}")).collect() }
 }
 
+/// Inside what may be a mount of its own: a mount point alone is there when the mount is not.
+fn witness(side: Side) -> String {
+    format!("witness-{side}/witness")
+}
+
 fn cluster_name(side: Side) -> &'static str {
     match side {
         Side::Source => "SRC",
@@ -279,7 +284,7 @@ fn project_text(root: &Path, plan: &Plan) -> String {
     );
     text += &plan.settings;
     for side in [Side::Source, Side::Target] {
-        let witness = quoted(format!("witness-{side}"));
+        let witness = quoted(witness(side));
         text += &format!("\n[{side}]\nname = {:?}\nwitness = {witness}\n{}", cluster_name(side), plan.role);
         for node in node_names(side, plan.nodes[side as usize]) {
             let (share, agents) = (quoted(format!("{node}/share")), quoted(format!("{node}/agents")));
