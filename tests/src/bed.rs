@@ -24,6 +24,9 @@ pub struct Plan {
     mailboxes: Vec<[String; 3]>,
     samples: Vec<(String, u64)>,
     settings: String,
+    /// Lines for both clusters.
+    role: String,
+    sleep: &'static str,
     on_disk: bool,
     power: Option<&'static str>,
 }
@@ -36,6 +39,8 @@ impl Plan {
             mailboxes: Vec::new(),
             samples: Vec::new(),
             settings: String::new(),
+            role: String::new(),
+            sleep: "1s",
             on_disk: false,
             power: None,
         }
@@ -67,6 +72,18 @@ impl Plan {
         self.settings += lines;
         self.settings += "\n";
         self
+    }
+
+    /// The role of both sides comes from a resource of Pacemaker.
+    #[must_use]
+    pub fn role_from_pacemaker(self, resource: &str) -> Self {
+        Plan { role: format!("role = \"pacemaker\"\nrole_resource = {resource:?}\n"), ..self }
+    }
+
+    /// How long agents sleep, where nobody else says it: long enough here that only what wakes them can be the reason for a session.
+    #[must_use]
+    pub fn sleeping(self, sleep: &'static str) -> Self {
+        Plan { sleep, ..self }
     }
 
     #[must_use]
@@ -102,7 +119,7 @@ impl Bed {
         #[cfg(target_os = "linux")]
         let disks = plan.power.map_or(Vec::new(), |kind| power_disks(&root, plan, kind));
         for side in [Side::Source, Side::Target] {
-            make(&root.join(format!("witness-{side}")));
+            make(&root.join(witness(side)));
             for node in node_names(side, plan.nodes[side as usize]) {
                 make(&root.join(&node).join("share"));
                 make(&root.join(&node).join("agents"));
@@ -290,6 +307,11 @@ fn node_names(side: Side, count: usize) -> Vec<String> {
     if count == 1 { vec![name.into()] } else { (1..=count).map(|number| format!("{name}{number}")).collect() }
 }
 
+/// Inside what may be a mount of its own: a mount point alone is there when the mount is not.
+fn witness(side: Side) -> String {
+    format!("witness-{side}/witness")
+}
+
 fn cluster_name(side: Side) -> &'static str {
     match side {
         Side::Source => "SRC",
@@ -299,13 +321,14 @@ fn cluster_name(side: Side) -> &'static str {
 
 fn project_text(root: &Path, plan: &Plan) -> String {
     let quoted = |below: String| format!("{:?}", root.join(below).display().to_string());
-    let mut text = String::from(
-        "[project]\nname = \"bed\"\n\n[settings]\nSleepInterval = \"1s\"\nTransmissionPollInterval = \"1s\"\nFreeSpaceFloor = \"0\"\nRetryBackoffMax = \"1s\"\n",
+    let sleep = plan.sleep;
+    let mut text = format!(
+        "[project]\nname = \"bed\"\n\n[settings]\nSleepInterval = \"{sleep}\"\nTransmissionPollInterval = \"1s\"\nFreeSpaceFloor = \"0\"\nRetryBackoffMax = \"1s\"\n"
     );
     text += &plan.settings;
     for side in [Side::Source, Side::Target] {
-        let witness = quoted(format!("witness-{side}"));
-        text += &format!("\n[{side}]\nname = {:?}\nwitness = {witness}\n", cluster_name(side));
+        let witness = quoted(witness(side));
+        text += &format!("\n[{side}]\nname = {:?}\nwitness = {witness}\n{}", cluster_name(side), plan.role);
         for node in node_names(side, plan.nodes[side as usize]) {
             let (share, agents) = (quoted(format!("{node}/share")), quoted(format!("{node}/agents")));
             text += &format!("\n[[{side}.nodes]]\nname = {node:?}\nshare = {share}\nagents = {agents}\n");

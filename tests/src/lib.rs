@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bed       folders, project file, commit; one session of one agent; rounds until nothing is left to do
+//! clusters  the same bed on two real Pacemaker clusters, with their power supply and their network
 //! services  agents as services, killed and started
 //! programs  where the programs are; built when they are not up to date
 //! sample    messages from a seed, and what users do to a mailbox meanwhile
@@ -20,6 +21,7 @@
 #![allow(clippy::print_stderr)]
 
 mod bed;
+mod clusters;
 pub mod corpora;
 pub mod damage;
 #[cfg(target_os = "linux")]
@@ -36,6 +38,7 @@ pub mod strace;
 mod tree;
 
 pub use bed::{Bed, Plan};
+pub use clusters::{Clusters, RESOURCE};
 pub use programs::{agent_program, console};
 pub use proof::{containers_below, differences, prove, prove_mailbox};
 pub use scratch::scratch;

@@ -1,6 +1,6 @@
 //! What `check` looks at: configuration, folders, rights, free space, the database (R1, R4, R14, R91).
 
-use mailferry_core::ports::{Share, ShareError, SharePath, Stores, UnwatchedSteps};
+use mailferry_core::ports::{Role, RolePort, Share, ShareError, SharePath, Stores, UnwatchedSteps};
 use mailferry_core::settings::{AgentKind, AgentSettings, Desired, Side};
 use mailferry_core::state::Database;
 
@@ -31,6 +31,7 @@ pub fn check_agent(home: &AgentHome, stores: &StoreOpener, overrides: &[String])
     let errors: Vec<String> = loaded.findings.iter().filter(|finding| finding.is_error()).map(ToString::to_string).collect();
     checks.push(Check { what: "settings".into(), trouble: (!errors.is_empty()).then(|| errors.join("\n")) });
     checks.extend(nodes(home.kind, &desired, &loaded.settings));
+    checks.push(role(home, &desired));
     checks.push(database(home));
     checks.extend(mailboxes(home.kind, &desired, stores));
     checks
@@ -58,6 +59,17 @@ fn nodes(kind: AgentKind, desired: &Desired, settings: &AgentSettings) -> Vec<Ch
         checks.push(Check { what: format!("free space of {}", node.name), trouble: room(&node.share, settings).err() });
     }
     checks
+}
+
+/// Whoever says who is active can be asked; active or not is as it should be.
+fn role(home: &AgentHome, desired: &Desired) -> Check {
+    let origin = desired.own_cluster().role;
+    let what = format!("role from {}", origin.title());
+    match home.role(desired).map(|reader| reader.role()) {
+        Err(trouble) => Check { what, trouble: Some(trouble.to_string()) },
+        Ok(Role::Unknown { why }) => Check { what, trouble: Some(why) },
+        Ok(role) => Check { what: format!("{what}: {role}"), trouble: None },
+    }
 }
 
 /// Writes, reads and deletes a small file.

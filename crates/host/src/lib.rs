@@ -3,7 +3,7 @@
 //! ```text
 //! files    durable creation, renaming and listing; the only place with system calls of one platform
 //! share    a folder, mount or UNC path as a node's share
-//! role     who is active, from a file at the witness
+//! role     who is active, from a file at the witness or a cluster manager
 //! clock    the wall clock
 //! logs     events to files and the terminal
 //! wiring   desired.toml and config.ini into an agent
@@ -29,7 +29,7 @@ pub use cli::{AgentCommand, agent_main, run_agent_command};
 pub use clock::SystemClock;
 pub use logs::{LogEvents, LogTo, start_logs};
 pub use queues::queue_lines;
-pub use role::{StaticRole, active_node, set_active_node};
+pub use role::{RoleReader, StaticRole, active_node, set_active_node};
 pub use service::{Service, Wake, on_stop_signal};
 pub use share::LocalShare;
 pub use wiring::{AgentHome, StoreOpener, engine_mailboxes, rules_side};

@@ -2,14 +2,16 @@
 //!
 //! Between sessions the agent sleeps. It is woken early when something new lies in the folders it reads: these are listed every
 //! half second, which sees writes of other nodes over any file system. On a standby that is what the active node ships: it replays all
-//! the time (R14). The road not taken: file notifications, which do not report remote writes on SMB and NFS.
+//! the time (R14). The road not taken: file notifications, which do not report remote writes on SMB and NFS. It is woken as well
+//! when the role has changed (R2): a standby that has become active begins, and an active that is it no more stands by, without
+//! waiting for the interval to pass.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mailferry_core::engine::{SessionEnd, SessionReport};
+use mailferry_core::engine::{Agent, SessionEnd, SessionReport};
 use mailferry_core::ports::{Clock, Event, EventSink, Share, SharePath};
 use mailferry_core::settings::{AgentKind, AgentSettings, Desired, Finding, Loaded};
 use mailferry_core::spool::Area;
@@ -17,9 +19,12 @@ use mailferry_core::trouble::Trouble;
 use mailferry_rules::session::was_frozen;
 
 use crate::wiring::rules_side;
-use crate::{AgentHome, LocalShare, LogEvents, LogTo, StoreOpener, SystemClock, files, start_logs};
+use crate::{AgentHome, LocalShare, LogEvents, LogTo, RoleReader, StoreOpener, SystemClock, files, start_logs};
 
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Looking at the role mostly costs a look at one local file.
+const LOOK_AT_ROLE_EVERY: Duration = Duration::from_millis(100);
+/// Of the looks at the role, one in so many is at the folders of the shares as well.
+const LOOKS_AT_FILES_EVERY: u32 = 5;
 
 /// An agent as a service.
 pub struct Service {
@@ -53,7 +58,8 @@ impl Service {
         let desired = self.home.desired()?;
         let loaded = self.loaded(&desired)?;
         self.tell_findings(&loaded.findings);
-        let mut agent = self.home.agent(&desired, &loaded, self.stores.clone())?;
+        let role = self.home.role(&desired)?;
+        let mut agent = self.home.agent(&desired, &loaded, role, self.stores.clone())?;
         let report = agent.session();
         self.publish(&report);
         Ok(report)
@@ -86,7 +92,7 @@ impl Service {
                 Err(trouble) => {
                     // Nothing committed yet, or damaged: wait for the console, do not die.
                     self.complain(&trouble);
-                    self.sleep(Duration::from_secs(5), None, stop);
+                    self.sleep(Duration::from_secs(5), &mut |_| false, stop);
                     continue;
                 }
             };
@@ -103,13 +109,13 @@ impl Service {
                 tracing::warn!(event = "agent.frozen", "the clock jumped between two sessions: role and epoch are asked for again");
                 drop(agent.take());
             }
-            let running = match agent.take() {
+            let (running, role) = match agent.take() {
                 Some(running) => running,
-                None => match self.home.agent(&desired, &loaded, self.stores.clone()) {
+                None => match self.made(&desired, &loaded) {
                     Ok(made) => made,
                     Err(trouble) => {
                         self.complain(&trouble);
-                        self.sleep(Duration::from_secs(5), None, stop);
+                        self.sleep(Duration::from_secs(5), &mut |_| false, stop);
                         continue;
                     }
                 },
@@ -119,14 +125,18 @@ impl Service {
             if self.home.take_retry_request() {
                 running.retry_debts();
             }
-            let (report, wake) = Wake::new(self.home.kind, &desired).during(|| running.session());
+            let role_changes = role.changes();
+            let (report, mut files) = Wake::new(self.home.kind, &desired).during(|| running.session());
             self.publish(&report);
-            agent = Some(running);
+            agent = Some((running, role.clone()));
             last_turn_ms = clock.now_ms();
             if let Turn::Sleep(settings) = self.after(&report, &loaded.settings, stop) {
-                let started = clock.now_ms();
-                self.sleep(nap(self.home.kind, &settings), Some(wake), stop);
-                waited_ms = clock.now_ms().saturating_sub(started);
+                let (started, nap) = (clock.now_ms(), nap(self.home.kind, &settings));
+                let mut wake =
+                    |looked: u32| role.changes() != role_changes || (looked.is_multiple_of(LOOKS_AT_FILES_EVERY) && files.something_new());
+                self.sleep(nap, &mut wake, stop);
+                // What lasted longer than it was meant to was no sleep.
+                waited_ms = clock.now_ms().saturating_sub(started).min(nap.as_millis() as u64);
             }
         }
         Ok(())
@@ -150,15 +160,20 @@ impl Service {
         }
     }
 
-    fn sleep(&self, nap: Duration, mut wake: Option<Wake>, stop: &AtomicBool) {
-        let mut left = nap;
-        while !left.is_zero() && !stop.load(Ordering::Relaxed) {
-            let step = left.min(LOOK_EVERY);
-            std::thread::sleep(step);
-            left -= step;
-            if wake.as_mut().is_some_and(Wake::something_new) {
+    fn made(&self, desired: &Desired, loaded: &Loaded) -> Result<(Agent, Arc<RoleReader>), Trouble> {
+        let role = self.home.role(desired)?;
+        Ok((self.home.agent(desired, loaded, role.clone(), self.stores.clone())?, role))
+    }
+
+    /// `wake` is asked with the number of looks so far.
+    fn sleep(&self, nap: Duration, wake: &mut dyn FnMut(u32) -> bool, stop: &AtomicBool) {
+        let until = Instant::now() + nap;
+        for looked in 0u32.. {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || stop.load(Ordering::Relaxed) || wake(looked) {
                 return;
             }
+            std::thread::sleep(left.min(LOOK_AT_ROLE_EVERY));
         }
     }
 }

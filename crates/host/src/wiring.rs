@@ -15,7 +15,7 @@ use mailferry_core::state::Database;
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::topology::{Side, canonical};
 
-use crate::{LocalShare, LogEvents, StaticRole, SystemClock};
+use crate::{LocalShare, LogEvents, RoleReader, SystemClock};
 
 /// Opens mail stores; given by the agent's main, so that this crate knows no store.
 pub type StoreOpener = Arc<dyn Stores>;
@@ -90,17 +90,28 @@ impl AgentHome {
         }
     }
 
+    /// Who says whether this node is active.
+    pub fn role(&self, desired: &Desired) -> Result<Arc<RoleReader>, Trouble> {
+        Ok(Arc::new(RoleReader::of(desired, witness(desired.own_cluster())?)))
+    }
+
     /// The agent as the desired state wants it.
-    pub fn agent(&self, desired: &Desired, loaded: &Loaded, stores: StoreOpener) -> Result<Agent, Trouble> {
+    pub fn agent(&self, desired: &Desired, loaded: &Loaded, role: Arc<RoleReader>, stores: StoreOpener) -> Result<Agent, Trouble> {
         let path = self.database();
         let mut db = Database::open(&path, Arc::new(UnwatchedSteps)).map_err(|error| error.trouble(&path.display().to_string()))?;
         db.set_outbox_bytes_max(loaded.settings.replication_outbox_max.0);
-        let mut agent = Agent::new(self.surroundings(desired, loaded, stores)?, Policy::of(&loaded.settings), db);
+        let mut agent = Agent::new(self.surroundings(desired, loaded, role, stores)?, Policy::of(&loaded.settings), db);
         agent.set_mailboxes(engine_mailboxes(desired));
         Ok(agent)
     }
 
-    fn surroundings(&self, desired: &Desired, loaded: &Loaded, stores: StoreOpener) -> Result<Surroundings, Trouble> {
+    fn surroundings(
+        &self,
+        desired: &Desired,
+        loaded: &Loaded,
+        role: Arc<RoleReader>,
+        stores: StoreOpener,
+    ) -> Result<Surroundings, Trouble> {
         if loaded.settings.data_move_replication_constraint != Constraint::None {
             return Err(Trouble::new("DataMoveReplicationConstraint needs a provider of copy statuses, which this version does not have")
                 .place(self.config_ini.display())
@@ -120,7 +131,7 @@ impl AgentHome {
                 .chain(&other.nodes)
                 .map(|node| (canonical(&node.name), share(&node.share)))
                 .collect::<BTreeMap<_, _>>(),
-            role: Arc::new(StaticRole { side: side.clone(), me: me.clone(), witness: witness.clone() }),
+            role,
             me,
             own: side,
             other: rules_side(other),

@@ -8,7 +8,7 @@ use std::path::Path;
 use indicatif::HumanDuration;
 use mailferry_core::engine::{DebtReport, SessionEnd, SessionReport};
 use mailferry_core::ports::{Clock, Share};
-use mailferry_core::settings::{AgentKind, Cluster, Project, Side};
+use mailferry_core::settings::{AgentKind, Cluster, Node, Project, RoleOrigin, Side};
 use mailferry_core::trouble::Trouble;
 use mailferry_host::{AgentHome, LocalShare, SystemClock, active_node, queue_lines, rules_side, set_active_node};
 use mailferry_rules::topology::canonical;
@@ -213,19 +213,15 @@ fn request_retry(project: &Project, active: &[(&Seen, &SessionReport)]) -> anyho
 
 pub fn role(args: &RoleArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     let project = loaded(&args.file)?;
-    let clusters = [Side::Source, Side::Target].map(|side| project.topology.cluster(side));
     let Some(wanted) = &args.node else {
-        for cluster in clusters {
-            writeln!(
-                screen,
-                "{:<12} {}",
-                cluster.name,
-                active_node(&rules_side(cluster), witness(cluster)?.as_ref()).map_err(Trouble::from)?
-            )?;
+        for side in [Side::Source, Side::Target] {
+            let cluster = project.topology.cluster(side);
+            writeln!(screen, "{:<12} {}", cluster.name, role_of(cluster, side)?)?;
         }
         return Ok(Exit::Ok);
     };
     let wanted = canonical(wanted);
+    let clusters = [Side::Source, Side::Target].map(|side| project.topology.cluster(side));
     let Some(cluster) = clusters.into_iter().find(|cluster| rules_side(cluster).nodes().contains(&wanted)) else {
         return Err(
             WrongUse(Trouble::new(format!("{wanted} is no node of this project")).hint("`mailferry role` shows the active nodes")).into()
@@ -236,12 +232,48 @@ pub fn role(args: &RoleArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// The active node, by the role file; where a cluster manager has the say, that, and who its agents say is active.
+fn role_of(cluster: &Cluster, side: Side) -> anyhow::Result<String> {
+    if cluster.role.is_static() {
+        return Ok(active_node(&rules_side(cluster), witness(cluster)?.as_ref()).map_err(Trouble::from)?);
+    }
+    let says_active = |node: &&Node| {
+        let reports = side.agents().into_iter().filter_map(|agent| read_report(&home(&node.agents, agent)).ok());
+        reports.into_iter().any(|report| report.role == "active")
+    };
+    let active: Vec<&str> = cluster.nodes.iter().filter(says_active).map(|node| node.name.as_str()).collect();
+    let active = if active.is_empty() { "none".to_owned() } else { active.join(", ") };
+    Ok(format!("{}, {}; active by the last sessions: {active}", cluster.role.title(), managed(cluster)))
+}
+
+/// What the cluster manager keeps on the active node.
+fn managed(cluster: &Cluster) -> String {
+    let what = if cluster.role == RoleOrigin::Wsfc { "group" } else { "resource" };
+    format!("{what} {}", cluster.role_resource.as_deref().unwrap_or_default())
+}
+
 pub fn set_role(cluster: &Cluster, node: &str) -> Result<(), Trouble> {
     let side = rules_side(cluster);
     if !side.is_cluster() {
         return Err(Trouble::new(format!("{} is a standalone server: its role cannot move", cluster.name)));
     }
+    if !cluster.role.is_static() {
+        return Err(Trouble::new(format!("the role of {} is moved by {}, not by mailferry", cluster.name, cluster.role.title()))
+            .now("the role stays where it is")
+            .hint(how_to_move(cluster, node)));
+    }
     set_active_node(&side, node, witness(cluster)?.as_ref()).map_err(|error| Trouble::from(error).now("the role stays where it is"))
+}
+
+fn how_to_move(cluster: &Cluster, node: &str) -> String {
+    let resource = cluster.role_resource.as_deref().unwrap_or_default();
+    let place = cluster.node(node).map_or(node, Node::name_in_cluster);
+    match cluster.role {
+        RoleOrigin::Wsfc => format!("on a node, in PowerShell: Move-ClusterGroup -Name \"{resource}\" -Node {place}"),
+        _ => format!(
+            "on a node: crm_resource --resource {resource} --move --node {place}; when it is there: crm_resource --resource {resource} --clear"
+        ),
+    }
 }
 
 fn witness(cluster: &Cluster) -> Result<Box<dyn Share>, Trouble> {

@@ -3,5 +3,6 @@
 mod help;
 mod project;
 mod prv;
+mod role;
 mod verify;
 mod world;

@@ -45,4 +45,4 @@ pub use load::{Effective, Loaded, Origin, load};
 pub use mailbox::{Mailbox, mailbox_id};
 pub use project::{Chosen, Project, load_project, parse_project};
 pub use reference::{config_ini_sample, project_reference, project_sample, settings_reference};
-pub use topology::{AgentKind, Cluster, Node, Side, Topology};
+pub use topology::{AgentKind, Cluster, Node, RoleOrigin, Side, Topology};

@@ -158,6 +158,10 @@ documented! {
         name: Spanned<String>,
         /// Folder where the epochs of a cluster are claimed; every node must reach it when the other is down. Required for a cluster; a standalone server uses its own share.
         witness: Option<Spanned<String>>,
+        /// Who says which node of a cluster is active: `static`, a file at the witness that `mailferry role` changes; `pacemaker`, the node where Pacemaker has started `role_resource`; `wsfc`, the owner of the group `role_resource` of Windows Failover Clustering. Default `static`.
+        role: Option<Spanned<String>>,
+        /// The resource of Pacemaker, or the group of Windows Failover Clustering, that is where the active node is. Required with `pacemaker` and `wsfc`.
+        role_resource: Option<Spanned<String>>,
         /// Put before the stores of mailboxes that name no kind, such as `maildir:/srv/mail`. Optional.
         store_root: Option<Spanned<String>>,
         /// One node for a standalone server, two for a cluster. Required.
@@ -174,6 +178,8 @@ documented! {
         share: Option<Spanned<String>>,
         /// The folder above `source`, `transmission` and `target` on this node, as the console reaches it. Required. It must exist when the project is committed.
         agents: Spanned<String>,
+        /// Name of this node in the cluster manager. Default: its name here; compared without case.
+        cluster_node: Option<Spanned<String>>,
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::settings::{Node, RoleOrigin};
 
 const GOOD: &str = r#"[project]
 name = "p"
@@ -48,7 +49,7 @@ fn what_is_no_toml_or_has_the_wrong_shape_is_told_with_its_line() {
         (
             "witness",
             "whitness",
-            "Error unknown field `whitness`, expected one of `name`, `witness`, `store_root`, `nodes`\n  where: p.toml:5",
+            "Error unknown field `whitness`, expected one of `name`, `witness`, `role`, `role_resource`, `store_root`, `nodes`\n  where: p.toml:5",
         ),
         ("name = \"p\"", "", "Error missing field `name`\n  where: p.toml:1"),
         ("name = \"p\"", "name = 5", "Error invalid type: integer `5`, expected a string\n  where: p.toml:2"),
@@ -300,4 +301,59 @@ fn no_cut_or_changed_project_file_makes_the_reader_fail_other_than_by_saying_why
         }
     }
     assert!(taken < GOOD.len(), "most are refused");
+}
+
+const PAIR: &str = "witness = \"/w\"";
+
+fn told_of_role(lines: &str) -> Vec<String> {
+    told_with(PAIR, &format!("{PAIR}\n{lines}"))
+}
+
+#[test]
+fn a_role_from_a_cluster_manager_is_taken_without_a_word() {
+    for lines in
+        ["role = \"static\"", "role = \"pacemaker\"\nrole_resource = \"mail-role\"", "role = \"wsfc\"\nrole_resource = \"Mail role\""]
+    {
+        assert_eq!(told_of_role(lines), Vec::<String>::new(), "{lines}");
+    }
+    let text = GOOD
+        .replace(PAIR, &format!("{PAIR}\nrole = \"pacemaker\"\nrole_resource = \"r\""))
+        .replace("agents = \"/s1\"", "agents = \"/s1\", cluster_node = \"node-a\"");
+    let topology = parse_project("p.toml", &text).expect("a good project").topology;
+    assert_eq!((topology.source.role, topology.source.role_resource.as_deref()), (RoleOrigin::Pacemaker, Some("r")));
+    assert_eq!(topology.source.nodes.iter().map(Node::name_in_cluster).collect::<Vec<_>>(), ["node-a", "S2"]);
+    assert_eq!((topology.target.role, topology.target.role_resource), (RoleOrigin::Static, None));
+}
+
+#[test]
+fn a_role_that_nobody_can_tell_is_an_error_with_its_line() {
+    let resource = "\n  hint:  write the id of the resource in Pacemaker: letters, digits, `-`, `_` and `.`, a letter or `_` first";
+    let cases = [
+        ("role = \"keepalived\"", "Error nobody called `keepalived` can say which node is active\n  where: p.toml:6\n  hint:  write static, pacemaker or wsfc".to_owned()),
+        ("role = \"pacemaker\"", format!("Error the role comes from Pacemaker, and `role_resource` is missing\n  where: p.toml:6{resource}")),
+        ("role = \"pacemaker\"\nrole_resource = \"../r\"", format!("Error `../r` is no id of a resource\n  where: p.toml:7{resource}")),
+        (
+            "role_resource = \"r\"",
+            "Error role_resource is given, and no cluster manager is asked for the role\n  where: p.toml:6\n  hint:  write role = \"pacemaker\" or role = \"wsfc\", or leave role_resource out".into(),
+        ),
+        (
+            "role = \"wsfc\"\nrole_resource = \" \"",
+            "Error ` ` is no name of a group\n  where: p.toml:7\n  hint:  write the name of the group as the Failover Cluster Manager shows it".into(),
+        ),
+    ];
+    for (lines, wanted) in cases {
+        assert_eq!(told_of_role(lines), [wanted], "{lines}");
+    }
+}
+
+#[test]
+fn a_standalone_server_has_no_role_to_ask_for_and_two_nodes_have_two_names() {
+    let alone = told_with("name = \"TGT\"", "name = \"TGT\"\nrole = \"pacemaker\"\nrole_resource = \"r\"");
+    assert!(alone[0].starts_with("Error the target is a standalone server: it is always active\n  where: p.toml:9"), "{alone:?}");
+    let twice = GOOD
+        .replace(PAIR, &format!("{PAIR}\nrole = \"pacemaker\"\nrole_resource = \"r\""))
+        .replace("agents = \"/s1\"", "agents = \"/s1\", cluster_node = \"s2\"");
+    assert!(told(&twice)[0].starts_with("Error two nodes are called S2 in the cluster manager\n  where: p.toml:8"), "{:?}", told(&twice));
+    let unused = told_with("agents = \"/s1\"", "agents = \"/s1\", cluster_node = \"a\"");
+    assert!(unused[0].starts_with("Warning cluster_node is not used"), "{unused:?}");
 }

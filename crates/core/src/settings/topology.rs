@@ -92,6 +92,45 @@ impl Topology {
     }
 }
 
+/// Who says which node of a cluster is active (R2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleOrigin {
+    /// A file at the witness, changed by a person.
+    #[default]
+    Static,
+    /// The node on which Pacemaker has started a resource.
+    Pacemaker,
+    /// The owner of a group of Windows Failover Clustering.
+    Wsfc,
+}
+
+impl RoleOrigin {
+    pub const ALL: [RoleOrigin; 3] = [RoleOrigin::Static, RoleOrigin::Pacemaker, RoleOrigin::Wsfc];
+
+    /// As it is written in the project file.
+    pub fn name(self) -> &'static str {
+        match self {
+            RoleOrigin::Static => "static",
+            RoleOrigin::Pacemaker => "pacemaker",
+            RoleOrigin::Wsfc => "wsfc",
+        }
+    }
+
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            RoleOrigin::Static => "the role file",
+            RoleOrigin::Pacemaker => "Pacemaker",
+            RoleOrigin::Wsfc => "Windows Failover Clustering",
+        }
+    }
+
+    pub fn is_static(&self) -> bool {
+        *self == RoleOrigin::Static
+    }
+}
+
 /// A virtual server. A standalone server is a cluster of one node (R1).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +139,13 @@ pub struct Cluster {
     /// Where epochs are claimed (R3), when it is not the share of the only node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<String>,
+    /// Who says which node is active (R2). Not written when it is the default, so that a version that knows no other reads the
+    /// file, and refuses it otherwise.
+    #[serde(default, skip_serializing_if = "RoleOrigin::is_static")]
+    pub role: RoleOrigin,
+    /// What the cluster manager keeps on the active node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_resource: Option<String>,
     pub nodes: Vec<Node>,
 }
 
@@ -131,9 +177,16 @@ pub struct Node {
     pub share: String,
     /// The folder above `source`, `transmission` and `target`, as the console reaches it.
     pub agents: String,
+    /// Its name in the cluster manager, when it has another there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_node: Option<String>,
 }
 
 impl Node {
+    pub fn name_in_cluster(&self) -> &str {
+        self.cluster_node.as_deref().unwrap_or(&self.name)
+    }
+
     /// R4: `\\SRC\MFEx$SRC$` for a standalone server, `\\SRC1\MFExNode$` for a node of a cluster.
     pub fn default_share(server: &str, node: &str, standalone: bool) -> String {
         if standalone { format!(r"\\{node}\MFEx${server}$") } else { format!(r"\\{node}\MFExNode$") }
@@ -155,8 +208,9 @@ mod tests {
 
     #[test]
     fn epochs_of_a_standalone_server_are_claimed_on_its_own_share() {
-        let node = |name: &str| Node { name: name.into(), share: format!("/{name}"), agents: String::new() };
-        let mut cluster = Cluster { name: "S".into(), witness: None, nodes: vec![node("a")] };
+        let node = |name: &str| Node { name: name.into(), share: format!("/{name}"), agents: String::new(), cluster_node: None };
+        let nodes = vec![node("a")];
+        let mut cluster = Cluster { name: "S".into(), witness: None, role: RoleOrigin::Static, role_resource: None, nodes };
         assert_eq!(cluster.witness_place(), Some("/a"));
         cluster.nodes.push(node("b"));
         assert_eq!(cluster.witness_place(), None, "neither node's disk may decide between the two");

@@ -7,6 +7,7 @@
 //! (`writeln!(std::io::stderr(), ..)`: what `eprintln!` says is held back while a test passes) and returns.
 
 mod beds;
+mod cluster;
 mod corpora;
 mod fuzz;
 mod run;
@@ -22,7 +23,7 @@ use crate::shell::{cargo, command, run};
 
 #[derive(clap::Args)]
 pub struct Test {
-    /// Also the suites that take long: the fuzzers, the Windows build under Wine, many kills, many power cuts
+    /// Also the suites that take long: the clusters, the fuzzers, the Windows build under Wine, many kills, many power cuts
     #[arg(long)]
     long: bool,
     /// Fail when this suite cannot run here
@@ -45,6 +46,8 @@ pub struct Test {
 /// Suites that need what a machine may not have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Optional {
+    /// Two real Pacemaker clusters in namespaces
+    Cluster,
     /// Real mail, as archives in ../shared/corpora or in MAILFERRY_CORPORA
     Corpora,
     /// The fuzz targets of tests/fuzz
@@ -71,6 +74,9 @@ impl Test {
         if let Ok(folder) = &corpora {
             tests.env("MAILFERRY_CORPORA", folder);
         }
+        if self.clusters(&mut summary) {
+            tests.env("MAILFERRY_CLUSTER", "1");
+        }
         run::test(tests, &mut summary)?;
         self.long_suites(&mut summary);
         print!("\n{summary}");
@@ -84,7 +90,7 @@ impl Test {
         self.require.contains(&suite)
             || match suite {
                 Optional::Corpora => std::env::var_os("MAILFERRY_CORPORA").is_some(),
-                Optional::Fuzz | Optional::Windows | Optional::Kills | Optional::Powercut => self.long,
+                Optional::Cluster | Optional::Fuzz | Optional::Windows | Optional::Kills | Optional::Powercut => self.long,
             }
     }
 
@@ -95,6 +101,18 @@ impl Test {
             false => Suite::skipped(name, reason),
         };
         summary.add(suite);
+    }
+
+    /// Whether they are asked for and can run. Where they are not asked for, each of their tests says so itself.
+    fn clusters(&self, summary: &mut Summary) -> bool {
+        match self.asked_for(Optional::Cluster).then(cluster::prepare) {
+            None => false,
+            Some(Ok(())) => true,
+            Some(Err(reason)) => {
+                self.not_run(Optional::Cluster, reason, summary);
+                false
+            }
+        }
     }
 
     fn long_suites(&self, summary: &mut Summary) {

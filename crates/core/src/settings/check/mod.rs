@@ -2,6 +2,7 @@
 
 mod mailboxes;
 mod parameters;
+mod role;
 mod servers;
 
 use std::ops::Range;

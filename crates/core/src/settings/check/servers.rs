@@ -46,8 +46,9 @@ impl Check<'_> {
         self.server_name(&raw.name);
         let raw_nodes = raw.nodes.get_ref();
         let nodes: Vec<Node> = raw_nodes.iter().map(|node| self.node(raw, node)).collect();
-        let cluster =
-            Cluster { name: raw.name.get_ref().clone(), witness: raw.witness.as_ref().map(|place| place.get_ref().clone()), nodes };
+        let (role, role_resource) = self.role(side, raw);
+        let witness = raw.witness.as_ref().map(|place| place.get_ref().clone());
+        let cluster = Cluster { name: raw.name.get_ref().clone(), witness, role, role_resource, nodes };
         match raw_nodes.len() {
             1 => {}
             2 => self.two_nodes(side, raw, &cluster),
@@ -70,7 +71,8 @@ impl Check<'_> {
         }
         let (server, name, standalone) = (cluster.name.get_ref(), raw.name.get_ref(), cluster.nodes.get_ref().len() == 1);
         let share = raw.share.as_ref().map_or_else(|| Node::default_share(server, name, standalone), |share| share.get_ref().clone());
-        Node { name: name.clone(), share, agents: raw.agents.get_ref().clone() }
+        let cluster_node = raw.cluster_node.as_ref().map(|name| name.get_ref().clone());
+        Node { name: name.clone(), share, agents: raw.agents.get_ref().clone(), cluster_node }
     }
 
     fn two_nodes(&mut self, side: Side, raw: &RawCluster, cluster: &Cluster) {

@@ -1,4 +1,4 @@
-//! Who is active, from a file at the witness (R2): the static role.
+//! The static role: a file at the witness, for sites without a cluster manager (R2).
 //!
 //! `NTA/ROLE/<SIDE>` holds the name of the active node; without the file it is the first node of the cluster. One file at one
 //! place: a node that comes back from the dead cannot read an old word of its own. A standalone server is always active.
@@ -10,10 +10,19 @@ use mailferry_core::ports::{Role, RolePort, Share, ShareError};
 use mailferry_core::spool;
 use mailferry_rules::topology::{Side, canonical};
 
+use super::{Answer, Origin};
+
 pub struct StaticRole {
     pub side: Side,
     pub me: String,
     pub witness: Arc<dyn Share>,
+}
+
+impl Origin for StaticRole {
+    /// Each time: the claims at the same witness are read before each step as well.
+    fn ask(&self) -> Answer {
+        Answer::now(self.role())
+    }
 }
 
 impl RolePort for StaticRole {

@@ -1,0 +1,51 @@
+//! The reader: what is asked when, and what a sleeper hears.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+/// An origin that says what the test says.
+#[derive(Default)]
+struct Told {
+    role: Mutex<Option<Role>>,
+    sign: Mutex<Sign>,
+    asked: AtomicUsize,
+}
+
+impl Origin for Arc<Told> {
+    fn ask(&self) -> Answer {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Answer { role: self.role.lock().unwrap().clone().unwrap_or(Role::Active), kept: Kept::UntilTheSign }
+    }
+
+    fn sign(&self) -> Sign {
+        self.sign.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn a_held_answer_is_not_asked_for_again_until_its_sign_changes() {
+    let told = Arc::new(Told::default());
+    let reader = RoleReader::new(told.clone());
+    assert_eq!((reader.role(), reader.role()), (Role::Active, Role::Active));
+    assert_eq!(told.asked.load(Ordering::Relaxed), 1);
+    *told.role.lock().unwrap() = Some(unknown("stopped"));
+    *told.sign.lock().unwrap() = Sign(Some("gone".into()));
+    assert_eq!(reader.role(), unknown("stopped"), "no step is taken on the word of before the stop");
+    assert_eq!(told.asked.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_sleeper_hears_of_every_change_also_of_one_that_is_over() {
+    let told = Arc::new(Told::default());
+    let reader = RoleReader::new(told.clone());
+    let before = reader.changes();
+    for (number, role) in [unknown("restarted"), Role::Active].into_iter().enumerate() {
+        *told.role.lock().unwrap() = Some(role);
+        *told.sign.lock().unwrap() = Sign(Some(number.to_string()));
+        reader.role();
+    }
+    assert_eq!(reader.role(), Role::Active);
+    assert_eq!(reader.changes(), before + 2, "the session in between was held up and must be tried again");
+}
