@@ -417,6 +417,9 @@ impl PartWriter for SimPart {
             |cause| unanswered(&share.disk.name, cause),
         );
         if was_alive && share.reachable().is_ok() {
+            if let Some((byte, bit)) = share.process.lie(self.pending.len()) {
+                self.pending[byte] ^= bit;
+            }
             self.land(if whole { self.pending.len() } else { self.pending.len() / 2 });
         }
         written

@@ -38,6 +38,8 @@ pub struct Rates {
     pub unread: u64,
     /// Steps that take minutes.
     pub slow: u64,
+    /// Writes that are answered with success and put other bytes on the disk.
+    pub lies: u64,
 }
 
 /// Longest that a slow step takes.
@@ -150,6 +152,13 @@ impl Fate {
         (rates.unread > 0 && dice.chance(rates.unread)).then(|| dice.below(length + 1))
     }
 
+    /// A written file of this length in which a bit is not what was written.
+    pub(crate) fn lie(&self, length: usize) -> Option<(usize, u8)> {
+        let mut chance = locked(&self.chance);
+        let (dice, rates) = chance.as_mut()?;
+        (rates.lies > 0 && length > 0 && dice.chance(rates.lies)).then(|| (dice.below(length as u64) as usize, 1 << dice.below(8)))
+    }
+
     fn throw(&self) -> Outcome {
         let mut chance = locked(&self.chance);
         let Some((dice, rates)) = chance.as_mut() else { return Outcome::Happens };
@@ -260,6 +269,11 @@ impl Process {
             () if self.fate.unread(0).is_some() => Err(unanswered(place, "no answer".into())),
             () => Ok(()),
         }
+    }
+
+    /// Whether a write of so many bytes goes wrong without a word: which byte, and which bit of it.
+    pub(crate) fn lie(&self, length: usize) -> Option<(usize, u8)> {
+        self.fate.lie(length)
     }
 
     /// Where a file of this length breaks off when it is read.

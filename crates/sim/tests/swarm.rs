@@ -31,9 +31,9 @@ fn swarm(name: &str, seeds: std::ops::Range<u64>, play: impl Fn(u64, bool) -> Ou
     assert!(failed.is_empty(), "{name}: {} of {} seeds fail: {failed:?}", failed.len(), seeds.end - seeds.start);
 }
 
-const RATES: Rates = Rates { dies: 8, fails: 8, answer_lost: 8, unread: 0, slow: 0 };
+const RATES: Rates = Rates { dies: 8, fails: 8, answer_lost: 8, unread: 0, slow: 0, lies: 0 };
 const CALM: Faults = Faults {
-    rates: Rates { dies: 0, fails: 0, answer_lost: 0, unread: 0, slow: 0 },
+    rates: Rates { dies: 0, fails: 0, answer_lost: 0, unread: 0, slow: 0, lies: 0 },
     interleaved: false,
     failover: false,
     dual: false,
@@ -60,6 +60,7 @@ swarms! {
     users_alone: CALM;
     sessions_in_turns: Faults { interleaved: true, ..CALM };
     steps_that_fail: Faults { rates: RATES, ..CALM };
+    disks_that_lie: Faults { rates: Rates { lies: 40, ..CALM.rates }, failover: true, ..CALM };
     disks_in_trouble: Faults { disks: true, ..CALM };
     deletions_refused: Faults { refusals: true, ..CALM };
     roles_that_move: Faults { failover: true, ..CALM };

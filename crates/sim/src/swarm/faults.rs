@@ -47,6 +47,7 @@ impl Faults {
             answer_lost: rate(dice),
             unread: rate(dice),
             slow: if dice.chance(700) { 0 } else { 1 + dice.below(20) },
+            lies: if dice.chance(700) { 0 } else { 1 + dice.below(20) },
         };
         let mut has = |times| dice.chance(times);
         Faults {
@@ -82,7 +83,7 @@ impl Faults {
     /// After every session the copies are as R56 wants them.
     pub fn copies_hold(&self) -> bool {
         let Faults { rates, interleaved, failover, both, disks, network, damage, returns, guarantee, stores, alone, databases, .. } = *self;
-        let calm = rates.dies + rates.fails + rates.answer_lost + rates.unread == 0;
+        let calm = rates.dies + rates.fails + rates.answer_lost + rates.unread + rates.lies == 0;
         calm && ![interleaved, failover, both, disks, network, damage, returns, guarantee, stores, alone, databases].contains(&true)
     }
 }

@@ -69,6 +69,10 @@ impl Life {
         let before = self.world.told.errors().len();
         let rest = self.heal();
         let mut troubles = check::troubles_after(&self.world, before, self.faults.damage);
+        if !self.faults.damage {
+            // A copy that went wrong is found where it was made, and never has its final name (R32).
+            troubles.extend(self.world.told.named("container.damaged"));
+        }
         troubles.extend(rest.err());
         troubles
     }
