@@ -11,7 +11,7 @@
 #
 # A node is a network namespace and a PID, mount, UTS and IPC namespace with its own /run, /dev/shm, /etc/corosync and state. The
 # networks: two rings for each cluster, and a storage network of all nodes and the witnesses' machine. A node has its own disk at
-# FOLDER/NODE; everything of another node, and the witnesses, it has by sshfs over the storage network, at the same path. A mount whose
+# FOLDER/NODE, its logs below it; everything of another node, and the witnesses, it has by sshfs over the storage network, at the same path. A mount whose
 # other end does not answer for two seconds dies and gives errors until the other end is back. FOLDER/mail is a disk that every node reaches always.
 #
 # All interfaces are made inside the namespaces: the machine's own network is never touched.
@@ -108,7 +108,7 @@ CONF
 }
 
 # One key opens all; the network it opens is in no other machine's reach.
-sshd_on() { # ADDRESS RUNTIME-FOLDER
+sshd_on() { # ADDRESS RUNTIME-FOLDER LOG-FOLDER
     cat >"$2/sshd_config" <<CONF
 ListenAddress $1
 HostKey $state/key
@@ -122,7 +122,7 @@ PasswordAuthentication no
 MaxStartups 100
 Subsystem sftp internal-sftp
 CONF
-    /usr/sbin/sshd -D -e -f "$2/sshd_config" >"$2/sshd.log" 2>&1
+    /usr/sbin/sshd -D -e -f "$2/sshd_config" >>"$3/sshd.out" 2>&1
 }
 
 # Mounts FOLDER as HOST has it, and again whenever the mount has died. -f: the mount ends with this process. Only the mount itself is
@@ -131,7 +131,7 @@ keep_mounted() { # HOST FOLDER
     while :; do
         [ "$(findmnt -n -o FSTYPE --mountpoint "$2" | tail -n 1)" != fuse.sshfs ] || umount -l "$2" || true
         sshfs -f "root@$(storage_address "$1"):$2" "$2" -o "IdentityFile=$state/key,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null" \
-            -o "ConnectTimeout=1,ServerAliveInterval=1,ServerAliveCountMax=2,LogLevel=ERROR" \
+            -o "ConnectTimeout=5,ServerAliveInterval=1,ServerAliveCountMax=2,LogLevel=ERROR" \
             -o "dir_cache=no,direct_io,attr_timeout=0,entry_timeout=0,negative_timeout=0" || true
         sleep 0.2
     done
@@ -146,7 +146,7 @@ init() { # NODE: process 1 of the node
     mount --bind "$mine/etc" /etc/corosync
     mount --bind "$mine/pacemaker" /var/lib/pacemaker
     mount --bind "$mine/corosync" /var/lib/corosync
-    mount --bind "$mine/log" /var/log
+    mount --bind "$bed/$node/log" /var/log
     mount --bind "$mine/shm" /dev/shm
     mount -t overlay overlay -o "lowerdir=$mine/ocf:/usr/lib/ocf" /usr/lib/ocf
     mount -t overlay overlay -o "lowerdir=$here/sbin:/usr/sbin" /usr/sbin
@@ -154,9 +154,9 @@ init() { # NODE: process 1 of the node
     for other in "${nodes[@]}" witness-source witness-target; do
         [ "$other" = "$node" ] || mount -t tmpfs -o ro,size=64k,mode=755 tmpfs "$bed/$other"
     done
-    sshd_on "$(storage_address "$node")" "$mine" &
-    for other in "${nodes[@]}"; do [ "$other" = "$node" ] || keep_mounted "$other" "$bed/$other" >/dev/null 2>&1 & done
-    for other in witness-source witness-target; do keep_mounted witness "$bed/$other" >/dev/null 2>&1 & done
+    sshd_on "$(storage_address "$node")" "$mine" /var/log &
+    for other in "${nodes[@]}"; do [ "$other" = "$node" ] || keep_mounted "$other" "$bed/$other" >>/var/log/mounts.out 2>&1 & done
+    for other in witness-source witness-target; do keep_mounted witness "$bed/$other" >>/var/log/mounts.out 2>&1 & done
     # The state folder is below /run: kept in reach for what comes after.
     mkdir -p "$mine/run/mailferry-bed"
     mount --rbind "$state" "$mine/run/mailferry-bed"
@@ -185,14 +185,15 @@ keep_running() { # HOME KIND
 }
 
 on() { # NODE
-    local node=$1 mine=$state/$1
+    local node=$1 mine=$state/$1 log
+    log=$(folder)/$1/log
     rm -rf "$mine/run" "$mine/shm" "$mine/ready"
-    mkdir -p "$mine"/{run,shm,etc,log/corosync,log/pacemaker,corosync,pacemaker/{cib,pengine,blackbox,cores},ocf/resource.d}
+    mkdir -p "$log"/{corosync,pacemaker} "$mine"/{run,shm,etc,corosync,pacemaker/{cib,pengine,blackbox,cores},ocf/resource.d}
     chmod 1777 "$mine/shm"
     cp -p "$state/$(side_of "$node")/"{corosync.conf,authkey} "$mine/etc/"
     ln -sfn "$repository/config/pacemaker/mailferry" "$mine/ocf/resource.d/mailferry"
     [ -e "$mine/pacemaker/cib/cib.xml" ] || install -m 600 "$state/$(side_of "$node")/cib.xml" "$mine/pacemaker/cib/cib.xml"
-    chown -R hacluster:haclient "$mine/pacemaker" "$mine/log/pacemaker"
+    chown -R hacluster:haclient "$mine/pacemaker" "$log/pacemaker"
     set_ports "$node" all up
     setsid ip netns exec "mfbed-$node" unshare --mount --uts --ipc --pid --fork --mount-proc --kill-child=SIGKILL --propagation private \
         "$self" init "$node" </dev/null >"$mine/init.log" 2>&1 &
@@ -275,6 +276,6 @@ case $command in
     freeze) signal_all "$1" STOP ;;
     thaw) signal_all "$1" CONT ;;
     init) init "$1" ;;
-    witness) sshd_on "$(storage_address witness)" $state/witness ;;
+    witness) sshd_on "$(storage_address witness)" $state/witness $state/witness ;;
     *) sed -n '2,12p' "$self" && exit 2 ;;
 esac
