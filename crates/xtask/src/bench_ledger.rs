@@ -1,8 +1,8 @@
 //! `cargo xtask bench ledger`: whether a large ledger costs more: look-ups, the write of an item, its replication, its replay, the report of
 //! a session, at several numbers of rows of the agents' own schema.
 //!
-//! CPU time of the thread, kernel included, because the machine is shared, and of five batches the one that was disturbed least;
-//! everything is synced as in production. Beside each number its ratio to the smallest ledger.
+//! CPU time of the thread, kernel included, because the machine is shared. The ledgers take turns, batch by batch, and of each the
+//! batch that was disturbed least counts; everything is synced as in production. Beside each number its ratio to the smallest ledger.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use mailferry_core::engine::{Mailbox, Standing};
 use mailferry_core::model::{Digest, FolderPath, ItemKey, Marks, Outcome, Receipt, TargetId, Token};
 use mailferry_core::ports::UnwatchedSteps;
-use mailferry_core::replication::{Identity, replay, ship};
+use mailferry_core::replication::{Identity, copy_queue, replay, ship};
 use mailferry_core::state::{Database, StateError, ledger};
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 use mailferry_rules::import::Arrival;
@@ -37,36 +37,68 @@ pub struct Arguments {
     directory: Option<PathBuf>,
 }
 
-/// Look-ups measured: the clock of the thread moves in steps of milliseconds.
-const LOOK_UPS: u64 = 20_000;
-/// How often each is done again.
-const AGAIN: u64 = 5;
-const REPORTS: u64 = 1_000;
-const BATCHES: u64 = 5;
+/// Calls in a batch: the clock of the thread moves in steps of milliseconds.
+const LOOK_UPS: u64 = 4_000;
+const REPORTS: u64 = 300;
+const BATCHES: u64 = 7;
+/// Rows asked for again and again.
+const FEW: u64 = 500;
 
-/// What was measured at one size, in the order in which it is printed.
+/// A ledger of one size, with a standby that stands where it does.
+struct Ledger {
+    rows: u64,
+    shape: Shape,
+    mailboxes: Vec<Mailbox>,
+    path: PathBuf,
+    active: Database,
+    standby: Database,
+    share: DirectoryShare,
+    sample: Sample,
+}
+
+/// What was measured, in the order in which it is printed: a value for each ledger.
 #[derive(Default)]
-struct Column(Vec<(&'static str, f64)>);
+struct Table(Vec<(&'static str, Vec<f64>)>);
 
-impl Column {
-    fn add(&mut self, what: &'static str, value: f64) {
-        self.0.push((what, value));
+impl Table {
+    fn add(&mut self, what: &'static str, values: Vec<f64>) {
+        self.0.push((what, values));
     }
 
-    /// CPU microseconds of one of `count` calls: the mean of the calmest of some batches.
-    fn each<T>(&mut self, what: &'static str, count: u64, mut work: impl FnMut(u64) -> anyhow::Result<T>) -> anyhow::Result<()> {
-        let batch = count.div_ceil(BATCHES);
-        let mut best = f64::INFINITY;
-        for first in (0..count).step_by(usize::try_from(batch)?) {
-            let calls = batch.min(count - first);
-            let before = cpu_ms();
-            for number in first..first + calls {
-                work(number)?;
+    /// CPU microseconds of one call: the mean of the calmest batch.
+    fn each(
+        &mut self,
+        what: &'static str,
+        ledgers: &mut [Ledger],
+        calls: u64,
+        mut work: impl FnMut(&mut Ledger, u64) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut best = vec![f64::INFINITY; ledgers.len()];
+        for batch in 0..BATCHES {
+            for (ledger, best) in ledgers.iter_mut().zip(&mut best) {
+                let before = cpu_ms();
+                for number in batch * calls..(batch + 1) * calls {
+                    work(ledger, number)?;
+                }
+                *best = best.min((cpu_ms() - before) * 1e3 / calls as f64);
             }
-            best = best.min((cpu_ms() - before) * 1e3 / calls as f64);
         }
         self.add(what, best);
         Ok(())
+    }
+
+    fn print(&self, ledgers: &[Ledger]) {
+        let head = |(number, ledger): (usize, &Ledger)| format!("{} rows{}", ledger.rows, if number == 0 { "" } else { " | ratio" });
+        println!("| | {} |", ledgers.iter().enumerate().map(head).collect::<Vec<_>>().join(" | "));
+        println!("|---|{}", "---:|".repeat(2 * ledgers.len() - 1));
+        for (what, values) in &self.0 {
+            let base = values.first().copied().unwrap_or(0.0).max(f64::MIN_POSITIVE);
+            let cell = |(number, value): (usize, &f64)| match number {
+                0 => format!("{value:.1}"),
+                _ => format!("{value:.1} | {:.2}", value / base),
+            };
+            println!("| {what} | {} |", values.iter().enumerate().map(cell).collect::<Vec<_>>().join(" | "));
+        }
     }
 }
 
@@ -75,29 +107,23 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(directory) => tempfile::tempdir_in(directory)?,
         None => tempfile::tempdir()?,
     };
-    let mut columns = Vec::new();
+    let mut ledgers = Vec::new();
     for rows in &arguments.rows {
         let directory = home.path().join(rows.to_string());
         fs::create_dir(&directory)?;
-        columns.push(measure(&directory, *rows, arguments)?);
-        fs::remove_dir_all(&directory)?;
+        ledgers.push(Ledger::make(&directory, *rows)?);
     }
-    print(&arguments.rows, &columns);
+    let mut table = Table::default();
+    let megabytes = |ledger: &Ledger| fs::metadata(&ledger.path).map_or(0.0, |about| about.len() as f64 / 1e6);
+    table.add("database, MB", ledgers.iter().map(megabytes).collect());
+    look_up(&mut table, &mut ledgers)?;
+    report(&mut table, &mut ledgers)?;
+    items(&mut table, &mut ledgers, arguments.items)?;
+    if arguments.snapshot {
+        snapshot(&mut table, &mut ledgers, home.path())?;
+    }
+    table.print(&ledgers);
     Ok(())
-}
-
-fn print(rows: &[u64], columns: &[Column]) {
-    let head = |(number, rows): (usize, &u64)| format!("{rows} rows{}", if number == 0 { "" } else { " | ratio" });
-    println!("| | {} |", rows.iter().enumerate().map(head).collect::<Vec<_>>().join(" | "));
-    println!("|---|{}", "---:|".repeat(2 * rows.len() - 1));
-    let Some(first) = columns.first() else { return };
-    for (at, (what, base)) in first.0.iter().enumerate() {
-        let cells = columns.iter().enumerate().map(|(number, column)| {
-            let value = column.0.get(at).map_or(0.0, |(_, value)| *value);
-            if number == 0 { format!("{value:.1}") } else { format!("{value:.1} | {:.2}", value / base.max(f64::MIN_POSITIVE)) }
-        });
-        println!("| {what} | {} |", cells.collect::<Vec<_>>().join(" | "));
-    }
 }
 
 fn open(path: &Path) -> Result<Database, StateError> {
@@ -108,64 +134,55 @@ fn who(node: &str) -> Identity {
     Identity { cluster: "SRC".into(), agent: "source".into(), node: node.into() }
 }
 
-fn measure(directory: &Path, rows: u64, arguments: &Arguments) -> anyhow::Result<Column> {
-    let (path, copy) = (directory.join("active.db"), directory.join("standby.db"));
-    let shape = Shape::of(rows);
-    drop(open(&path)?);
-    let (sample, cost) = timed(|| fill::fill(&path, &shape, LOOK_UPS))?;
-    eprintln!("{rows} rows made in {:.0} s: {} bytes", cost.wall_ms / 1e3, fs::metadata(&path)?.len());
-    let mut active = open(&path)?;
-    active.begin_epoch(Epoch(2))?;
-    fill::checkpoint(&path)?;
-    fs::copy(&path, &copy)?;
-    fill::make_standby(&copy)?;
-    let mut column = Column::default();
-    column.add("database, MB", fs::metadata(&path)?.len() as f64 / 1e6);
-    look_up(&mut column, &active, &sample)?;
-    report(&mut column, &active, &shape, &path)?;
-    items(&mut column, &mut active, &copy, &directory.join("share"), &shape, arguments.items)?;
-    report_again(&mut column, &active, &shape)?;
-    if arguments.snapshot {
-        snapshot(&mut column, &mut active, directory)?;
+impl Ledger {
+    fn make(directory: &Path, rows: u64) -> anyhow::Result<Self> {
+        let (path, copy) = (directory.join("active.db"), directory.join("standby.db"));
+        let shape = Shape::of(rows);
+        drop(open(&path)?);
+        let (sample, cost) = timed(|| fill::fill(&path, &shape, LOOK_UPS * BATCHES))?;
+        eprintln!("{rows} rows made in {:.0} s: {} bytes", cost.wall_ms / 1e3, fs::metadata(&path)?.len());
+        let mut active = open(&path)?;
+        active.begin_epoch(Epoch(2))?;
+        fill::checkpoint(&path)?;
+        fs::copy(&path, &copy)?;
+        fill::make_standby(&copy)?;
+        let (mut standby, share) = (open(&copy)?, DirectoryShare::new(directory.join("share")));
+        replay(&mut standby, &share, &who("B"))?;
+        anyhow::ensure!(ship(&mut active, &share, &who("A"), "B", None)?.snapshot.is_none(), "the standby's copy is not taken for one");
+        Ok(Ledger { rows, mailboxes: mailboxes(&shape), shape, path, active, standby, share, sample })
     }
-    Ok(column)
 }
 
-fn look_up(column: &mut Column, db: &Database, sample: &Sample) -> anyhow::Result<()> {
-    let count = sample.items.len() as u64;
-    let at = |number: u64| &sample.items[(number % count) as usize];
-    for (first, calls) in [(true, count), (false, count * AGAIN)] {
-        let named = |cold: &'static str, warm: &'static str| if first { cold } else { warm };
-        column.each(named("look up an item by key, first time, µs", "look up an item by key, again, µs"), calls, |number| {
-            let item = at(number);
-            let found = db.read(|db| Ok(ledger::source::item(db, item.mailbox, item.folder, &item.key)?))?;
-            anyhow::ensure!(found.is_some(), "an item is not found by its key");
-            Ok(())
+fn found<T>(what: Option<T>) -> anyhow::Result<()> {
+    what.map(drop).ok_or_else(|| anyhow::anyhow!("a row of the ledger is not found"))
+}
+
+fn look_up(table: &mut Table, ledgers: &mut [Ledger]) -> anyhow::Result<()> {
+    let by_key = |ledger: &mut Ledger, number: u64| {
+        let item = &ledger.sample.items[number as usize];
+        found(ledger.active.read(|db| Ok(ledger::source::item(db, item.mailbox, item.folder, &item.key)?))?)
+    };
+    let by_token = |ledger: &mut Ledger, number: u64| {
+        let item = &ledger.sample.items[number as usize];
+        found(ledger.active.read(|db| Ok(ledger::source::by_token(db, item.mailbox, &item.token)?))?)
+    };
+    let tracked = |ledger: &mut Ledger, number: u64| {
+        let (mailbox, token) = &ledger.sample.tracked[number as usize];
+        found(ledger.active.read(|db| Ok(ledger::target::tracked(db, *mailbox, token)?))?)
+    };
+    table.each("an item by key, all over, µs", ledgers, LOOK_UPS, by_key)?;
+    table.each("an item by token, all over, µs", ledgers, LOOK_UPS, by_token)?;
+    table.each("where an item went, all over, µs", ledgers, LOOK_UPS, tracked)?;
+    table.each("an item by key, of few, µs", ledgers, LOOK_UPS, |ledger, number| by_key(ledger, number % FEW))?;
+    table.each("an item by token, of few, µs", ledgers, LOOK_UPS, |ledger, number| by_token(ledger, number % FEW))?;
+    table.each("where an item went, of few, µs", ledgers, LOOK_UPS, |ledger, number| tracked(ledger, number % FEW))?;
+    table.each("is a container published, taken, delivered, µs", ledgers, LOOK_UPS, |ledger, number| {
+        let name = ledger.sample.containers[number as usize];
+        let known = ledger.active.read(|db| {
+            let (published, taken) = (ledger::outbound::is_published(db, &name)?, ledger::inbound::is_taken(db, &name)?);
+            Ok(published && taken && ledger::delivery::is_delivered(db, "T1", &name)?)
         })?;
-        column.each(named("look up an item by token, first time, µs", "look up an item by token, again, µs"), calls, |number| {
-            let item = at(number);
-            let found = db.read(|db| Ok(ledger::source::by_token(db, item.mailbox, &item.token)?))?;
-            anyhow::ensure!(found.is_some(), "an item is not found by its token");
-            Ok(())
-        })?;
-        column.each(named("look up where an item went, first time, µs", "look up where an item went, again, µs"), calls, |number| {
-            let (mailbox, token) = &sample.tracked[(number % count) as usize];
-            let found = db.read(|db| Ok(ledger::target::tracked(db, *mailbox, token)?))?;
-            anyhow::ensure!(found.is_some(), "an item is not tracked");
-            Ok(())
-        })?;
-    }
-    column.each("is a container published, taken, delivered, µs", count * AGAIN, |number| {
-        let name = sample.containers[(number % count) as usize];
-        let known = db.read(|db| {
-            Ok((
-                ledger::outbound::is_published(db, &name)?,
-                ledger::inbound::is_taken(db, &name)?,
-                ledger::delivery::is_delivered(db, "T1", &name)?,
-            ))
-        })?;
-        anyhow::ensure!(known == (true, true, true), "{name} is not known");
-        Ok(())
+        found(known.then_some(()))
     })
 }
 
@@ -175,19 +192,15 @@ fn mailboxes(shape: &Shape) -> Vec<Mailbox> {
     (0..shape.mailboxes).map(mailbox).collect()
 }
 
-fn report(column: &mut Column, db: &Database, shape: &Shape, path: &Path) -> anyhow::Result<()> {
-    let mailboxes = mailboxes(shape);
-    column.each("report of a session, the same 20 mailboxes, µs", REPORTS, |_| {
-        Ok(db.read(|db| Ok(Standing::read(db, &mailboxes[..20], true)?))?)
-    })?;
-    column.each("report of a session, all mailboxes, µs", REPORTS, |_| Ok(db.read(|db| Ok(Standing::read(db, &mailboxes, true)?))?))?;
-    column.each("the walks it had to do without its indices, µs", 10 * BATCHES, |_| fill::walk(path))
-}
-
-fn report_again(column: &mut Column, db: &Database, shape: &Shape) -> anyhow::Result<()> {
-    let standing = db.read(|db| Ok(Standing::read(db, &mailboxes(shape), true)?))?;
-    anyhow::ensure!(standing.containers > 0 && standing.answered > 0, "the report is empty");
-    column.each("queues of a session, µs", REPORTS * AGAIN, |_| Ok(mailferry_core::replication::copy_queue(db, "B")?))
+fn report(table: &mut Table, ledgers: &mut [Ledger]) -> anyhow::Result<()> {
+    let standing = |ledger: &Ledger, mailboxes: &[Mailbox]| {
+        let standing = ledger.active.read(|db| Ok(Standing::read(db, mailboxes, true)?))?;
+        found((standing.containers > standing.answered && standing.answered > 0).then_some(()))
+    };
+    table.each("report of a session, 20 mailboxes, µs", ledgers, REPORTS, |ledger, _| standing(ledger, &ledger.mailboxes[..20]))?;
+    table.each("report of a session, all mailboxes, µs", ledgers, REPORTS, |ledger, _| standing(ledger, &ledger.mailboxes))?;
+    table.each("copy queue of a session, µs", ledgers, REPORTS, |ledger, _| Ok(copy_queue(&ledger.active, "B").map(drop)?))?;
+    table.each("the walks that a report would do without its indices, µs", ledgers, 1, |ledger, _| fill::walk(&ledger.path))
 }
 
 /// What source and target agent commit for a container of one item.
@@ -225,47 +238,57 @@ fn track(db: &mailferry_core::state::Connection, mailbox: MailboxId, token: Toke
     ledger::target::track(db, mailbox, &tracked)
 }
 
-fn items(column: &mut Column, active: &mut Database, copy: &Path, share: &Path, shape: &Shape, items: u64) -> anyhow::Result<()> {
-    let mut standby = open(copy)?;
-    let share = DirectoryShare::new(share.to_path_buf());
-    replay(&mut standby, &share, &who("B"))?;
-    anyhow::ensure!(ship(active, &share, &who("A"), "B", None)?.snapshot.is_none(), "the standby's copy is not taken for one");
-    let batch = items.div_ceil(BATCHES);
-    let (mut best, mut sums, mut bytes) = ([f64::INFINITY; 3], [0.0; 3], 0);
-    for number in 0..batch * BATCHES {
+/// Write, ship and replay of one item after the other; CPU milliseconds of each.
+fn batch(ledger: &mut Ledger, numbers: std::ops::Range<u64>, bytes: &mut u64) -> anyhow::Result<[f64; 3]> {
+    let mut sums = [0.0; 3];
+    let Ledger { active, standby, share, shape, .. } = ledger;
+    for number in numbers {
         let ((), write) = timed(|| Ok(item(active, shape, number)?))?;
         let (shipped, cost) = timed(|| {
-            let shipped = ship(active, &share, &who("A"), "B", None)?;
+            let shipped = ship(active, share, &who("A"), "B", None)?;
             active.prune(&["B"])?;
             Ok(shipped)
         })?;
         anyhow::ensure!(shipped.files == 1 && shipped.snapshot.is_none(), "an item was not shipped as a change file");
-        let (replayed, replay) = timed(|| Ok(replay(&mut standby, &share, &who("B"))?))?;
+        let (replayed, replay) = timed(|| Ok(replay(standby, share, &who("B"))?))?;
         anyhow::ensure!(replayed.sets == 1, "an item was not replayed");
-        bytes += shipped.bytes;
         sums.iter_mut().zip([write, cost, replay]).for_each(|(sum, cost)| *sum += cost.cpu_ms);
-        if (number + 1) % batch == 0 {
-            best.iter_mut().zip(sums).for_each(|(best, sum)| *best = best.min(sum));
-            sums = [0.0; 3];
-        }
+        *bytes += shipped.bytes;
     }
     anyhow::ensure!(active.position()? == standby.position()?, "the standby stands elsewhere");
-    let names = ["item: write, recorded, µs", "item: ship and prune, µs", "item: replay at the standby, µs"];
-    for (name, best) in names.into_iter().zip(best) {
-        column.add(name, best * 1e3 / batch as f64);
+    Ok(sums)
+}
+
+fn items(table: &mut Table, ledgers: &mut [Ledger], items: u64) -> anyhow::Result<()> {
+    let each = items.div_ceil(BATCHES);
+    let mut best = vec![[f64::INFINITY; 3]; ledgers.len()];
+    let mut bytes = vec![0; ledgers.len()];
+    for turn in 0..BATCHES {
+        for (at, ledger) in ledgers.iter_mut().enumerate() {
+            let sums = batch(ledger, turn * each..(turn + 1) * each, &mut bytes[at])?;
+            best[at].iter_mut().zip(sums).for_each(|(best, sum)| *best = best.min(sum));
+        }
     }
-    column.add("item: bytes shipped", bytes as f64 / (batch * BATCHES) as f64);
+    for (phase, name) in ["item: write, recorded, µs", "item: ship and prune, µs", "item: replay at the standby, µs"].into_iter().enumerate() {
+        table.add(name, best.iter().map(|best| best[phase] * 1e3 / each as f64).collect());
+    }
+    table.add("item: bytes shipped", bytes.iter().map(|bytes| *bytes as f64 / (each * BATCHES) as f64).collect());
     Ok(())
 }
 
-fn snapshot(column: &mut Column, active: &mut Database, directory: &Path) -> anyhow::Result<()> {
-    let share = DirectoryShare::new(directory.join("empty"));
-    let (shipped, cost) = timed(|| Ok(ship(active, &share, &who("A"), "C", None)?))?;
-    column.add("snapshot: MB", shipped.bytes as f64 / 1e6);
-    column.add("snapshot: ship, ms", cost.cpu_ms);
-    let mut empty = open(&directory.join("empty.db"))?;
-    let (_, cost) = timed(|| Ok(replay(&mut empty, &share, &who("C"))?))?;
-    column.add("snapshot: replay, checked, ms", cost.cpu_ms);
-    anyhow::ensure!(active.position()? == empty.position()?, "the snapshot leads elsewhere");
+fn snapshot(table: &mut Table, ledgers: &mut [Ledger], home: &Path) -> anyhow::Result<()> {
+    let mut columns = [Vec::new(), Vec::new(), Vec::new()];
+    for ledger in ledgers {
+        let directory = home.join(ledger.rows.to_string());
+        let share = DirectoryShare::new(directory.join("empty"));
+        let (shipped, sent) = timed(|| Ok(ship(&mut ledger.active, &share, &who("A"), "C", None)?))?;
+        let mut empty = open(&directory.join("empty.db"))?;
+        let (_, taken) = timed(|| Ok(replay(&mut empty, &share, &who("C"))?))?;
+        anyhow::ensure!(ledger.active.position()? == empty.position()?, "the snapshot leads elsewhere");
+        columns.iter_mut().zip([shipped.bytes as f64 / 1e6, sent.cpu_ms, taken.cpu_ms]).for_each(|(column, value)| column.push(value));
+    }
+    for (name, column) in ["snapshot: MB", "snapshot: ship, ms", "snapshot: replay, checked, ms"].into_iter().zip(columns) {
+        table.add(name, column);
+    }
     Ok(())
 }
