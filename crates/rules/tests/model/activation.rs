@@ -40,13 +40,20 @@ impl World {
 
     /// Whether what this session commits still counts: not once its ledger was replaced by that of a newer epoch.
     pub fn may_commit(&self, kind: Kind, node: Node) -> bool {
-        self.recorded(kind, node).epoch <= self.agent(kind, node).epoch
+        self.recorded(kind, node).epoch <= self.session_epoch(kind, node)
+    }
+
+    /// Between sessions an agent has none of its own yet: it acts under the newest claim, which it holds.
+    fn session_epoch(&self, kind: Kind, node: Node) -> u8 {
+        match self.agent(kind, node).epoch {
+            0 => self.claims[kind as usize].epoch,
+            epoch => epoch,
+        }
     }
 
     pub fn standing(&self, kind: Kind, node: Node) -> Standing {
-        let claimed = |claim: Claim| {
-            (claim.epoch > 0).then_some(Claimed { epoch: Epoch(u64::from(claim.epoch)), mine: claim.node as usize == node })
-        };
+        let claimed =
+            |claim: Claim| (claim.epoch > 0).then_some(Claimed { epoch: Epoch(u64::from(claim.epoch)), mine: claim.node as usize == node });
         standing(claimed(self.claims[kind as usize]), claimed(self.recorded(kind, node)))
     }
 
@@ -113,6 +120,12 @@ impl Model {
         self.has_standby(kind) && w.is_up(kind.side(), 1 - node) && !w.is_level(kind)
     }
 
+    /// Whether another session would begin with more than this one has.
+    pub fn may_end(&self, w: &World, kind: Kind, node: Node) -> bool {
+        let failed = w.agent(kind, node).failed && self.has_standby(kind) && w.is_up(kind.side(), 1 - node);
+        failed || self.lags(w, kind, node)
+    }
+
     /// Coverage is paid before anything is shipped (R13).
     pub fn ship_or_cover(&self, w: &World, kind: Kind, node: Node) -> Option<Act> {
         let uncovered = if kind == Kind::Source { w.published[node].uncovered } else { [0, 0] };
@@ -149,7 +162,7 @@ impl Model {
     pub fn ship(&self, w: &mut World, kind: Kind, node: Node, how: How) {
         let mut replicated = Replicated::Yes;
         if self.has_standby(kind) {
-            let epoch = self.session_epoch(w, kind, node);
+            let epoch = w.session_epoch(kind, node);
             let fenced = w.recorded(kind, 1 - node).epoch > epoch;
             let arrives = how != How::Failed && !fenced && w.is_up(kind.side(), 1 - node);
             if arrives && w.recorded(kind, node).epoch <= epoch {
@@ -164,13 +177,6 @@ impl Model {
             }
         }
         self.go_on(w, kind, node, replicated);
-    }
-
-    fn session_epoch(&self, w: &World, kind: Kind, node: Node) -> u8 {
-        match w.agent(kind, node).epoch {
-            0 => w.claims[kind as usize].epoch,
-            epoch => epoch,
-        }
     }
 
     /// After a replication, or in place of one that is not attempted (R11, R12).

@@ -18,21 +18,19 @@ pub enum Fault {
 }
 
 impl Model {
-    pub fn faults(&self, w: &World, found: &mut Vec<(Fault, World)>) {
-        for kind in KINDS {
-            for node in 0..self.nodes[kind.side()] {
+    pub fn faults(&self, w: &World, side: Side, found: &mut Vec<(Fault, World)>) {
+        for kind in KINDS.into_iter().filter(|kind| kind.side() == side) {
+            for node in 0..self.nodes[side] {
                 self.faults_of_agent(w, kind, node, found);
             }
         }
-        for side in 0..2 {
-            if self.nodes[side] == 2 {
-                self.failovers(w, side, found);
-            }
-            for node in (0..self.nodes[side]).filter(|node| w.is_up(side, *node)) {
-                found.push((Fault::Away(side, node), self.away(w, side, node)));
-            }
+        if self.nodes[side] == 2 {
+            self.failovers(w, side, found);
         }
-        if self.nodes[0] == 1 && w.is_up(0, 0) {
+        for node in (0..self.nodes[side]).filter(|node| w.is_up(side, *node)) {
+            found.push((Fault::Away(side, node), self.away(w, side, node)));
+        }
+        if side == 0 && self.nodes[0] == 1 && w.is_up(0, 0) {
             let mut next = *w;
             next.published[0] = Default::default();
             *next.agent_mut(Kind::Source, 0) = Agent::default();
@@ -121,8 +119,5 @@ impl Model {
 
 /// Effects that can fail or lose their answer. Commits cannot: an agent whose database fails is as good as dead.
 fn touches_the_world(verb: Verb) -> bool {
-    matches!(
-        verb,
-        Verb::Claim | Verb::Ship | Verb::Place | Verb::PayCoverage | Verb::Copy | Verb::Delete | Verb::PayDebt | Verb::Append
-    )
+    matches!(verb, Verb::Claim | Verb::Ship | Verb::Place | Verb::PayCoverage | Verb::Copy | Verb::Delete | Verb::PayDebt | Verb::Append)
 }

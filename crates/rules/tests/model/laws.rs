@@ -3,6 +3,8 @@
 use crate::model::Model;
 use crate::world::{KINDS, Kind, Names, World, bit, name};
 
+pub const NOTHING_TWICE: &str = "no item stands twice in the target store (R42)";
+
 impl Model {
     /// The law that this state breaks, if any.
     pub fn broken_law(&self, w: &World) -> Option<&'static str> {
@@ -11,7 +13,7 @@ impl Model {
 
     fn doubled(&self, w: &World) -> Option<&'static str> {
         if w.store.iter().any(|count| *count > 1) {
-            return Some("no item stands twice in the target store (R42)");
+            return Some(NOTHING_TWICE);
         }
         let out_of_order = w.store.windows(2).any(|pair| pair[0] == 0 && pair[1] > 0);
         out_of_order.then_some("items are first applied in the order of their chain (R41)")

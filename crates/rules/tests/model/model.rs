@@ -15,16 +15,29 @@ pub enum How {
     Lost,
 }
 
+/// In which orders the two sides are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Orders {
+    /// All.
+    All,
+    /// The target agent works only when the source side has nothing left to do, or always before it. The source side sees
+    /// nothing of what the target agent does, so all its states are met, with either.
+    TargetLast,
+    TargetFirst,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct Model {
     /// Nodes of the source side and of the target side.
     pub nodes: [usize; 2],
     pub containers: u8,
-    pub faults: u8,
+    /// Faults of the source side and of the target side.
+    pub faults: [u8; 2],
     /// ContinueWithoutReplication.
     pub carry_on: bool,
     /// The store names items by their token: an append under way meets the item that another has appended meanwhile.
     pub keyed: bool,
+    pub orders: Orders,
 }
 
 impl Model {

@@ -56,7 +56,7 @@ impl Model {
                 if last < self.containers {
                     acts.push(Act { name: name(last + 1, agent.epoch), ..Act::of(Verb::Seal) });
                 }
-                if self.has_leftovers(w, node, agent.epoch) || self.lags(w, SOURCE, node) {
+                if self.has_leftovers(w, node, agent.epoch) || self.may_end(w, SOURCE, node) {
                     acts.push(Act::of(Verb::EndSession));
                 }
             }
@@ -145,7 +145,8 @@ impl Model {
             Verb::Adopt => {
                 w.work[node] = act.name + 1;
                 let epoch = self.ready(w, SOURCE, node).unwrap_or_default();
-                *w.agent_mut(SOURCE, node) = Agent { pc: Pc::Placing, epoch, name: act.name, failed: w.agent(SOURCE, node).failed, ..Agent::default() };
+                *w.agent_mut(SOURCE, node) =
+                    Agent { pc: Pc::Placing, epoch, name: act.name, failed: w.agent(SOURCE, node).failed, ..Agent::default() };
             }
             Verb::PutAside => w.out[act.at as usize][act.lane as usize] &= !bit(act.name),
             Verb::PayCoverage => self.pay_coverage(w, node, act, how),

@@ -17,7 +17,7 @@ impl Model {
             let mut moves = Vec::new();
             self.moves(&w, &mut moves);
             let mut faults = Vec::new();
-            self.faults(&w, &mut faults);
+            (0..2).for_each(|side| self.faults(&w, side, &mut faults));
             moves.extend(faults.into_iter().map(|(fault, next)| (Move::Fault(fault), next)));
             let Some((step, next)) = moves.into_iter().find(|(_, next)| fingerprint(next) == *print) else {
                 text.push_str("   (the next step cannot be told)\n");
@@ -103,7 +103,8 @@ fn picture(w: &World) -> String {
     for node in 0..2 {
         let _ = writeln!(text, "  S{}: OUT T1 [{}] T2 [{}]; {:?}", node + 1, set(w.out[node][0]), set(w.out[node][1]), w.published[node]);
         let (one, two) = (set(w.delivered[node].delivered[0]), set(w.delivered[node].delivered[1]));
-        let _ = writeln!(text, "      delivered T1 [{one}] T2 [{two}] owed {:?} buried {:?}", w.delivered[node].owed, w.delivered[node].buried);
+        let _ =
+            writeln!(text, "      delivered T1 [{one}] T2 [{two}] owed {:?} buried {:?}", w.delivered[node].owed, w.delivered[node].buried);
         let _ = writeln!(text, "  T{}: IN [{}] taken [{}] {:?}", node + 1, set(w.inbox[node]), set(w.taken[node].taken), w.taken[node]);
     }
     for (kind, nodes) in w.agents.iter().enumerate() {

@@ -126,9 +126,11 @@ impl Model {
     /// What the ledger does not track is looked for before it is appended (R42). `at` says what an act under way had seen.
     fn append(&self, w: &mut World, node: Node, act: Act, how: How) {
         let item = sequence_of(act.name) as usize - 1;
-        let blind = act.at == 1 && !self.keyed;
-        let tracked = w.taken[node].tracked & 1 << item != 0;
-        if how != How::Failed && !tracked && (blind || w.store[item] == 0) {
+        let absent = match act.at {
+            1 => !self.keyed || w.store[item] == 0,
+            _ => w.taken[node].tracked & 1 << item == 0 && w.store[item] == 0,
+        };
+        if how != How::Failed && absent {
             w.store[item] += 1;
         }
         if how == How::Done {
@@ -142,10 +144,15 @@ impl Model {
             let arrival = arrival(w, taken);
             let ledger = &mut w.taken[node];
             let follows = arrival.previous().is_none_or(|(sequence, epoch)| ledger.has(sequence, epoch));
+            let overtaken =
+                members(ledger.taken).any(|other| epoch_of(other) > epoch_of(taken) && sequence_of(other) <= sequence_of(taken));
             let now = advance(ledger.position(), arrival);
             (ledger.last, ledger.epoch, ledger.base) = (now.last.0 as u8, now.epoch.0 as u8, now.base.0 as u8);
             ledger.taken |= bit(taken);
             ledger.tracked |= 1 << (sequence_of(taken) - 1);
+            if overtaken {
+                w.broken = Some("nothing is taken from an activation beyond what its known successor inherited (R3)");
+            }
             if !follows {
                 w.broken = Some("a container is taken after its predecessor in the chain (R41)");
             }

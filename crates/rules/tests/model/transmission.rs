@@ -30,7 +30,7 @@ impl Model {
 
     /// What the start of another session may do: replicate, pay debts.
     pub fn between_sessions(&self, w: &World, kind: Kind, node: Node, acts: &mut Vec<Act>) {
-        if self.lags(w, kind, node) {
+        if self.may_end(w, kind, node) {
             acts.push(Act::of(Verb::EndSession));
         } else {
             self.debt_acts(w, kind, node, acts);
@@ -66,7 +66,10 @@ impl Model {
         for name in members(w.out[node][lane as usize]) {
             match on_sight(self.facts(w, node, lane, name)) {
                 OnSight::Invisible => {}
-                OnSight::Delete => return self.deletion(w, TRANSMISSION, node, lane, name),
+                OnSight::Delete => match self.deletion(w, TRANSMISSION, node, lane, name) {
+                    None => {}
+                    deletion => return deletion,
+                },
                 OnSight::Ship => return w.is_up(1, lane as usize).then_some(Act { name, lane, ..Act::of(Verb::Copy) }),
             }
         }
