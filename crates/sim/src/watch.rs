@@ -123,9 +123,12 @@ impl Watch {
 
     /// What an agent tells people.
     pub fn told(&self, event: &Event) {
-        if event.name == "deletion.given-up" {
-            let names = event.text.split_whitespace().filter(|word| word.ends_with(".prv"));
-            self.lock().given_up.extend(names.map(str::to_owned));
+        let names = || event.text.split_whitespace().filter(|word| word.ends_with(".prv")).map(str::to_owned);
+        match event.name {
+            "deletion.given-up" => self.lock().given_up.extend(names()),
+            // Whoever pays the debt does not ask again: it was asked before the deletion began.
+            "deletion.owed" => self.lock().released.extend(names()),
+            _ => {}
         }
     }
 

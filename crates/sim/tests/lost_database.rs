@@ -46,13 +46,27 @@ fn a_standby_without_its_database_does_not_lead() {
     let source = world.source.clone();
     mail(&world, &["fourth"]);
     world.lose_database("SRC2", AgentKind::Source).expect("a database in memory can be made");
+    world.power_cut("SRC1");
     world.fail_over(&source);
     let before = published(&world);
     (0..3).for_each(|_| drop(world.round()));
     assert_eq!(published(&world), before, "the empty node has published");
     assert!(world.told.named("agent.not-active").iter().any(|text| text.contains("give the role to a node whose database is")));
+    world.disks["SRC1"].set_away(false);
     world.activate(&source, "SRC1");
     settle(&mut world);
+    assert_eq!(check::troubles(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_standby_without_its_database_leads_once_the_node_that_wrote_last_has_handed_it_over() {
+    let mut world = settled(cluster());
+    let source = world.source.clone();
+    mail(&world, &["fourth"]);
+    world.lose_database("SRC2", AgentKind::Source).expect("a database in memory can be made");
+    world.fail_over(&source);
+    settle(&mut world);
+    assert!(!world.told.named("container.published").is_empty());
     assert_eq!(check::troubles(&world), Vec::<String>::new());
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mailferry_rules::ids::ContainerName;
+use mailferry_rules::ids::{ContainerName, Epoch};
 
 use super::agent::{Agent, Halt};
 use super::takeover::Trace;
@@ -22,7 +22,7 @@ type Places = BTreeSet<(String, String)>;
 /// A container as found.
 struct Found {
     published: Published,
-    previous: mailferry_rules::ids::Epoch,
+    previous: Epoch,
     records: Vec<Record>,
 }
 
@@ -71,14 +71,23 @@ impl Agent {
         Halt::Held(error.to_string())
     }
 
-    /// A standby has nothing in the making: what lies in its WORK is from an activation that is over.
+    /// A standby has nothing in the making: what lies in its WORK is from an activation that is over. But for what was sealed in
+    /// an epoch that nobody has overtaken yet: the role may come back, and a copy of it may be on its way (R6).
     pub(super) fn clear_work(&mut self) {
+        let Ok(held) = self.held_epoch() else { return };
         let (share, folder) = (self.own_share(), self.work_folder());
         for entry in share.list(&folder).unwrap_or_default() {
-            if let Some(file) = folder.join(&entry.name) {
+            let sealed = entry.name.parse::<ContainerName>().ok();
+            let kept = sealed.is_some_and(|name| Some(name.epoch) == held);
+            if let Some(file) = folder.join(&entry.name).filter(|_| !kept) {
                 self.drop_work(&file);
             }
         }
+    }
+
+    /// The epoch of this node's log, as long as the log is its own.
+    fn held_epoch(&self) -> Result<Option<Epoch>, Halt> {
+        Ok(if self.db.is_writer()? { Some(self.db.position()?.epoch) } else { None })
     }
 
     /// WORK holds only what can be made again from the source.
