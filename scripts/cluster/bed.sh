@@ -128,12 +128,13 @@ CONF
 # Mounts FOLDER as HOST has it, and again whenever the mount has died. -f: the mount ends with this process. Only the mount itself is
 # taken away: below it lies the empty folder that stands for "not there", and below that what belongs to the other machine.
 keep_mounted() { # HOST FOLDER
-    while :; do
+    while sleep 0.2; do
         [ "$(findmnt -n -o FSTYPE --mountpoint "$2" | tail -n 1)" != fuse.sshfs ] || umount -l "$2" || true
+        # sshfs mounts first and connects then: whoever asks in between would wait for a machine that is not there.
+        timeout 2 bash -c ": </dev/tcp/$(storage_address "$1")/22" 2>/dev/null || continue
         sshfs -f "root@$(storage_address "$1"):$2" "$2" -o "IdentityFile=$state/key,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null" \
             -o "ConnectTimeout=5,ServerAliveInterval=1,ServerAliveCountMax=2,LogLevel=ERROR" \
             -o "dir_cache=no,direct_io,attr_timeout=0,entry_timeout=0,negative_timeout=0" || true
-        sleep 0.2
     done
 }
 
@@ -257,6 +258,8 @@ down() {
         ip netns pids $node 2>/dev/null | xargs -r kill -KILL 2>/dev/null || true
         ip netns del $node 2>/dev/null || true
     done
+    # `ip netns` mounts this folder with the first namespace and leaves it.
+    rmdir /run/netns 2>/dev/null || { [ -z "$(ls -A /run/netns 2>/dev/null)" ] && umount /run/netns 2>/dev/null && rmdir /run/netns; } || true
     local bmc
     bmc=$(cat $state/bmc.pid 2>/dev/null || true)
     rm -rf $state
