@@ -123,9 +123,20 @@ impl<'b> Services<'b> {
             let reports = bed.agents().into_iter().map(|(node, kind)| bed.report(&node, kind));
             let calm = reports.into_iter().all(|report| report.is_some_and(|report| report.started_ms > since_ms && quiet(&report)));
             let nodes = [Side::Source, Side::Target].into_iter().flat_map(|side| bed.nodes(side));
-            calm && nodes.into_iter().all(|node| containers_below(&bed.share(&node)).is_empty())
+            calm && nodes.into_iter().all(|node| containers_below(&bed.share(&node)).is_empty()) && standbys_are_level(bed)
         });
     }
+}
+
+/// What the active nodes have shipped last, their standbys have replayed.
+fn standbys_are_level(bed: &Bed) -> bool {
+    [Side::Source, Side::Target].into_iter().all(|side| {
+        side.agents().into_iter().all(|kind| {
+            let mut at = bed.nodes(side).into_iter().map(|node| bed.report(&node, kind).map(|report| report.lsn));
+            let first = at.next();
+            at.all(|lsn| Some(lsn) == first)
+        })
+    })
 }
 
 impl Drop for Services<'_> {
