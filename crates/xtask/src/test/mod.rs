@@ -21,7 +21,7 @@ use crate::shell::{cargo, command, run};
 
 #[derive(clap::Args)]
 pub struct Test {
-    /// Also the suites that take long: the fuzzers, and the Windows build under Wine
+    /// Also what takes long: the larger models, the fuzzers, and the Windows build under Wine
     #[arg(long)]
     long: bool,
     /// Fail when this suite cannot run here
@@ -55,6 +55,9 @@ impl Test {
         let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
         if let Ok(folder) = &corpora {
             tests.env("MAILFERRY_CORPORA", folder);
+        }
+        if self.long {
+            tests.env("MAILFERRY_MODEL_LONG", "1");
         }
         run::test(tests, &mut summary)?;
         self.long_suites(&mut summary);
