@@ -18,8 +18,10 @@ pub enum How {
 /// In which orders the two sides are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Orders {
-    /// All.
+    /// All that can make a difference (`reduction`).
     All,
+    /// Each single one.
+    Each,
     /// The target agent works only when the source side has nothing left to do, or always before it. The source side sees
     /// nothing of what the target agent does, so all its states are met, with either.
     TargetLast,

@@ -4,13 +4,11 @@
 //!
 //! Faults are counted for each side, so that a side that has none left, or never had one, can be looked at in fewer orders
 //! (`reduction`). All runs of two faults are those of budgets two and none, one and one, none and two.
-//!
-//! States are known by a fingerprint of 64 bits. With ten million states two of them share one with a chance of three in a
-//! million; then the second would be missed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::faults::Fault;
+use crate::known::{Known, NONE};
 use crate::model::{How, Model, Orders};
 use crate::words::fingerprint;
 use crate::world::{Act, KINDS, Kind, Node, Side, World};
@@ -32,94 +30,9 @@ pub struct Violation {
 pub struct Found {
     pub states: usize,
     pub transitions: usize,
-    pub quiet: usize,
+    /// States in which nothing is left to do.
+    pub ends: BTreeSet<u64>,
     pub violation: Option<Violation>,
-}
-
-const NONE: u32 = u32::MAX;
-
-/// Numbers of fingerprints by open addressing; what is known of each state by its number.
-struct Known {
-    slots: Vec<u32>,
-    prints: Vec<u64>,
-    parents: Vec<u32>,
-    /// The first step of each state: the run in which everyone gets on.
-    firsts: Vec<u32>,
-    /// Layers in which each state was met, one bit each.
-    layers: Vec<u16>,
-}
-
-impl Known {
-    fn new() -> Self {
-        Known { slots: vec![NONE; 1 << 16], prints: Vec::new(), parents: Vec::new(), firsts: Vec::new(), layers: Vec::new() }
-    }
-
-    /// The number of a state, and whether it is new.
-    fn number(&mut self, print: u64, parent: u32) -> (u32, bool) {
-        if self.prints.len() * 8 > self.slots.len() * 5 {
-            self.grow();
-        }
-        let mask = self.slots.len() - 1;
-        let mut at = print as usize & mask;
-        loop {
-            match self.slots[at] {
-                NONE => break,
-                number if self.prints[number as usize] == print => return (number, false),
-                _ => at = (at + 1) & mask,
-            }
-        }
-        let number = self.prints.len() as u32;
-        self.slots[at] = number;
-        self.prints.push(print);
-        self.parents.push(parent);
-        self.firsts.push(NONE);
-        self.layers.push(0);
-        (number, true)
-    }
-
-    fn grow(&mut self) {
-        let size = self.slots.len() * 2;
-        self.slots = vec![NONE; size];
-        for (number, print) in self.prints.iter().enumerate() {
-            let mut at = *print as usize & (size - 1);
-            while self.slots[at] != NONE {
-                at = (at + 1) & (size - 1);
-            }
-            self.slots[at] = number as u32;
-        }
-    }
-
-    fn path(&self, mut number: u32) -> Vec<u64> {
-        let mut path = Vec::new();
-        while number != NONE {
-            path.push(self.prints[number as usize]);
-            number = self.parents[number as usize];
-        }
-        path.reverse();
-        path
-    }
-
-    /// A state from which the run of first steps never ends.
-    fn endless(&self) -> Option<u32> {
-        const ENDS: u8 = 2;
-        let mut marks = vec![0u8; self.firsts.len()];
-        for start in 0..self.firsts.len() as u32 {
-            let mut at = start;
-            while at != NONE && marks[at as usize] == 0 {
-                marks[at as usize] = 1;
-                at = self.firsts[at as usize];
-            }
-            if at != NONE && marks[at as usize] == 1 {
-                return Some(at);
-            }
-            let mut at = start;
-            while at != NONE && marks[at as usize] == 1 {
-                marks[at as usize] = ENDS;
-                at = self.firsts[at as usize];
-            }
-        }
-        None
-    }
 }
 
 impl Model {
@@ -143,7 +56,7 @@ impl Model {
     fn put_in_order(&self, moves: &mut Vec<(Move, World)>) {
         let of_target = |step: &Move| matches!(step, Move::Step(Kind::Target, ..));
         let first = match self.orders {
-            Orders::All => return,
+            Orders::All | Orders::Each => return,
             Orders::TargetLast => false,
             Orders::TargetFirst => true,
         };
@@ -175,7 +88,7 @@ impl Model {
         if let Some(number) = search.known.endless() {
             search.break_law("everyone who gets on comes to an end", number);
         }
-        search.found.states = search.known.prints.len();
+        search.found.states = search.known.len();
         search.found
     }
 
@@ -245,7 +158,8 @@ impl Search<'_> {
 
     fn look(&mut self, w: &World, number: u32, moves: &mut Vec<(Move, World)>) {
         moves.clear();
-        match self.model.alone(w, self.left()) {
+        let alone = if self.model.orders == Orders::Each { None } else { self.model.alone(w, self.left()) };
+        match alone {
             Some((kind, node, act)) => moves.push((Move::Step(kind, node, act), self.model.perform(w, kind, node, act, How::Done))),
             None => self.model.moves(w, moves),
         }
@@ -260,7 +174,7 @@ impl Search<'_> {
         }
         self.known.firsts[number as usize] = first;
         if first == NONE {
-            self.found.quiet += 1;
+            self.found.ends.insert(fingerprint(w));
             if let Some(law) = self.model.stranded(w) {
                 self.break_law(law, number);
             }

@@ -80,12 +80,8 @@ impl Model {
         let (lane, agent) = (act.lane as usize, *w.agent(TRANSMISSION, node));
         let at_item = |pc: Pc| Agent { pc, name: act.name, lane: act.lane, ..agent };
         match act.verb {
-            Verb::Rescue => {
-                // Held, it may have been deleted there since the look: then the copy fails.
-                if how != How::Failed && w.is_up(0, 1 - node) && w.out[1 - node][lane] & bit(act.name) != 0 {
-                    w.out[node][lane] |= bit(act.name);
-                }
-            }
+            // Begun under a right that is lost by now, it may find nothing there.
+            Verb::Rescue if how != How::Failed && w.is_up(0, 1 - node) => w.out[node][lane] |= w.out[1 - node][lane] & bit(act.name),
             Verb::Copy => self.copy(w, node, act, how),
             Verb::RecordDelivered => {
                 if w.may_commit(TRANSMISSION, node) {

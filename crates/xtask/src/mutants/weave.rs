@@ -85,7 +85,7 @@ fn woven(text: &str, in_rules: bool, mutants: &[(usize, &Mutant)]) -> Result<Str
         let cases: String =
             mutants.iter().map(|(number, mutant)| format!("if {switch}::mutant::is({number}) {{ {} }} else ", mutant.new)).collect();
         let choice = format!("{cases}{{ {} }}", &text[start..end]);
-        text.replace_range(start..end, &if mutants[0].1.statement { choice } else { format!("({choice})") });
+        text.replace_range(start..end, &if mutants[0].1.statement { choice } else { format!("core::convert::identity({choice})") });
         next = start;
     }
     Ok(text)

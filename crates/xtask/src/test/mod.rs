@@ -23,7 +23,7 @@ use crate::shell::{cargo, command, run};
 
 #[derive(clap::Args)]
 pub struct Test {
-    /// Also the suites that take long: the clusters, the fuzzers, the Windows build under Wine, many kills, many power cuts
+    /// Also what takes long: the larger models, the clusters, the fuzzers, the Windows build under Wine, many kills, many power cuts
     #[arg(long)]
     long: bool,
     /// Fail when this suite cannot run here
@@ -76,6 +76,9 @@ impl Test {
         }
         if self.clusters(&mut summary) {
             tests.env("MAILFERRY_CLUSTER", "1");
+        }
+        if self.long {
+            tests.env("MAILFERRY_MODEL_LONG", "1");
         }
         run::test(tests, &mut summary)?;
         self.long_suites(&mut summary);
