@@ -9,6 +9,8 @@
 //!
 //! A life that failed is played again, with every step told, by `TWINS_SEED=<n> cargo test -p mailferry-tests --test twins <name>`;
 //! `TWINS_SEEDS=<count>` plays more.
+
+#![allow(clippy::panic, reason = "a life that ends in a difference is told with its seed")]
 #![allow(clippy::print_stderr, reason = "seeds are told to whoever runs the test")]
 
 mod share;

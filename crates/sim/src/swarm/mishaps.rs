@@ -5,10 +5,12 @@ use crate::world::witness_name;
 
 const HOUR_MS: i64 = 3_600_000;
 
+type Mishap = fn(&mut Life);
+
 impl Life {
     /// One mishap of a kind that this life has; or one that ends.
     pub(super) fn mishap(&mut self) {
-        let kinds: [(bool, fn(&mut Life)); 11] = [
+        let kinds: [(bool, Mishap); 11] = [
             (self.faults.failover, Life::role_moves),
             (self.faults.both, Life::roles_in_doubt),
             (self.faults.disks, Life::disk_trouble),
@@ -21,7 +23,7 @@ impl Life {
             (self.faults.stores, Life::store_trouble),
             (self.faults.databases, Life::lose_standby),
         ];
-        let kinds: Vec<fn(&mut Life)> = kinds.into_iter().filter(|(on, _)| *on).map(|(_, mishap)| mishap).collect();
+        let kinds: Vec<Mishap> = kinds.into_iter().filter(|(on, _)| *on).map(|(_, mishap)| mishap).collect();
         if let Some(mishap) = self.dice.pick(&kinds) {
             mishap(self);
         }
