@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Measure a snapshot as well: shipped, and replayed by an empty standby
     #[arg(long)]
     snapshot: bool,
-    /// Where the databases are made (deleted afterwards): about 800 bytes a row
+    /// Where the databases are made (deleted afterwards): about 400 bytes a row, with a snapshot 900
     #[arg(long)]
     directory: Option<PathBuf>,
 }
@@ -269,7 +269,9 @@ fn items(table: &mut Table, ledgers: &mut [Ledger], items: u64) -> anyhow::Resul
             best[at].iter_mut().zip(sums).for_each(|(best, sum)| *best = best.min(sum));
         }
     }
-    for (phase, name) in ["item: write, recorded, µs", "item: ship and prune, µs", "item: replay at the standby, µs"].into_iter().enumerate() {
+    for (phase, name) in
+        ["item: write, recorded, µs", "item: ship and prune, µs", "item: replay at the standby, µs"].into_iter().enumerate()
+    {
         table.add(name, best.iter().map(|best| best[phase] * 1e3 / each as f64).collect());
     }
     table.add("item: bytes shipped", bytes.iter().map(|bytes| *bytes as f64 / (each * BATCHES) as f64).collect());
