@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Measure a snapshot as well: shipped, and replayed by an empty standby
     #[arg(long)]
     snapshot: bool,
-    /// Where the databases are made (deleted afterwards): about 800 bytes a row
+    /// Where the databases are made (deleted afterwards): about 400 bytes a row, with a snapshot 900
     #[arg(long)]
     directory: Option<PathBuf>,
 }
