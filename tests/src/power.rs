@@ -4,7 +4,7 @@
 //! Needs root and loop devices. The programs: mkfs of the kind, and xfs_io, whose `shutdown` serves both kinds without writing the
 //! journal out first.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Disk {
-    image: PathBuf,
+    image: RefCell<PathBuf>,
     pub place: PathBuf,
     mounted: Cell<bool>,
 }
@@ -44,13 +44,13 @@ impl Disk {
         fs::File::create(image).and_then(|file| file.set_len(IMAGE_BYTES)).map_err(io)?;
         let force = if kind == "xfs" { "-f" } else { "-F" };
         run(&format!("mkfs.{kind}"), &["-q", force, &text(image)])?;
-        let disk = Disk { image: image.into(), place: place.into(), mounted: Cell::new(false) };
+        let disk = Disk { image: RefCell::new(image.into()), place: place.into(), mounted: Cell::new(false) };
         disk.mount()?;
         Ok(disk)
     }
 
     fn mount(&self) -> Result<(), String> {
-        run("mount", &["-o", "loop", &text(&self.image), &text(&self.place)])?;
+        run("mount", &["-o", "loop", &text(&self.image.borrow()), &text(&self.place)])?;
         self.mounted.set(true);
         Ok(())
     }
@@ -66,14 +66,23 @@ impl Disk {
     /// Unmounted, as soon as nobody has files open there.
     pub fn go_away(&self) {
         if self.mounted.get() {
+            // A dead disk cannot be synced.
+            let _ = run("sync", &["-f", &text(&self.place)]);
             wait_until("nobody has files open on a disk", PATIENCE, || run("umount", &[&text(&self.place)]).is_ok());
             self.mounted.set(false);
         }
     }
 
-    /// Mounted again; after a cut, with what had been synced.
+    /// Mounted again; after a cut, with what had been synced. From a copy of the image: whoever copied our mounts into a name space of
+    /// his own meanwhile keeps the old disk alive, dead as it is.
     pub fn come_back(&self) {
         self.go_away();
+        let old = self.image.borrow().clone();
+        let new = old.with_added_extension("new");
+        run("cp", &["--sparse=always", &text(&old), &text(&new)])
+            .and_then(|()| fs::remove_file(&old).map_err(|error| error.to_string()))
+            .expect("a copy");
+        self.image.replace(new);
         self.mount().expect("a disk can be mounted again");
     }
 

@@ -146,6 +146,23 @@ fn a_damaged_container_is_not_dropped_while_there_is_no_room_to_keep_it() {
     prove(&bed);
 }
 
+/// More sessions than a container has attempts.
+#[test]
+fn an_mbox_that_another_program_uses_is_waited_for_and_no_container_given_up() {
+    let bed = Plan::new(1, 1).sample_to("bob", 30, "mbox").settings("[settings.target]\nImportAttemptsMax = 2").build();
+    crate::delivered(&bed);
+    let lock = bed.path("mail/new/bob/INBOX.lock");
+    fs::create_dir_all(bed.path("mail/new/bob")).and_then(|()| fs::write(&lock, "4711")).expect("the lock of another program");
+    for _ in 0..4 {
+        let report = bed.once("TGT", AgentKind::Target);
+        assert!(report.stalls.iter().any(|stall| stall.why.contains("another program is using it")), "{report:?}");
+    }
+    fs::remove_file(lock).expect("the other program is done");
+    bed.settle();
+    assert!(mailferry_tests::damage::files(&bed.share("TGT").join("NTA/ARCHIVE/SRC")).is_empty(), "nothing is given up");
+    prove(&bed);
+}
+
 #[test]
 fn a_disk_that_turns_read_only_in_mid_run_is_named_and_work_goes_on_when_it_can_be_written() {
     for at in 0..4 {
@@ -166,8 +183,10 @@ fn a_disk_that_turns_read_only_in_mid_run_is_named_and_work_goes_on_when_it_can_
 #[cfg(target_os = "linux")]
 mod gone {
     use super::{PATIENCE, begun, site, users_work, wait_for_reason};
+    use mailferry_core::settings::AgentKind;
+    use mailferry_tests::damage::files;
     use mailferry_tests::power::{Disk, can_cut};
-    use mailferry_tests::prove;
+    use mailferry_tests::{Bed, prove, wait_until};
     use std::fs;
 
     /// A mount inside which the share lies, and, worse, the share itself a mount: what is left then is an empty folder.
@@ -193,6 +212,34 @@ mod gone {
         drop(services);
         prove(&bed);
         disk.go_away();
+    }
+
+    /// More sessions than a container has attempts.
+    #[test]
+    fn while_the_disk_of_the_target_store_is_dead_no_container_is_given_up() {
+        if !can_cut("ext4") {
+            return;
+        }
+        let bed = site();
+        let disk = Disk::make(&bed.path("image"), &bed.path("mail/new"), "ext4").expect("a disk");
+        let mut services = begun(&bed);
+        services.freeze();
+        disk.cut().expect("a dead disk");
+        services.thaw();
+        users_work(&bed, 4);
+        wait_for_reason(&bed, &mut services, "Input/output error");
+        let sessions = |bed: &Bed| bed.report("TGT1", AgentKind::Target).map_or(0, |report| report.started_ms);
+        for _ in 0..7 {
+            let before = sessions(&bed);
+            wait_until("another session", PATIENCE, || sessions(&bed) > before);
+        }
+        ["TGT1", "TGT2"].iter().for_each(|node| services.kill(node, AgentKind::Target));
+        disk.come_back();
+        ["TGT1", "TGT2"].iter().for_each(|node| services.start(node, AgentKind::Target));
+        services.settle(PATIENCE);
+        drop(services);
+        assert!(files(&bed.share("TGT1").join("NTA/ARCHIVE/SRC")).is_empty(), "nothing is given up");
+        prove(&bed);
     }
 
     #[test]

@@ -136,11 +136,13 @@ pub struct StoreError {
     pub hint: Option<String>,
     /// The disk or quota of the store is full.
     pub no_space: bool,
+    /// The disk of the store or the way to it is gone or dead: says nothing about what was to be read or written.
+    pub away: bool,
 }
 
 impl StoreError {
     pub fn new(blast: Blast, retry: Retry, what: impl Into<String>, place: impl Into<String>, cause: impl Into<String>) -> Self {
-        StoreError { blast, retry, what: what.into(), place: place.into(), cause: cause.into(), hint: None, no_space: false }
+        StoreError { blast, retry, what: what.into(), place: place.into(), cause: cause.into(), hint: None, no_space: false, away: false }
     }
 
     #[must_use]
@@ -158,6 +160,22 @@ impl StoreError {
             _ => Retry::Later,
         };
         let blast = if no_space || error.kind() == Kind::ReadOnlyFilesystem { Blast::Store } else { blast };
-        StoreError { no_space, ..StoreError::new(blast, retry, what, place, error.to_string()) }
+        StoreError { no_space, away: is_away(error), ..StoreError::new(blast, retry, what, place, error.to_string()) }
     }
+}
+
+/// EIO, ENXIO, ENODEV and ESHUTDOWN have no kind of their own.
+fn is_away(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    let dead = cfg!(unix) && matches!(error.raw_os_error(), Some(5 | 6 | 19 | 108));
+    dead || matches!(
+        error.kind(),
+        Kind::ReadOnlyFilesystem
+            | Kind::StaleNetworkFileHandle
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+            | Kind::NotConnected
+            | Kind::TimedOut
+    )
 }

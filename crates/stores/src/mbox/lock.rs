@@ -56,8 +56,11 @@ fn create(path: &Path) -> io::Result<Option<File>> {
                     return Ok(None);
                 }
                 // Synced: what a power cut leaves empty would be somebody else's, and respected until it is old.
-                file.write_all(OURS)?;
-                file.sync_data()?;
+                // And one that cannot be written is no lock.
+                if let Err(error) = file.write_all(OURS).and_then(|()| file.sync_data()) {
+                    let _ = fs::remove_file(path);
+                    return Err(error);
+                }
                 return Ok(Some(file));
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
@@ -115,7 +118,8 @@ pub(super) fn lock_open(mbox: &Path, file: &File) -> Result<(), StoreError> {
 }
 
 pub(super) fn busy(mbox: &Path) -> StoreError {
-    StoreError::new(Blast::Folder, Retry::Later, "lock an mbox file", mbox.display().to_string(), "another program is using it")
+    // Of the mailbox: who waits for another program has not failed.
+    StoreError::new(Blast::Mailbox, Retry::Later, "lock an mbox file", mbox.display().to_string(), "another program is using it")
         .hint("if no program is, delete the file of the same name that ends in .lock")
 }
 

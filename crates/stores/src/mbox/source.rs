@@ -138,7 +138,8 @@ fn open_still(path: &Path) -> Result<(File, Stamp), StoreError> {
     let failed = |error: &io::Error| folder_error("read an mbox file", path, error);
     let file = files::open_plain(path).map_err(|error| failed(&error))?;
     if lock::is_busy(path, &file).map_err(|error| failed(&error))? {
-        return Err(lock::busy(path));
+        // Of the folder: a reader goes on with the others.
+        return Err(StoreError { blast: Blast::Folder, ..lock::busy(path) });
     }
     let stamp = Stamp::of(&file).map_err(|error| failed(&error))?;
     Ok((file, stamp))

@@ -88,7 +88,7 @@ impl Agent {
     fn import_failed(&mut self, name: ContainerName, digest: Digest, arrival: Arrival, error: StoreError) -> Result<Handled, Halt> {
         let label = self.mailbox(name.mailbox).map_or(name.mailbox.to_string(), |mailbox| mailbox.name.clone());
         self.stall(label.clone(), error.to_string());
-        if error.no_space || error.blast == Blast::Store || error.retry == Retry::Later && error.blast != Blast::Folder {
+        if error.no_space || error.away || error.blast == Blast::Store || error.retry == Retry::Later && error.blast != Blast::Folder {
             let trouble = Trouble::from(error).now("the mailbox waits for the next session; the others go on");
             self.tell("import.failed", Level::Warning, format!("mailbox {label}: {trouble}"));
             return Ok(Handled::Waits);
