@@ -32,7 +32,6 @@ use crate::process::{Fate, Outcome as Step, Trap};
 use crate::swarm::{Faults, Outcome};
 use crate::world::World;
 
-const ROUNDS_MAX: usize = 200;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
 
@@ -62,10 +61,7 @@ fn live(text: &str, fate: &Arc<Fate>) -> Result<Vec<String>, String> {
     }
     let before = world.told.errors().len();
     world.set_right();
-    let rest = (0..3).try_for_each(|_| {
-        world.pass_time(60 * MINUTE_MS);
-        world.settle(ROUNDS_MAX).map(drop)
-    });
+    let rest = world.come_to_rest();
     let mut troubles = check::troubles_after(&world, before, damaged);
     troubles.extend(rest.err());
     troubles.extend(fate.traps_left().iter().map(|trap| format!("no step of {} looks like `{}`", trap.who, trap.what)));

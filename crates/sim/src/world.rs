@@ -23,6 +23,9 @@ use crate::store::{Shelf, SimMailbox, SimStores, StoreTrouble, locked};
 use crate::watch::Grounds;
 
 const SESSION_MS: u64 = 60_000;
+const HOUR_MS: u64 = 3_600_000;
+/// More than any life needs to come to rest.
+const ROUNDS_MAX: usize = 200;
 
 /// Everything that was told, and by whom.
 #[derive(Default)]
@@ -339,6 +342,15 @@ impl World {
         self.roles.set_right();
         self.guarantee.set_right();
         self.store_trouble.set_right();
+    }
+
+    /// Time passes until everything that was put off has been tried, and nothing changes any more.
+    pub fn come_to_rest(&mut self) -> Result<(), String> {
+        for _ in 0..3 {
+            self.pass_time(HOUR_MS);
+            self.settle(ROUNDS_MAX)?;
+        }
+        Ok(())
     }
 
     /// Every agent once, sources first. `Some(side)`: an agent of that side died.

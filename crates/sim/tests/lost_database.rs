@@ -1,15 +1,16 @@
 //! A config.db that is deleted: nothing is overwritten by its emptiness, no name is used twice (R3, R6, R14).
 
+mod common;
+
 use std::sync::Arc;
 
-use mailferry_core::model::Marks;
 use mailferry_core::settings::AgentKind;
 use mailferry_rules::topology::Side;
 use mailferry_sim::check;
 use mailferry_sim::process::Fate;
 use mailferry_sim::world::World;
 
-const ROUNDS_MAX: usize = 60;
+use common::{mail, settle};
 
 fn settled(source: Side) -> World {
     let target = Side::cluster("TGT", &["TGT1", "TGT2"]);
@@ -19,17 +20,6 @@ fn settled(source: Side) -> World {
     mail(&world, &["first", "second", "third"]);
     settle(&mut world);
     world
-}
-
-fn mail(world: &World, bodies: &[&str]) {
-    world.edit("alice", |alice| bodies.iter().for_each(|body| drop(alice.add("INBOX", body.as_bytes(), Marks::default()))));
-}
-
-fn settle(world: &mut World) {
-    for _ in 0..2 {
-        world.settle(ROUNDS_MAX).expect("mail comes to rest");
-        world.pass_time(3_600_000);
-    }
 }
 
 fn cluster() -> Side {

@@ -3,18 +3,20 @@
 //!
 //! The bound: with ContinueWithoutReplication=0 the item under way, with 1 everything since the last replication.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mailferry_core::model::Marks;
 use mailferry_core::settings::AgentKind;
 use mailferry_rules::ids::ContainerName;
 use mailferry_rules::topology::Side;
 use mailferry_sim::process::Fate;
 use mailferry_sim::world::World;
+
+use common::{mail, settle};
 use mailferry_sim::{check, story};
 
-const ROUNDS_MAX: usize = 60;
 const EVENT: &str = "takeover.reconciled";
 
 /// Reports of all takeovers in a world: who took over, and the containers and words of everything it told of that epoch.
@@ -76,17 +78,6 @@ fn clusters() -> World {
     world.policy.container_items_max = 1;
     world.add_mailbox("alice", 0);
     world
-}
-
-fn mail(world: &World, bodies: &[&str]) {
-    world.edit("alice", |alice| bodies.iter().for_each(|body| drop(alice.add("INBOX", body.as_bytes(), Marks::default()))));
-}
-
-fn settle(world: &mut World) {
-    for _ in 0..2 {
-        world.settle(ROUNDS_MAX).expect("mail comes to rest");
-        world.pass_time(3_600_000);
-    }
 }
 
 /// Both nodes of a side exchange their fates: the one that was away takes over, the one that was active is gone for a while.

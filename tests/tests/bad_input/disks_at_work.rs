@@ -53,6 +53,13 @@ fn wait_for_reason(bed: &Bed, services: &mut Services<'_>, reason: &str) {
     });
 }
 
+/// With the trouble over, all comes to rest, and every item is at the target once.
+fn ends_well(bed: &Bed, mut services: Services<'_>) {
+    services.settle(PATIENCE);
+    drop(services);
+    prove(bed);
+}
+
 /// The places of a site that fill up or turn read-only, each on a disk of its own.
 fn places(bed: &Bed) -> [PathBuf; 4] {
     [bed.share("SRC1"), bed.share("SRC2"), bed.share("TGT1"), bed.path("mail/new")]
@@ -96,9 +103,7 @@ fn a_disk_that_fills_up_in_mid_run_is_named_and_work_goes_on_when_there_is_room(
             says(&bed, "No space left")
         });
         filler.remove();
-        services.settle(PATIENCE);
-        drop(services);
-        prove(&bed);
+        ends_well(&bed, services);
         drop(disk);
     }
 }
@@ -121,9 +126,7 @@ fn an_agent_whose_home_is_full_waits_and_goes_on_when_there_is_room() {
         services.assert_running();
         assert_eq!(before(kind), full, "a status that cannot be written stays as it was");
         filler.remove();
-        services.settle(PATIENCE);
-        drop(services);
-        prove(&bed);
+        ends_well(&bed, services);
         drop(disk);
     }
 }
@@ -174,15 +177,13 @@ fn a_disk_that_turns_read_only_in_mid_run_is_named_and_work_goes_on_when_it_can_
         users_work(&bed, 4);
         wait_for_reason(&bed, &mut services, "Read-only file system");
         assert!(disk.remount("rw"));
-        services.settle(PATIENCE);
-        drop(services);
-        prove(&bed);
+        ends_well(&bed, services);
     }
 }
 
 #[cfg(target_os = "linux")]
 mod gone {
-    use super::{PATIENCE, begun, site, users_work, wait_for_reason};
+    use super::{PATIENCE, begun, ends_well, site, users_work, wait_for_reason};
     use mailferry_core::settings::AgentKind;
     use mailferry_tests::damage::files;
     use mailferry_tests::power::{Disk, can_cut};
@@ -208,9 +209,7 @@ mod gone {
         wait_for_reason(&bed, &mut services, "the share is not there");
         assert_eq!(fs::read_dir(&disk_of).expect("a bare mount point").count(), 0, "nothing is made behind the mount");
         disk.come_back();
-        services.settle(PATIENCE);
-        drop(services);
-        prove(&bed);
+        ends_well(&bed, services);
         disk.go_away();
     }
 
@@ -263,8 +262,6 @@ fn a_share_that_is_moved_away_in_mid_run_is_away_and_nothing_counts_as_deleted()
         wait_for_reason(&bed, &mut services, "the share is not there");
         assert!(!bed.share(node).exists(), "a missing share is not made");
         drop(gone);
-        services.settle(PATIENCE);
-        drop(services);
-        prove(&bed);
+        ends_well(&bed, services);
     }
 }

@@ -12,7 +12,6 @@ use crate::dice::Dice;
 use crate::process::Fate;
 use crate::world::World;
 
-const ROUNDS_MAX: usize = 200;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 86_400_000;
@@ -155,11 +154,7 @@ impl Life {
         self.note(|| "all is well again".into());
         self.world.set_right();
         self.whole_nodes_lead();
-        for _ in 0..3 {
-            self.world.pass_time(HOUR_MS);
-            self.world.settle(ROUNDS_MAX)?;
-        }
-        Ok(())
+        self.world.come_to_rest()
     }
 
     /// An operator who has read the events: a node whose database was deleted does not lead.

@@ -39,21 +39,17 @@ impl Agent {
 /// As many items as one record holds, and the last token it speaks of.
 fn piece(mut items: Vec<Counted>) -> (Vec<Counted>, Token) {
     let mut bytes = 0;
-    let fits = |item: &Counted| {
+    let mut fits = |item: &Counted| {
         bytes += 32 + item.marks.keywords.iter().map(|keyword| keyword.len() + 2).sum::<usize>();
         bytes <= BYTES_MAX
     };
-    let count = items.iter().map_while(fits_once(fits)).count().clamp(1, ITEMS_MAX);
+    let count = items.iter().take_while(|item| fits(item)).count().clamp(1, ITEMS_MAX);
     if items.len() <= count {
         return (items, Token::LAST);
     }
     items.truncate(count);
     let through = items.last().map_or(Token::LAST, |item| item.token);
     (items, through)
-}
-
-fn fits_once<'i>(mut fits: impl FnMut(&'i Counted) -> bool) -> impl FnMut(&'i Counted) -> Option<()> {
-    move |item| fits(item).then_some(())
 }
 
 /// The token after this one; none after the last.

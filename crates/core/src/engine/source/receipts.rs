@@ -109,17 +109,14 @@ fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
     };
     if let Some(surprise) = surprise {
         stock::call(db, name.mailbox, &format!("{name} {surprise}"), now_ms)?;
-        source::send_again(db, name.mailbox, name.sequence)?;
-        inbound::send_receipts_again(db, name.mailbox, name.sequence)?;
-        return Ok(true);
     }
     match receipt.outcome {
-        Outcome::Applied => source::confirm(db, name.mailbox, name.sequence)?,
-        Outcome::Damaged => {
+        Outcome::Applied if surprise.is_none() => source::confirm(db, name.mailbox, name.sequence)?,
+        Outcome::Applied | Outcome::Damaged | Outcome::Refused => {
             source::send_again(db, name.mailbox, name.sequence)?;
             inbound::send_receipts_again(db, name.mailbox, name.sequence)?;
         }
-        Outcome::Archived | Outcome::Refused => {}
+        Outcome::Archived => {}
     }
     Ok(true)
 }

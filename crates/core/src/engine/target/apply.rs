@@ -66,7 +66,7 @@ impl Changes {
     }
 
     /// Changes that wait for a flush.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.order.len()
     }
 
@@ -142,9 +142,7 @@ impl Agent {
         };
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.apply_record(&mut import, record)?;
-            if import.changes.len() >= self.policy.import_batch_items || import.staged_bytes >= self.policy.import_batch_bytes {
-                self.commit_batch(&mut import)?;
-            }
+            self.commit_when_full(&mut import)?;
         }
         self.flush(&mut import)?;
         if !import.keywords_lost.is_empty() {
@@ -161,6 +159,11 @@ impl Agent {
     pub(super) fn target_folders(&self, url: &str) -> Vec<FolderPath> {
         let folders = self.around.stores.source(url).and_then(|mut store| store.folders());
         folders.map_or(Vec::new(), |folders| folders.into_iter().filter(|info| info.selectable).map(|info| info.path).collect())
+    }
+
+    pub(super) fn commit_when_full(&mut self, import: &mut Import) -> Result<(), ApplyError> {
+        let full = import.changes.len() >= self.policy.import_batch_items || import.staged_bytes >= self.policy.import_batch_bytes;
+        if full { self.commit_batch(import) } else { Ok(()) }
     }
 
     pub(super) fn commit_batch(&mut self, import: &mut Import) -> Result<(), ApplyError> {

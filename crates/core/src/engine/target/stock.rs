@@ -39,10 +39,6 @@ impl Agent {
         Ok(())
     }
 
-    fn commit_when_full(&mut self, import: &mut Import) -> Result<(), ApplyError> {
-        if import.changes.len() >= self.policy.import_batch_items { self.commit_batch(import) } else { Ok(()) }
-    }
-
     /// A container of an activation that had been replaced counts as taken, and its receipt says "refused". A predecessor may
     /// have applied some of it all the same: its items that stand at the target are tracked, so that a census finds them.
     pub(in crate::engine) fn refuse(&mut self, mut incoming: Incoming) -> Result<bool, Halt> {
