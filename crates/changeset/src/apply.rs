@@ -1,13 +1,16 @@
 //! Bringing a change set into another database, whole or not at all.
+//!
+//! With statements of our own, which stay prepared: SQLite's function for it prepares all of its own anew for each change set
+//! and, by switching foreign keys, makes every other statement of the connection be prepared anew as well.
 
-use std::ffi::{c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::null_mut;
+use std::fmt::Write;
 
-use rusqlite::{Connection, ffi};
+use rusqlite::types::Value;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params_from_iter};
 
-use crate::iterate::{Change, count_checked, length_of, pointer_to};
-use crate::{Conflict, ConflictKind, Error, Operation, Tables, checked};
+use crate::iterate::{self, Change, Row};
+use crate::tables::quoted;
+use crate::{Conflict, ConflictKind, Error, Operation, Tables};
 
 /// What an application did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,144 +24,154 @@ pub struct Applied {
 /// Applies a change set inside the caller's transaction. Any conflict undoes all of it and is an error that names the table,
 /// with one exception: when every change finds its own result (the inserted row is there with the same values, the updated
 /// columns have their new values, the deleted row is gone), it is an exact replay and counts as applied.
-///
-/// Actions of foreign keys (CASCADE, SET NULL) are not run: their effects were recorded as changes themselves.
 pub fn apply(connection: &Connection, tables: &Tables, changes: &[u8]) -> Result<Applied, Error> {
     if connection.is_autocommit() {
         return Err(Error::NoTransaction);
     }
+    let changes = iterate::read(changes, tables)?;
     if changes.is_empty() {
         return Ok(Applied::default());
     }
-    let count = count_checked(changes, tables)?;
-    connection.execute_batch("SAVEPOINT mailferry_changeset")?;
-    let result = run(connection, tables, changes).and_then(|already| judge(count, already));
-    let end = if result.is_ok() { "RELEASE mailferry_changeset" } else { "ROLLBACK TO mailferry_changeset; RELEASE mailferry_changeset" };
-    connection.execute_batch(end)?;
+    run(connection, "SAVEPOINT mailferry_changeset")?;
+    let result = make_all(connection, &changes).and_then(|already| judge(changes.len(), already));
+    if result.is_err() {
+        run(connection, "ROLLBACK TO mailferry_changeset")?;
+    }
+    run(connection, "RELEASE mailferry_changeset")?;
     result
 }
 
-fn judge(changes: u64, already: u64) -> Result<Applied, Error> {
+fn run(connection: &Connection, sql: &str) -> Result<(), Error> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+fn judge(changes: usize, already: usize) -> Result<Applied, Error> {
     if already != 0 && already != changes {
         return Err(Conflict { table: "*".into(), operation: Operation::All, kind: ConflictKind::PartlyApplied }.into());
     }
-    Ok(Applied { changes, already: already == changes && changes != 0 })
+    Ok(Applied { changes: changes as u64, already: already == changes })
+}
+
+enum Made {
+    Now,
+    Before,
+    /// A constraint forbids it, perhaps for a row that a later change takes away.
+    Hindered,
 }
 
 /// Number of changes that had been made before.
-fn run(connection: &Connection, tables: &Tables, changes: &[u8]) -> Result<u64, Error> {
-    let mut verdict = Verdict { already: 0, conflict: None };
-    // Turning actions off makes SQLite read the schema anew each time: only where there are any.
-    let actions_off = if tables.refer() { ffi::SQLITE_CHANGESETAPPLY_FKNOACTION } else { 0 };
-    let flags = ffi::SQLITE_CHANGESETAPPLY_NOSAVEPOINT | actions_off;
-    // SAFETY: the handle is of an open connection, which this thread alone uses (`Connection` is not `Sync`); SQLite only reads
-    // the bytes; `verdict` outlives the call and is reached through the pointer alone while it runs; the rebase buffer is not asked for.
-    let code = unsafe {
-        ffi::sqlite3changeset_apply_v2(
-            connection.handle(),
-            length_of(changes)?,
-            pointer_to(changes),
-            None,
-            Some(on_conflict),
-            (&raw mut verdict).cast(),
-            null_mut(),
-            null_mut(),
-            flags,
-        )
+fn make_all(connection: &Connection, changes: &[Change<'_>]) -> Result<usize, Error> {
+    let mut already = 0;
+    let mut open: Vec<&Change<'_>> = changes.iter().collect();
+    while !open.is_empty() {
+        let mut hindered = Vec::new();
+        for change in &open {
+            match make(connection, change)? {
+                Made::Now => (),
+                Made::Before => already += 1,
+                Made::Hindered => hindered.push(*change),
+            }
+        }
+        if hindered.len() == open.len() {
+            return at_once(connection, &hindered).map(|()| already);
+        }
+        open = hindered;
+    }
+    Ok(already)
+}
+
+/// Changes that stand in each other's way, as two rows that swap a unique value do: every old row goes before any new one comes.
+fn at_once(connection: &Connection, changes: &[&Change<'_>]) -> Result<(), Error> {
+    let mut rows = Vec::new();
+    for change in changes {
+        let mut after = change.new.clone();
+        if change.operation != Operation::Insert {
+            let there = row(connection, change)?.ok_or_else(|| conflict(change, ConflictKind::Missing))?;
+            execute(connection, &change.shape.delete, there.iter())?;
+            after.iter_mut().zip(there).for_each(|(new, there)| _ = new.get_or_insert(there));
+        }
+        rows.push(after);
+    }
+    for (change, after) in changes.iter().zip(&rows) {
+        execute(connection, &change.shape.insert, after.iter().flatten())?.ok_or_else(|| conflict(change, ConflictKind::Constraint))?;
+    }
+    Ok(())
+}
+
+fn conflict(change: &Change<'_>, kind: ConflictKind) -> Error {
+    Conflict { table: change.shape.name(), operation: change.operation, kind }.into()
+}
+
+fn make(connection: &Connection, change: &Change<'_>) -> Result<Made, Error> {
+    let shape = change.shape;
+    let made = match change.operation {
+        Operation::Insert => execute(connection, &shape.insert, change.new.iter().flatten())?,
+        Operation::Delete => execute(connection, &shape.delete, change.old.iter().flatten())?,
+        _ => execute(connection, &update(change), changed(change).map(|(_, new)| new).chain(change.old.iter().flatten()))?,
     };
-    match verdict.conflict {
-        Some(conflict) => Err(conflict.into()),
-        None => checked(code).map(|()| verdict.already),
+    match made {
+        Some(1) => return Ok(Made::Now),
+        // An update that a constraint forbids has found its row, with its old values.
+        None if change.operation == Operation::Update => return Ok(Made::Hindered),
+        _ => (),
+    }
+    let there = row(connection, change)?;
+    let same = |there: &[Value]| change.new.iter().zip(there).all(|(new, there)| new.as_ref().is_none_or(|new| equal(new, there)));
+    match (change.operation, there) {
+        (Operation::Insert, None) => Ok(Made::Hindered),
+        (Operation::Delete, None) => Ok(Made::Before),
+        (Operation::Delete, Some(_)) => Err(conflict(change, ConflictKind::OtherValues)),
+        (_, None) => Err(conflict(change, ConflictKind::Missing)),
+        (_, Some(there)) if same(&there) => Ok(Made::Before),
+        (Operation::Insert, Some(_)) => Err(conflict(change, ConflictKind::Present)),
+        (_, Some(_)) => Err(conflict(change, ConflictKind::OtherValues)),
     }
 }
 
-struct Verdict {
-    already: u64,
-    conflict: Option<Conflict>,
-}
-
-unsafe extern "C" fn on_conflict(context: *mut c_void, kind: c_int, iterator: *mut ffi::sqlite3_changeset_iter) -> c_int {
-    // SAFETY: `context` is the `Verdict` that `run` handed over, alive and borrowed by nobody else during the call.
-    let verdict = unsafe { &mut *context.cast::<Verdict>() };
-    // A panic must not cross C.
-    match catch_unwind(AssertUnwindSafe(|| decide(kind, iterator))) {
-        Ok(None) => {
-            verdict.already += 1;
-            ffi::SQLITE_CHANGESET_OMIT
-        }
-        Ok(Some(conflict)) => {
-            verdict.conflict = Some(conflict);
-            ffi::SQLITE_CHANGESET_ABORT
-        }
-        Err(_) => {
-            verdict.conflict = Some(Conflict { table: "?".into(), operation: Operation::All, kind: ConflictKind::Unknown });
-            ffi::SQLITE_CHANGESET_ABORT
-        }
+/// How many rows it changed; `None`: a constraint forbids it.
+fn execute<'v>(connection: &Connection, sql: &str, values: impl Iterator<Item = &'v Value>) -> Result<Option<usize>, Error> {
+    match connection.prepare_cached(sql)?.execute(params_from_iter(values)) {
+        Ok(rows) => Ok(Some(rows)),
+        Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// `None`: this change had been made before.
-fn decide(kind: c_int, iterator: *mut ffi::sqlite3_changeset_iter) -> Option<Conflict> {
-    if kind == ffi::SQLITE_CHANGESET_FOREIGN_KEY {
-        return Some(Conflict { table: "*".into(), operation: Operation::All, kind: ConflictKind::ForeignKey });
+/// New values by column, of those that an update changes.
+fn changed<'c>(change: &'c Change<'_>) -> impl Iterator<Item = (&'c str, &'c Value)> {
+    let columns = change.shape.columns.iter().zip(&change.new);
+    columns.filter_map(|(column, new)| new.as_ref().map(|new| (column.as_str(), new)))
+}
+
+/// Of the row with this key, and only if the columns to change have their old values.
+fn update(change: &Change<'_>) -> String {
+    let mut sql = format!("UPDATE main.{} SET ", quoted(&change.shape.name()));
+    for (number, (column, _)) in changed(change).enumerate() {
+        let _ = write!(sql, "{}{} = ?", if number == 0 { "" } else { ", " }, quoted(column));
     }
-    let Ok(change) = Change::at(iterator) else {
-        return Some(Conflict { table: "?".into(), operation: Operation::All, kind: ConflictKind::Unknown });
-    };
-    let same = || same_result(iterator, change.key.len());
-    let (kind, replay) = match (kind, change.operation) {
-        (ffi::SQLITE_CHANGESET_NOTFOUND, Operation::Delete) => (ConflictKind::Missing, true),
-        (ffi::SQLITE_CHANGESET_DATA, Operation::Update) => (ConflictKind::OtherValues, same()),
-        (ffi::SQLITE_CHANGESET_CONFLICT, Operation::Insert) => (ConflictKind::Present, same()),
-        (ffi::SQLITE_CHANGESET_NOTFOUND, _) => (ConflictKind::Missing, false),
-        (ffi::SQLITE_CHANGESET_DATA, _) => (ConflictKind::OtherValues, false),
-        (ffi::SQLITE_CHANGESET_CONFLICT, _) => (ConflictKind::Present, false),
-        (ffi::SQLITE_CHANGESET_CONSTRAINT, _) => (ConflictKind::Constraint, false),
-        _ => (ConflictKind::Unknown, false),
-    };
-    (!replay).then_some(Conflict { table: change.table, operation: change.operation, kind })
-}
-
-/// Whether the row in the database has every new value of the change.
-fn same_result(iterator: *mut ffi::sqlite3_changeset_iter, columns: usize) -> bool {
-    (0..columns).all(|column| {
-        let Ok(column) = c_int::try_from(column) else { return false };
-        let (mut new, mut there) = (null_mut(), null_mut());
-        // SAFETY: called for an insert or an update, inside a DATA or CONFLICT handler, where both functions are allowed; the
-        // column is in range, and out of range is an error code.
-        let codes = unsafe {
-            (ffi::sqlite3changeset_new(iterator, column, &mut new), ffi::sqlite3changeset_conflict(iterator, column, &mut there))
-        };
-        // A null `new` is a column that the update left alone.
-        codes == (ffi::SQLITE_OK, ffi::SQLITE_OK) && (new.is_null() || (!there.is_null() && equal(new, there)))
-    })
-}
-
-/// Both values belong to the iterator and stay valid during the call.
-fn equal(a: *mut ffi::sqlite3_value, b: *mut ffi::sqlite3_value) -> bool {
-    // SAFETY: both are live values of SQLite (contract of this function). `blob` before `bytes`, as its documentation asks;
-    // text is UTF-8 in every database of the suite, so no conversion moves the bytes.
-    unsafe {
-        let kind = ffi::sqlite3_value_type(a);
-        if kind != ffi::sqlite3_value_type(b) {
-            return false;
-        }
-        match kind {
-            ffi::SQLITE_NULL => true,
-            ffi::SQLITE_INTEGER => ffi::sqlite3_value_int64(a) == ffi::sqlite3_value_int64(b),
-            ffi::SQLITE_FLOAT => ffi::sqlite3_value_double(a).to_bits() == ffi::sqlite3_value_double(b).to_bits(),
-            _ => bytes(a) == bytes(b),
-        }
+    let known: Vec<&String> =
+        change.shape.columns.iter().zip(&change.old).filter_map(|(column, old)| old.as_ref().map(|_| column)).collect();
+    for (number, column) in known.into_iter().enumerate() {
+        let _ = write!(sql, "{}{} IS ?", if number == 0 { " WHERE " } else { " AND " }, quoted(column));
     }
+    sql
 }
 
-/// # Safety
-/// `value` is a live value of SQLite that nobody changes while the slice is used.
-unsafe fn bytes<'v>(value: *mut ffi::sqlite3_value) -> &'v [u8] {
-    // SAFETY: the pointer and the length describe the same buffer, which lives as long as the value (contract).
-    unsafe {
-        let pointer = ffi::sqlite3_value_blob(value).cast::<u8>();
-        let length = usize::try_from(ffi::sqlite3_value_bytes(value)).unwrap_or(0);
-        if pointer.is_null() || length == 0 { &[] } else { std::slice::from_raw_parts(pointer, length) }
+/// The row with the key of the change.
+fn row(connection: &Connection, change: &Change<'_>) -> Result<Option<Vec<Value>>, Error> {
+    let shape = change.shape;
+    let side: &Row = if change.operation == Operation::Insert { &change.new } else { &change.old };
+    let key = side.iter().zip(&shape.key).filter_map(|(value, key)| value.as_ref().filter(|_| *key));
+    let mut statement = connection.prepare_cached(&shape.select)?;
+    let row = statement.query_row(params_from_iter(key), |row| (0..shape.columns.len()).map(|column| row.get(column)).collect());
+    Ok(row.optional()?)
+}
+
+/// Real numbers by their bits: a value that is no number equals itself.
+fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Real(a), Value::Real(b)) => a.to_bits() == b.to_bits(),
+        (a, b) => a == b,
     }
 }

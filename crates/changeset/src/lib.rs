@@ -7,7 +7,7 @@
 //! change set for a table of another shape. Both are errors here.
 //!
 //! Roads not taken: rusqlite's own `session` feature generates bindings with libclang, which not every build machine has; the
-//! bundled bindings hold the same functions. Its closures for conflicts cannot say which conflict stopped an application.
+//! bundled bindings hold the same functions. SQLite's own function to apply a change set: see `apply`.
 //!
 //! This is one of the two crates that hold unsafe code; every block says why it is sound.
 #![allow(unsafe_code)]
@@ -34,6 +34,8 @@ pub enum Error {
     NoTable(String),
     #[error("table `{0}` has no primary key that is never null: its changes cannot be recorded")]
     NoKey(String),
+    #[error("table `{0}` has foreign keys: its changes are not applied one by one")]
+    Refers(String),
     #[error("table `{0}` may not be replicated")]
     NotReplicated(String),
     #[error("the change set knows table `{0}` with other columns or another key")]
@@ -74,12 +76,8 @@ pub enum ConflictKind {
     Present,
     /// A unique, check or not-null constraint is hurt.
     Constraint,
-    /// A foreign key is hurt at the end of the change set.
-    ForeignKey,
     /// Some changes had been made already and some had not: the database is in no state that replication leaves.
     PartlyApplied,
-    /// A kind this version does not know.
-    Unknown,
 }
 
 impl fmt::Display for Operation {
@@ -100,9 +98,7 @@ impl fmt::Display for ConflictKind {
             ConflictKind::Missing => "the row is not there",
             ConflictKind::Present => "another row with this key is there",
             ConflictKind::Constraint => "a constraint forbids it",
-            ConflictKind::ForeignKey => "a foreign key would point nowhere",
             ConflictKind::PartlyApplied => "a part of it had been applied before",
-            ConflictKind::Unknown => "for a reason this version does not know",
         })
     }
 }

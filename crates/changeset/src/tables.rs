@@ -18,13 +18,23 @@ pub(crate) struct Shape {
     pub columns: Vec<String>,
     /// Columns of the key in its order.
     pub key_columns: Vec<String>,
-    /// Foreign keys lead from here to other tables.
-    pub refers: bool,
+    /// A row with all its columns.
+    pub insert: String,
+    /// The row that has all these values.
+    pub delete: String,
+    /// The row with a key, whose columns come in the order of the table.
+    pub select: String,
+}
+
+impl Shape {
+    pub fn name(&self) -> String {
+        self.name.to_string_lossy().into_owned()
+    }
 }
 
 impl Tables {
-    /// Refuses a table that is not there and one whose rows SQLite would not record: without a key, or with a key that may be
-    /// null.
+    /// Refuses a table that is not there, one whose rows SQLite would not record (without a key, or with a key that may be
+    /// null), and one with foreign keys, whose actions would change rows a second time.
     pub fn of(connection: &Connection, names: &[&str]) -> Result<Self, Error> {
         if !crate::available() {
             return Err(Error::Unavailable);
@@ -42,16 +52,11 @@ impl Tables {
 
     /// Columns of a table in their order, and those of its key in the key's order.
     pub fn columns(&self, name: &str) -> Option<(&[String], &[String])> {
-        self.shape(name).map(|shape| (shape.columns.as_slice(), shape.key_columns.as_slice()))
+        self.shape(name.as_bytes()).map(|shape| (shape.columns.as_slice(), shape.key_columns.as_slice()))
     }
 
-    /// Whether any table has foreign keys.
-    pub fn refer(&self) -> bool {
-        self.0.iter().any(|shape| shape.refers)
-    }
-
-    pub(crate) fn shape(&self, name: &str) -> Option<&Shape> {
-        self.0.iter().find(|shape| shape.name.to_bytes().eq_ignore_ascii_case(name.as_bytes()))
+    pub(crate) fn shape(&self, name: &[u8]) -> Option<&Shape> {
+        self.0.iter().find(|shape| shape.name.to_bytes().eq_ignore_ascii_case(name))
     }
 }
 
@@ -71,14 +76,33 @@ fn shape(connection: &Connection, name: &str) -> Result<Shape, Error> {
         columns.iter().filter(|(place, ..)| *place > 0).map(|(place, _, name)| (*place, name.clone())).collect();
     key_columns.sort();
     let refers = "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_list(?1))";
-    let refers = connection.query_row(refers, [name], |row| row.get(0))?;
-    let c_name = CString::new(name).map_err(|_| Error::NoTable(name.into()))?;
-    if nullable || !key.contains(&true) {
-        Err(Error::NoKey(name.into()))
-    } else {
-        {
-            let key_columns = key_columns.into_iter().map(|(_, name)| name).collect();
-            Ok(Shape { name: c_name, key, columns: columns.into_iter().map(|(.., name)| name).collect(), key_columns, refers })
-        }
+    if connection.query_row(refers, [name], |row| row.get(0))? {
+        return Err(Error::Refers(name.into()));
     }
+    if nullable || !key.contains(&true) {
+        return Err(Error::NoKey(name.into()));
+    }
+    let c_name = CString::new(name).map_err(|_| Error::NoTable(name.into()))?;
+    let key_columns = key_columns.into_iter().map(|(_, name)| name).collect();
+    let columns: Vec<String> = columns.into_iter().map(|(.., name)| name).collect();
+    let [insert, delete, select] = statements(name, &columns, &key);
+    Ok(Shape { name: c_name, key, columns, key_columns, insert, delete, select })
+}
+
+/// To insert, to delete, to find.
+fn statements(table: &str, columns: &[String], key: &[bool]) -> [String; 3] {
+    let (table, places) = (quoted(table), vec!["?"; columns.len()].join(", "));
+    let names: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+    let is = |names: &mut dyn Iterator<Item = &String>| names.map(|name| format!("{name} IS ?")).collect::<Vec<_>>().join(" AND ");
+    let (all, key) = (is(&mut names.iter()), is(&mut names.iter().zip(key).filter_map(|(name, key)| key.then_some(name))));
+    let list = names.join(", ");
+    [
+        format!("INSERT INTO main.{table} ({list}) VALUES ({places})"),
+        format!("DELETE FROM main.{table} WHERE {all}"),
+        format!("SELECT {list} FROM main.{table} WHERE {key}"),
+    ]
+}
+
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

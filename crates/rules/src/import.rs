@@ -43,6 +43,8 @@ pub enum Verdict {
     Already,
     /// From an activation that had been replaced: quarantine (R3).
     Stale,
+    /// The chain has been taken up behind it, because its receiver had forgotten what came before: refused (R14).
+    Passed,
     /// This link of the chain has to come first (R41).
     Gap { missing: (Sequence, Epoch) },
 }
@@ -56,7 +58,10 @@ pub fn verdict(position: Position, arrival: Arrival, taken: impl Fn(Sequence, Ep
         return Verdict::Stale;
     }
     match arrival.previous() {
-        Some(missing) if !taken(missing.0, missing.1) => Verdict::Gap { missing },
+        Some(missing) if !taken(missing.0, missing.1) => {
+            let passed = arrival.epoch <= position.epoch && arrival.sequence < position.last;
+            if passed { Verdict::Passed } else { Verdict::Gap { missing } }
+        }
         _ => Verdict::Apply,
     }
 }
@@ -94,6 +99,16 @@ mod tests {
         assert_eq!(verdict(position, container(1, 1, 0, 0), taken(&[])), Verdict::Apply);
         assert_eq!(verdict(position, container(2, 1, 0, 1), taken(&[])), gap(1, 1));
         assert_eq!(verdict(position, container(2, 1, 0, 1), taken(&[(1, 1)])), Verdict::Apply);
+    }
+
+    #[test]
+    fn what_comes_late_before_the_place_where_a_chain_was_taken_up_waits_for_nothing() {
+        // All of 1 to 3 forgotten, 4 refused.
+        let position = advance(Position::default(), container(4, 1, 0, 1));
+        assert_eq!(verdict(position, container(5, 1, 0, 1), taken(&[(4, 1)])), Verdict::Apply);
+        assert_eq!(verdict(position, container(3, 1, 0, 1), taken(&[(4, 1)])), Verdict::Passed);
+        // Ahead of its own chain, in an epoch that is not known here yet, a container waits.
+        assert_eq!(verdict(position, container(3, 2, 1, 2), taken(&[(4, 1)])), gap(2, 2));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! clock      time, and what each node's clock shows
 //! network    who reaches whose disk
 //! disk       shares
+//! databases  in memory, used again
 //! store      mail stores
 //! scenario   a story from a file
 //! roles      who is active, and who believes to be
@@ -27,6 +28,7 @@
 pub mod baton;
 pub mod check;
 pub mod clock;
+mod databases;
 pub mod dice;
 pub mod disk;
 pub mod guarantee;

@@ -14,6 +14,7 @@ use mailferry_rules::topology::Side;
 
 use crate::baton::Baton;
 use crate::clock::NodeClock;
+use crate::databases;
 use crate::disk::{Disk, SimShare};
 use crate::guarantee::{NodeGuarantee, SimGuarantee};
 use crate::network::Network;
@@ -116,7 +117,7 @@ impl World {
             for node in side.nodes() {
                 for kind in world.kinds(&side) {
                     let process = Process::new(node, &kind.to_string(), world.fate.clone());
-                    let database = Some(Database::in_memory(process.clone())?);
+                    let database = Some(databases::take(process.clone())?);
                     world.slots.insert((node.clone(), kind), Slot { process, database, agent: None });
                 }
             }
@@ -193,7 +194,7 @@ impl World {
     pub fn lose_database(&mut self, node: &str, kind: AgentKind) -> Result<(), StateError> {
         if let Some(slot) = self.slots.get_mut(&(node.to_owned(), kind)) {
             slot.agent = None;
-            slot.database = Some(Database::in_memory(slot.process.clone())?);
+            slot.database = Some(databases::take(slot.process.clone())?);
         }
         Ok(())
     }
@@ -346,7 +347,7 @@ impl World {
 
     /// Time passes until everything that was put off has been tried, and nothing changes any more.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
-        for _ in 0..3 {
+        for _ in 0..2 {
             self.pass_time(HOUR_MS);
             self.settle(ROUNDS_MAX)?;
         }
@@ -388,6 +389,13 @@ impl World {
             }
         }
         Err(format!("no rest after {rounds_max} rounds"))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let slots = std::mem::take(&mut self.slots).into_values();
+        slots.filter_map(|slot| slot.agent.map(Agent::into_database).or(slot.database)).for_each(databases::give_back);
     }
 }
 

@@ -106,7 +106,7 @@ impl Agent {
     }
 
     /// Records the epoch and lets the log go on under it. What is found of the activation before is gathered from here on.
-    /// `lacks`: why the mailboxes of a source have to be compared as a whole.
+    /// `lacks`: why the mailboxes of a source have to be compared as a whole, and chains of a target may have been forgotten.
     fn take_up(&mut self, epoch: Epoch, newest: Option<NewestClaim>, lacks: Option<&str>) -> Result<(), Halt> {
         self.epoch = epoch;
         self.reclaims = false;
@@ -116,7 +116,7 @@ impl Agent {
         }
         let (me, now_ms) = (self.around.me.clone(), self.around.clock.now_ms());
         if self.db.read(|db| Ok(ledger::epochs::latest(db)?))?.is_none_or(|(latest, _)| latest != epoch) {
-            let lacks = lacks.filter(|_| self.around.kind == AgentKind::Source);
+            let lacks = lacks.filter(|_| self.around.kind != AgentKind::Transmission);
             let mailboxes: Vec<MailboxId> = self.mailboxes.iter().map(|mailbox| mailbox.id).collect();
             self.db.write(|tx| {
                 if let Some(why) = lacks {

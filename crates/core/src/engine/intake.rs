@@ -18,8 +18,13 @@ use crate::prv;
 use crate::settings::AgentKind;
 use crate::spool::{self, Area, CopyError};
 use crate::state::Connection;
-use crate::state::ledger::{debts, inbound};
+use crate::state::ledger::{debts, inbound, stock};
 use crate::trouble::Trouble;
+
+/// Why a container is not applied.
+const REPLACED: &str = "it comes from an activation that had already been replaced (R3)";
+const PASSED: &str = "its mailbox has been taken up behind it, after a takeover that had forgotten what came before (R14)";
+const FORGOTTEN: &str = "its mailbox is taken up here, because what came before it has been forgotten (R14)";
 
 /// A container whose turn it is, checked as a whole.
 pub(super) struct Incoming {
@@ -182,18 +187,20 @@ impl Agent {
         match answer {
             Verdict::Apply => Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader }))),
             Verdict::Already => Ok(Look::Done),
-            Verdict::Stale if header.kind == prv::Kind::Mail => self.refuse_stale(Incoming { name, digest, arrival, reader }),
-            Verdict::Stale => self.quarantine_stale(name).map(|()| Look::Done),
+            Verdict::Stale if header.kind == prv::Kind::Mail => self.turn_away(Incoming { name, digest, arrival, reader }, REPLACED),
+            Verdict::Stale => self.quarantine(name, REPLACED).map(|()| Look::Done),
             // Receipts say each its own: a source whose database was lost takes up their chain where it finds it.
-            Verdict::Gap { .. } if header.kind == prv::Kind::Receipts => {
+            Verdict::Gap { .. } | Verdict::Passed if header.kind == prv::Kind::Receipts => {
                 Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader })))
             }
-            Verdict::Gap { missing } => self.gap(name, missing),
+            Verdict::Passed => self.turn_away(Incoming { name, digest, arrival, reader }, PASSED),
+            Verdict::Gap { missing } => self.gap(Incoming { name, digest, arrival, reader }, missing),
         }
     }
 
-    /// A gap waits (R41). The other node may have what is missing here.
-    fn gap(&mut self, name: ContainerName, missing: (Sequence, Epoch)) -> Result<Look, Halt> {
+    /// A gap waits (R41). The other node may have what is missing here; or it was taken long ago, and a takeover has lost that (R14).
+    fn gap(&mut self, incoming: Incoming, missing: (Sequence, Epoch)) -> Result<Look, Halt> {
+        let name = incoming.name;
         let wanted = ContainerName { sequence: missing.0, epoch: missing.1, ..name };
         if self.fetch_from_passive(&wanted) {
             return Ok(Look::Wait);
@@ -202,6 +209,10 @@ impl Agent {
         self.stall(name.to_string(), format!("waits for {wanted}"));
         let since_ms = self.gap_since(&wanted);
         if self.now_ms().saturating_sub(since_ms) >= self.policy.gap_alarm_ms {
+            if let Some(why) = self.db.read(|db| Ok(stock::due(db, name.mailbox)?))? {
+                self.event("mailbox.taken-up", Level::Warning, format!("{text}, which may have been taken and forgotten: {why}"));
+                return self.turn_away(incoming, FORGOTTEN);
+            }
             let trouble = Trouble::new(text)
                 .cause("a container of this mailbox has not arrived")
                 .now("the mailbox waits; the others go on")
@@ -211,9 +222,12 @@ impl Agent {
         Ok(Look::Wait)
     }
 
+    /// Waiting begins anew when the clock has been set back: else it would last as long as the clock was wrong.
     fn gap_since(&mut self, wanted: &ContainerName) -> u64 {
         let now_ms = self.now_ms();
-        *self.gaps.entry(*wanted).or_insert(now_ms)
+        let since_ms = self.gaps.entry(*wanted).or_insert(now_ms);
+        *since_ms = now_ms.min(*since_ms);
+        *since_ms
     }
 
     /// Another node that holds the container whole, and its digest.
@@ -314,25 +328,26 @@ impl Agent {
             && self.fetch_from_passive(name)
     }
 
-    /// The receipt first, then the files: what is not put aside any more is deleted like every container that was taken.
-    fn refuse_stale(&mut self, incoming: Incoming) -> Result<Look, Halt> {
+    /// Its content comes again, behind what the source knows. The receipt first, then the files: what is not put aside any more
+    /// is deleted like every container that was taken.
+    fn turn_away(&mut self, incoming: Incoming, why: &str) -> Result<Look, Halt> {
         let name = incoming.name;
-        if !self.refuse(incoming)? {
+        if !self.refuse(incoming, why)? {
             return Ok(Look::Wait);
         }
         self.counts.taken += 1;
         self.after_item()?;
-        self.quarantine_stale(name)?;
+        self.quarantine(name, why)?;
         Ok(Look::Done)
     }
 
-    fn quarantine_stale(&mut self, name: ContainerName) -> Result<(), Halt> {
+    fn quarantine(&mut self, name: ContainerName, why: &str) -> Result<(), Halt> {
         let file = spool::file(&self.inbox().path(), &name);
         self.still_active()?;
         for node in self.passive_nodes().into_iter().chain([self.around.me.clone()]) {
             let share = self.share(&node);
             if let Ok(Some(_)) = share.size(&file) {
-                let _ = self.set_aside(share.as_ref(), &file, "it comes from an activation that had already been replaced (R3)");
+                let _ = self.set_aside(share.as_ref(), &file, why);
             }
         }
         Ok(())

@@ -71,7 +71,7 @@ settings! {
         agents [Target], section "Target", rules ["R44"];
 
     /// How long a missing container of a mailbox is waited for in silence.
-    /// Then a warning names it; the later ones still wait.
+    /// Then a warning names it; the later ones still wait, unless a takeover may have forgotten that it was taken.
     gap_alarm_after "GapAlarmAfter": Seconds = Seconds::hours(1), within Seconds::minutes(1)..=Seconds::days(30),
         agents [Target], section "Target", rules ["R41"];
 

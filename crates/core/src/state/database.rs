@@ -15,6 +15,7 @@ use std::time::Duration;
 use mailferry_changeset::{Recorder, Tables};
 use mailferry_rules::ids::Epoch;
 use rusqlite::backup::Backup;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::statements::{CACHED_MAX, Statements};
@@ -35,6 +36,17 @@ const PRAGMAS_OF_A_FILE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous =
 
 /// An empty database in memory with the agents' schema: the simulator makes thousands.
 static TEMPLATE: Mutex<Option<Database>> = Mutex::new(None);
+
+fn with_template<T>(work: impl FnOnce(&Database) -> Result<T, StateError>) -> Result<T, StateError> {
+    let mut template = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*template {
+        Some(made) => work(made),
+        None => {
+            let made = Database::prepare(Connection::open_in_memory()?, Arc::new(UnwatchedSteps), migrations::SCRIPTS, None)?;
+            work(template.insert(made))
+        }
+    }
+}
 
 /// Where a log stands: `digest` covers everything up to `lsn`, so equal positions mean equal histories.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,21 +101,25 @@ impl Database {
     }
 
     pub fn in_memory(steps: Arc<dyn Steps>) -> Result<Self, StateError> {
-        let mut template = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
-        let template = match &mut *template {
-            Some(made) => made,
-            none => none.insert(Self::prepare(Connection::open_in_memory()?, Arc::new(UnwatchedSteps), migrations::SCRIPTS, None)?),
-        };
-        template.copy(steps)
+        with_template(|template| template.copy(steps))
     }
 
     /// Page by page, which is much faster than running the scripts again.
     fn copy(&self, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
         let mut connection = Connection::open_in_memory()?;
         Backup::new(&self.connection, &mut connection)?.step(-1)?;
-        connection.set_prepared_statement_cache_capacity(CACHED_MAX);
+        settle_statements(&connection)?;
         connection.execute_batch(PRAGMAS)?;
         Ok(Database { connection, steps, clock: Arc::new(NoClock), tables: self.tables.clone(), ..*self })
+    }
+
+    /// One in memory, as empty as a new one, with every statement still prepared, which is faster still.
+    pub fn emptied(mut self, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
+        debug_assert!(self.in_memory, "what is on a disk is nobody's to empty");
+        let transaction = self.connection.transaction()?;
+        with_template(|template| rows::copy_all(&template.connection, &transaction))?;
+        transaction.commit()?;
+        Ok(Database { steps, clock: Arc::new(NoClock), outbox_bytes_max: OUTBOX_BYTES_MAX, ..self })
     }
 
     /// With replicated tables of its own instead of the agent's, for trials of the engine itself; in memory without a path.
@@ -117,7 +133,7 @@ impl Database {
 
     fn prepare(mut connection: Connection, steps: Arc<dyn Steps>, scripts: &[&[&str]], file: Option<&str>) -> Result<Self, StateError> {
         connection.busy_timeout(BUSY_WAIT)?;
-        connection.set_prepared_statement_cache_capacity(CACHED_MAX);
+        settle_statements(&connection)?;
         connection.execute_batch(PRAGMAS)?;
         if let Some(place) = file {
             migrations::accepted_version(&connection, scripts.len(), place)?;
@@ -287,10 +303,8 @@ impl Database {
 
     /// Replaces every replicated row, the position and the lineage by those of a snapshot, all or nothing.
     pub(crate) fn take_over(&mut self, incoming: &Incoming<'_>, input: &mut dyn Read) -> Result<RowCount, StateError> {
-        // Off, or SQLite would delete the old rows one by one; the new ones are checked as a whole before the commit.
-        self.set_foreign_keys(false)?;
         let times = Times { committed_ms: incoming.committed_ms, replayed_ms: self.clock.now_ms() };
-        let result = self.transact(|transaction, tables| {
+        self.transact(|transaction, tables| {
             let (count, digest) = rows::replace(transaction, tables, input, incoming.bulk)?;
             if digest != incoming.rows {
                 return Err(StateError::Discontinuous("the rows of the snapshot are not those its digest was made of".into()));
@@ -298,17 +312,7 @@ impl Database {
             log::restart(transaction, incoming.position, incoming.lineage, times)?;
             rows::quick_check(transaction)?;
             Ok(count)
-        });
-        self.set_foreign_keys(true)?;
-        result
-    }
-
-    /// Every statement is prepared anew after that: only where there are any.
-    fn set_foreign_keys(&self, on: bool) -> Result<(), StateError> {
-        if self.tables.refer() {
-            self.connection.pragma_update(None, "foreign_keys", on)?;
-        }
-        Ok(())
+        })
     }
 
     fn transact<T>(&mut self, work: impl FnOnce(&Transaction<'_>, &Tables) -> Result<T, StateError>) -> Result<T, StateError> {
@@ -351,6 +355,13 @@ pub(super) fn commit(transaction: Transaction<'_>, steps: &dyn Steps) -> Result<
     steps.before_commit().map_err(StateError::Stopped)?;
     transaction.commit()?;
     steps.after_commit().map_err(StateError::Stopped)
+}
+
+/// Statements stay prepared, whatever values they are given: else one whose plan might hang on a value is prepared anew each time.
+fn settle_statements(connection: &Connection) -> Result<(), StateError> {
+    connection.set_prepared_statement_cache_capacity(CACHED_MAX);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// SQLite would take a short file for an empty database and write over it.

@@ -202,6 +202,24 @@ impl Input<'_, '_> {
     }
 }
 
+/// Every table of `to`, replicated or not, gets the rows of `from`, which has few, and no others.
+pub fn copy_all(from: &Connection, to: &Connection) -> Result<(), StateError> {
+    let mut names = to.prepare_cached("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+    let names = names.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
+    for name in names {
+        to.prepare_cached(&format!("DELETE FROM {}", quoted(&name)))?.execute([])?;
+        let mut rows = from.prepare_cached(&format!("SELECT * FROM {}", quoted(&name)))?;
+        let columns = rows.column_count();
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let values = (0..columns).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>()?;
+            let places = vec!["?"; columns].join(", ");
+            to.prepare_cached(&format!("INSERT INTO {} VALUES ({places})", quoted(&name)))?.execute(params_from_iter(values))?;
+        }
+    }
+    Ok(())
+}
+
 /// Structure of every page, and every row with its indices and its foreign keys: walks each index at random, which takes minutes
 /// for gigabytes.
 pub fn integrity(connection: &Connection) -> Result<(), StateError> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Params, Result, Row};
 
 /// Room for every statement of the ledger and the log.
-pub(super) const CACHED_MAX: usize = 192;
+pub(super) const CACHED_MAX: usize = 256;
 
 pub(super) trait Statements {
     /// Runs a statement that changes rows; answers how many.

@@ -1,6 +1,7 @@
 -- Taking stock after a takeover that may have lost something (R14).
 
--- Source agent: mailboxes whose census is to be sent, and why.
+-- Source agent: mailboxes whose census is to be sent, and why. Target agent: mailboxes whose chain may have been forgotten, until a
+-- container of theirs is taken.
 CREATE TABLE stock (
     mailbox BLOB PRIMARY KEY,
     since_ms INTEGER NOT NULL,

@@ -319,14 +319,13 @@ fn the_schema_of_the_agents_can_be_replicated() {
 }
 
 #[test]
-fn a_snapshot_brings_unique_indices_and_foreign_keys_through() {
+fn a_snapshot_brings_unique_indices_through() {
     let schema =
-        "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT; CREATE UNIQUE INDEX parent_name ON parent (name);
-                  CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL REFERENCES parent) STRICT";
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT; CREATE UNIQUE INDEX parent_name ON parent (name)";
     let open = || Database::open_trial(None, Arc::new(UnwatchedSteps), schema).unwrap();
     let (mut active, mut standby) = (open(), open());
     active.begin_epoch(Epoch(1)).unwrap();
-    active.write(|tx| Ok(tx.execute_batch("INSERT INTO parent VALUES (1, 'a'), (2, 'b'); INSERT INTO child VALUES (1, 2)")?)).unwrap();
+    active.write(|tx| Ok(tx.execute_batch("INSERT INTO parent VALUES (1, 'a'), (2, 'b')")?)).unwrap();
     let mut stream = Vec::new();
     active.write_rows(&mut stream).unwrap();
     let (position, lineage) = (active.position().unwrap(), active.lineage().unwrap());
@@ -334,9 +333,7 @@ fn a_snapshot_brings_unique_indices_and_foreign_keys_through() {
     standby.take_over(&incoming, &mut stream.as_slice()).unwrap();
     assert_eq!(standby.row_digest().unwrap(), active.row_digest().unwrap());
     standby.begin_epoch(Epoch(2)).unwrap();
-    for wrong in ["INSERT INTO parent VALUES (3, 'a')", "INSERT INTO child VALUES (2, 9)"] {
-        assert!(standby.write(|tx| Ok(tx.execute_batch(wrong)?)).is_err(), "{wrong}");
-    }
+    assert!(standby.write(|tx| Ok(tx.execute_batch("INSERT INTO parent VALUES (3, 'a')")?)).is_err());
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Model {
                     None => {}
                     deletion => return deletion,
                 },
-                Verdict::Stale => return Some(Act { name, ..Act::of(Verb::Quarantine) }),
+                Verdict::Stale | Verdict::Passed => return Some(Act { name, ..Act::of(Verb::Quarantine) }),
                 Verdict::Apply => return Some(Act { name, ..Act::of(Verb::Append) }),
                 Verdict::Gap { missing } => return self.fetch(w, node, crate::world::name(missing.0.0 as u8, missing.1.0 as u8)),
             }

@@ -58,7 +58,9 @@ impl Life {
     }
 
     pub fn run(&mut self) -> Vec<String> {
-        for _ in 0..8 + self.dice.below(12) {
+        // Most lives are short: two or three troubles that meet make most of what goes wrong, and more of them fit into an hour.
+        let events = if self.dice.chance(750) { 2 + self.dice.below(6) } else { 8 + self.dice.below(12) };
+        for _ in 0..events {
             self.event();
             self.sessions();
         }

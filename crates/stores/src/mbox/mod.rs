@@ -4,7 +4,8 @@
 //! - `parse`: one streaming pass over a file finds every message; nothing is held but the message at hand;
 //! - `block`: what our writer puts between the `From ` line and the message, so that what is read back is exactly what was
 //!   appended, and an append whose answer was lost is found again (R42);
-//! - `target`: appends under locks, with the length before the batch in a sidecar, so that a torn tail is cut back.
+//! - `target`: appends under locks;
+//! - `journal` and `tail`: the length before the batch in a sidecar, so that what a dead run left behind it is cut back.
 //!
 //! The road not taken: an index file beside the mbox. Every other program that touches the file would make it stale.
 
@@ -18,6 +19,7 @@ mod lock;
 mod parse;
 mod rewrite;
 mod source;
+mod tail;
 mod target;
 mod target_file;
 #[cfg(test)]

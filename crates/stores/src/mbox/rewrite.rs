@@ -40,6 +40,18 @@ pub(super) fn apply(path: &Path, edit: &dyn Fn(&Message) -> Option<Edit>) -> Res
     replace(path, &patches).map_err(|error| failed(&error))
 }
 
+/// Without the bytes of an unconfirmed batch, and without what else of ours stands behind it: nothing of it was confirmed.
+pub(super) fn without(path: &Path, from: u64, to: u64) -> Result<(), StoreError> {
+    let failed = |error: &io::Error| folder_error("rewrite an mbox file", path, error);
+    let length = fs::symlink_metadata(path).map_err(|error| failed(&error))?.len();
+    let mut patches = vec![Patch { from, to, by: String::new() }];
+    parse::scan(path, to, length, Variant::Mboxo, &mut |message| {
+        patches.extend(message.block.as_ref().and_then(|_| patch(&message, Edit::Remove)));
+        Ok(())
+    })?;
+    replace(path, &patches).map_err(|error| failed(&error))
+}
+
 /// Marks are kept in our block; a message of others has none and stays as it is.
 fn patch(message: &Message, edit: Edit) -> Option<Patch> {
     match edit {

@@ -176,34 +176,70 @@ fn interrupted() -> (tempfile::TempDir, PathBuf, usize, Vec<u8>) {
     (dir, path, kept, bytes)
 }
 
+/// What a dying machine may leave of the bytes of a batch: a beginning, with or without NULs up to the full length, or NULs and an end.
+fn torn_at(bytes: &[u8], at: usize) -> [Vec<u8>; 3] {
+    let nuls = |length: usize| vec![0; length];
+    [bytes[..at].to_vec(), [&bytes[..at], &nuls(bytes.len() - at)].concat(), [&nuls(at), &bytes[at..]].concat()]
+}
+
+/// Every way, with what the file holds then.
+fn torn_in_every_way(found: impl Fn(&Path, &str)) {
+    let (dir, path, kept, bytes) = interrupted();
+    let sidecar = dir.path().join(".INBOX.mailferry");
+    let journal = fs::read(&sidecar).expect("readable");
+    for at in 0..=bytes.len() - kept {
+        for (way, torn) in torn_at(&bytes[kept..], at).into_iter().enumerate() {
+            fs::write(&path, [&bytes[..kept], &torn].concat()).expect("written");
+            fs::write(&sidecar, &journal).expect("written");
+            found(dir.path(), &format!("torn at {at} in the way {way}"));
+            assert!(!sidecar.exists());
+        }
+    }
+}
+
 #[test]
 fn a_tail_torn_anywhere_is_cut_back() {
-    let (dir, path, kept, bytes) = interrupted();
-    let journal = fs::read(dir.path().join(".INBOX.mailferry")).expect("readable");
-    for torn in kept..=bytes.len() {
-        fs::write(&path, &bytes[..torn]).expect("written");
-        fs::write(dir.path().join(".INBOX.mailferry"), &journal).expect("written");
-        MboxTarget::open(dir.path()).expect("opened");
-        assert_eq!(fs::read(&path).expect("readable").len(), kept, "torn at {torn}: {:?}", String::from_utf8_lossy(&bytes[kept..torn]));
-        assert!(!dir.path().join(".INBOX.mailferry").exists());
-    }
-    assert!(found(dir.path(), 1) && !found(dir.path(), 2));
+    torn_in_every_way(|dir, how| {
+        MboxTarget::open(dir).expect("opened");
+        let left = fs::read(dir.join("INBOX")).expect("readable");
+        assert!(left.ends_with(b"Subject: kept\n\nx\n\n"), "{how}: {:?}", String::from_utf8_lossy(&left));
+        assert!(found(dir, 1) && !found(dir, 2) && !found(dir, 3), "{how}");
+    });
 }
 
 #[test]
 fn mail_of_others_behind_an_interrupted_batch_is_never_cut() {
+    torn_in_every_way(|dir, how| {
+        let path = dir.join("INBOX");
+        let foreign = |subject: &str| format!("\n\n{FROM}Subject: {subject}\n\nfresh\n\n");
+        let torn = fs::read(&path).expect("readable");
+        fs::write(&path, [&torn[..], foreign("foreign").as_bytes(), foreign("more").as_bytes()].concat()).expect("written");
+        let nothing_of_ours = !found(dir, 2) && !found(dir, 3);
+        assert!(found(dir, 1) && nothing_of_ours, "{how}");
+        let bodies: Vec<String> = read(&path, None).into_iter().map(|(_, body)| body).collect();
+        // A whole `From ` line of ours with nothing behind it may be an empty message of others.
+        let subjects: Vec<&str> = bodies.iter().filter_map(|body| body.lines().next()).filter(|line| !line.is_empty()).collect();
+        assert_eq!(subjects, ["Subject: kept", "Subject: foreign", "Subject: more"], "{how}");
+        assert!(!fs::read(&path).expect("readable").contains(&0), "{how}");
+    });
+}
+
+#[test]
+fn mail_that_others_append_directly_behind_nuls_is_never_cut() {
     let (dir, path, kept, bytes) = interrupted();
-    let journal = fs::read(dir.path().join(".INBOX.mailferry")).expect("readable");
-    for torn in kept..=bytes.len() {
-        let foreign = format!("\n\n{FROM}Subject: foreign\n\nfresh\n\n");
-        fs::write(&path, [&bytes[..torn], foreign.as_bytes()].concat()).expect("written");
-        fs::write(dir.path().join(".INBOX.mailferry"), &journal).expect("written");
-        assert!(found(dir.path(), 1), "torn at {torn}");
-        let text = fs::read_to_string(&path).expect("text");
-        assert!(text.contains("Subject: foreign\n\nfresh\n"), "torn at {torn}");
-        let whole = read(&path, None).iter().any(|(_, body)| body.starts_with("Subject: staged\n\nFrom y\n\nno end"));
-        assert_eq!(found(dir.path(), 2), whole, "what is found is whole, torn at {torn}");
-    }
+    let foreign = format!("{FROM}Subject: foreign\n\nfresh\n\n");
+    fs::write(&path, [&bytes[..kept + 20], &[0; 50], foreign.as_bytes()].concat()).expect("written");
+    assert!(found(dir.path(), 1) && !found(dir.path(), 2));
+    assert_eq!(fs::read(&path).expect("readable"), [&bytes[..kept], foreign.as_bytes()].concat());
+}
+
+#[test]
+fn a_file_that_others_have_written_anew_is_left_alone() {
+    let (dir, path, kept, bytes) = interrupted();
+    let anew = [&bytes[..kept - 3], b"longer\n\n", &bytes[kept..]].concat();
+    fs::write(&path, &anew).expect("written");
+    assert!(found(dir.path(), 1));
+    assert_eq!(fs::read(&path).expect("readable"), anew);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use mailferry_rules::ids::{MailboxId, Sequence};
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
-use crate::model::{Envelope, FolderInfo, FolderPath, Marks, Outcome, Skipped, TargetId, Token};
+use crate::model::{Digest, Envelope, FolderInfo, FolderPath, Marks, Outcome, Skipped, TargetId, Token};
 use crate::ports::{Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::{Reader, Record};
 use crate::state::ledger::stock;
@@ -202,7 +202,7 @@ impl Agent {
             },
             Record::Gone { token, .. } => match self.tracked(import, &token)? {
                 Some(tracked) => import.gone(tracked, self.policy.apply_deletions),
-                None => Ok(()),
+                None => import.gone_untracked(token, self.policy.apply_deletions),
             },
             Record::Receipt(receipt) => {
                 import.receipts_again.extend((receipt.outcome == Outcome::Damaged).then_some(receipt.container.sequence));
@@ -243,14 +243,7 @@ impl Import {
         Ok(())
     }
 
-    fn item(
-        &mut self,
-        folder: u32,
-        envelope: Envelope,
-        size: u64,
-        digest: crate::model::Digest,
-        tracked: Option<Tracked>,
-    ) -> Result<(), StoreError> {
+    fn item(&mut self, folder: u32, envelope: Envelope, size: u64, digest: Digest, tracked: Option<Tracked>) -> Result<(), StoreError> {
         let place = match self.place(folder) {
             Ok(place) => place,
             Err(reason) => {
@@ -350,6 +343,18 @@ impl Import {
         } else {
             tracked.gone = true;
             self.changes.set(tracked.token, Some(tracked));
+        }
+        Ok(())
+    }
+
+    /// A predecessor that was not replicated may have appended it. A store that keeps no tokens cannot find it: no bytes are known.
+    fn gone_untracked(&mut self, token: Token, apply: bool) -> Result<(), ApplyError> {
+        let wanted = [Wanted { token, digest: Digest::default(), size: 0 }];
+        for folder in self.everywhere.clone() {
+            if let Some(id) = self.store.locate(&folder, &wanted)?.into_iter().next().flatten() {
+                let tracked = Tracked { token, folder, id, digest: Digest::default(), marks: Marks::default(), gone: false };
+                return self.gone(tracked, apply);
+            }
         }
         Ok(())
     }

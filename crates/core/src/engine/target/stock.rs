@@ -39,9 +39,9 @@ impl Agent {
         Ok(())
     }
 
-    /// A container of an activation that had been replaced counts as taken, and its receipt says "refused". A predecessor may
+    /// A container that is not applied counts as taken all the same, and its receipt says "refused". A predecessor may
     /// have applied some of it all the same: its items that stand at the target are tracked, so that a census finds them.
-    pub(in crate::engine) fn refuse(&mut self, mut incoming: Incoming) -> Result<bool, Halt> {
+    pub(in crate::engine) fn refuse(&mut self, mut incoming: Incoming, why: &str) -> Result<bool, Halt> {
         let (name, digest, arrival) = (incoming.name, incoming.digest, incoming.arrival);
         let left = match self.left_behind(&mut incoming) {
             Ok(left) => left,
@@ -54,7 +54,7 @@ impl Agent {
         let receipt = Receipt { container: name, digest, outcome: Outcome::Refused, applied: 0, already: 0, found: 0, skipped: Vec::new() };
         self.still_active()?;
         self.commit_refused(&receipt, arrival, &left)?;
-        self.event("container.refused", Level::Warning, format!("{name} comes from an activation that had already been replaced"));
+        self.event("container.refused", Level::Warning, format!("{name} is not applied, its content will come again: {why}"));
         Ok(true)
     }
 

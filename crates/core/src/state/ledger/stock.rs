@@ -7,13 +7,13 @@ use super::{marks, token};
 use crate::model::{Counted, Token};
 use crate::state::statements::Statements;
 
-/// Source: a census of this mailbox has to be sent.
+/// Source: a census of this mailbox has to be sent. Target: what its chain lacks may have been taken and forgotten.
 pub fn call(db: &Connection, mailbox: MailboxId, why: &str, now_ms: u64) -> rusqlite::Result<()> {
     db.run("INSERT OR IGNORE INTO stock (mailbox, since_ms, why) VALUES (?1, ?2, ?3)", params![mailbox.0, now_ms as i64, why])?;
     Ok(())
 }
 
-/// Why a census is due, when it is.
+/// Why, where it has been called for.
 pub fn due(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<String>> {
     let mut query = db.prepare_cached("SELECT why FROM stock WHERE mailbox = ?1")?;
     let mut rows = query.query([mailbox.0])?;
