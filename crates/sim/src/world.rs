@@ -13,6 +13,7 @@ use mailferry_rules::ids::MailboxId;
 use mailferry_rules::topology::Side;
 
 use crate::baton::Baton;
+use crate::check;
 use crate::clock::NodeClock;
 use crate::databases;
 use crate::disk::{Disk, SimShare};
@@ -345,11 +346,14 @@ impl World {
         self.store_trouble.set_right();
     }
 
-    /// Time passes until everything that was put off has been tried, and nothing changes any more.
+    /// Time passes until nothing changes any more: three hours at most, in which everything that was put off is tried.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
-        for _ in 0..2 {
+        for _ in 0..3 {
             self.pass_time(HOUR_MS);
             self.settle(ROUNDS_MAX)?;
+            if check::troubles_after(self, self.told.errors().len(), true).is_empty() {
+                break;
+            }
         }
         Ok(())
     }

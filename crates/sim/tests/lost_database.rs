@@ -82,3 +82,38 @@ fn a_standalone_source_without_its_database_starts_again_under_new_names() {
     settle(&mut world);
     assert_eq!(check::troubles(&world), Vec::<String>::new());
 }
+
+/// What a target agent without its database does not know of any more: an item moved since, and one deleted since.
+fn stir(world: &World) {
+    world.edit("alice", |mailbox| {
+        mailbox.move_item("INBOX", 0, "Archive");
+        mailbox.remove("INBOX", 0);
+    });
+    mail(world, &["fourth"]);
+}
+
+#[test]
+fn a_standalone_target_without_its_database_takes_up_its_chains() {
+    let (source, target) = (cluster(), Side::standalone("TGT"));
+    let mut world = World::new(source, target, Arc::new(Fate::default())).expect("a database in memory can be made");
+    world.add_mailbox("alice", 0);
+    mail(&world, &["first", "second", "third"]);
+    settle(&mut world);
+    world.lose_database("TGT", AgentKind::Target).expect("a database in memory can be made");
+    stir(&world);
+    world.come_to_rest().expect("rest");
+    assert_eq!(check::troubles(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_cluster_whose_agents_of_a_kind_all_lost_their_databases_goes_on() {
+    for (kind, nodes) in [(AgentKind::Target, ["TGT1", "TGT2"]), (AgentKind::Source, ["SRC1", "SRC2"])] {
+        let mut world = settled(cluster());
+        for node in nodes {
+            world.lose_database(node, kind).expect("a database in memory can be made");
+        }
+        stir(&world);
+        world.come_to_rest().expect("rest");
+        assert_eq!(check::troubles(&world), Vec::<String>::new(), "{kind}");
+    }
+}

@@ -76,3 +76,21 @@ fn a_mailbox_that_is_not_there_is_named_and_the_other_goes_on() {
     bed.settle();
     prove(&bed);
 }
+
+#[test]
+fn a_target_store_that_is_not_mounted_is_not_made_anew() {
+    let bed = servers();
+    bed.settle();
+    let (mount, elsewhere) = (bed.path("mail/new"), bed.path("mail/not-mounted"));
+    fs::rename(&mount, &elsewhere).and_then(|()| fs::create_dir(&mount)).expect("a bare mount point");
+    for (name, sub) in [("alice", "cur"), ("bob", "cur")] {
+        fs::write(bed.path("mail/old").join(name).join(sub).join("1700000000.M1.late:2,"), "Subject: late\r\n\r\n").expect("a message");
+    }
+    rounds(&bed, 3);
+    assert_eq!(fs::read_dir(&mount).expect("a folder").count(), 0, "nothing is made on the bare mount point");
+    let expected = ["where:", "cause: items were delivered to it", "now:", "mount its file system"];
+    assert_told(&bed.log("TGT", AgentKind::Target), "mailbox alice: could not use the store of a mailbox", &expected);
+    fs::remove_dir(&mount).and_then(|()| fs::rename(&elsewhere, &mount)).expect("mounted again");
+    bed.settle();
+    prove(&bed);
+}

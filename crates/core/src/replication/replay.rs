@@ -311,7 +311,10 @@ impl Standby<'_> {
             _ => (),
         }
         let position = self.db.position()?;
-        // A writer's log needs no ack, and epoch 0 proves nothing.
+        // A writer's log needs no ack, and epoch 0 proves nothing: what a lost database had acknowledged, it does not hold any more.
+        if position.epoch == Epoch(0) && self.report.wants.is_some() {
+            self.own.remove(&ack_file)?;
+        }
         if position.epoch == Epoch(0) || self.db.is_writer()? {
             return Ok(());
         }

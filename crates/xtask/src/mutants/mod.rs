@@ -104,14 +104,15 @@ impl Mutants {
         Ok(found)
     }
 
-    /// A few lives, then the ladder, then many lives.
+    /// A few lives, many lives, the ladder, the scenarios.
     fn ask(&self, program: &Path, mutant: usize) -> Result<Caught> {
         let (few, started) = (self.seeds.min(150), Instant::now());
-        let trials = [
+        let mut trials = vec![
             vec!["explore".into(), "1".into(), few.to_string(), "first".into()],
-            vec!["ladder".into(), "first".into()],
             vec!["explore".into(), (1 + few).to_string(), (self.seeds - few).to_string(), "first".into()],
+            vec!["ladder".into(), "first".into()],
         ];
+        trials.extend(scenarios()?.into_iter().map(|file| vec!["scenario".into(), file]));
         for trial in trials {
             let output = Command::new(program)
                 .args(&trial)
@@ -121,12 +122,20 @@ impl Mutants {
                 .with_context(|| format!("could not run {}", program.display()))?;
             if !output.status.success() {
                 let told = String::from_utf8_lossy(&output.stdout);
-                let line = told.lines().next().unwrap_or("it crashed");
+                let line = told.lines().find(|line| line.contains("fail")).unwrap_or("it crashed");
                 return Ok(Caught::By(line.chars().take(110).collect::<String>().replace('|', "/"), started.elapsed().as_secs_f64()));
             }
         }
         Ok(Caught::Never)
     }
+}
+
+fn scenarios() -> Result<Vec<String>> {
+    let folder = root().join("tests/scenarios");
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("could not list {}", folder.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path().display().to_string())).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
 }
 
 /// The simulator with every mutant in it.

@@ -1,7 +1,8 @@
 //! The records of a container, each exactly once (R42).
 //!
 //! An item is known by its token. Tracked: it is there, only its marks or folder may change. Not tracked: it is looked for at
-//! the target, on a cluster in every folder, and appended only when it is not there. Items go in batches: staged, made durable
+//! the target, and appended only when it is not there; where an activation was before this one, which is so on a cluster or
+//! after a lost database, in every folder. Items go in batches: staged, made durable
 //! by one flush, then entered in the ledger in one transaction. A kill leaves at most a batch whose items stand at the target
 //! without their rows; a predecessor that was not replicated may leave more. All are found by token.
 //!
@@ -9,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use mailferry_rules::ids::{MailboxId, Sequence};
+use mailferry_rules::ids::{Epoch, MailboxId, Sequence};
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
@@ -124,9 +125,10 @@ impl Agent {
         let url = self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
         let store = match self.open_store.take() {
             Some((owner, store)) if owner == mailbox => store,
-            _ => self.around.stores.target(&url)?,
+            _ => self.open_target(mailbox, &url)?,
         };
-        let everywhere = if self.around.own.is_cluster() { self.target_folders(&url) } else { Vec::new() };
+        let others_acted = self.around.own.is_cluster() || self.epoch > Epoch(1);
+        let everywhere = if others_acted { self.target_folders(&url) } else { Vec::new() };
         let mut import = Import {
             mailbox,
             store,
@@ -153,6 +155,20 @@ impl Agent {
         }
         self.open_store = Some((mailbox, import.store));
         Ok(Applied { changes: import.changes, counts: import.counts, skipped: import.skipped, receipts_again: import.receipts_again })
+    }
+
+    /// A store that was delivered to and is not there any more is not made anew: its file system may not be mounted, and what is
+    /// tracked would never be appended again.
+    pub(super) fn open_target(&self, mailbox: MailboxId, url: &str) -> Result<Box<dyn MailTarget>, ApplyError> {
+        if self.db.read(|db| Ok(target::tracks_any(db, mailbox)?))? {
+            let there = self.around.stores.source(url).and_then(|mut store| store.folders());
+            there.map_err(|error| {
+                let cause = format!("items were delivered to it, and now: {}", error.cause);
+                StoreError::new(Blast::Mailbox, Retry::Later, "use the store of a mailbox", error.place, cause)
+                    .hint("mount its file system; if it was removed on purpose, make an empty inbox there")
+            })?;
+        }
+        Ok(self.around.stores.target(url)?)
     }
 
     /// A store that is not there yet has no folders.

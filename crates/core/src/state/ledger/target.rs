@@ -78,6 +78,11 @@ fn folder_id(db: &Connection, mailbox: MailboxId, path: &FolderPath) -> rusqlite
     Ok(id)
 }
 
+/// Whether anything was delivered to this mailbox that nobody has deleted since.
+pub fn tracks_any(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM tracking WHERE mailbox = ?1 AND gone = 0 LIMIT 1")?.exists([mailbox.0])
+}
+
 /// Items tracked in a mailbox, for `status`.
 pub fn count(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<u64> {
     db.prepare_cached("SELECT count(*) FROM tracking WHERE mailbox = ?1")?
