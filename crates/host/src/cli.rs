@@ -13,7 +13,11 @@ use crate::{AgentHome, Service, StoreOpener, check_agent, queue_lines};
 
 /// Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part: something waits.
 #[derive(Parser)]
-#[command(version, about, after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part or something waits.")]
+#[command(
+    version,
+    about = "Runs one agent of this node, or looks at it and checks it",
+    after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part or something waits."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: AgentCommand,

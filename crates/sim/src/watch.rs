@@ -107,9 +107,9 @@ impl Watch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was broken so far, told once.
+    /// What was broken so far.
     pub fn broken(&self) -> Vec<String> {
-        std::mem::take(&mut self.lock().broken)
+        self.lock().broken.clone()
     }
 
     fn break_law(&self, law: &str, act: &Act<'_>) {

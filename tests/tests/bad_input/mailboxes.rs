@@ -3,7 +3,7 @@
 use std::fs;
 
 use mailferry_core::settings::AgentKind;
-use mailferry_tests::{Tree, corpora, differences, prove};
+use mailferry_tests::{Plan, Tree, corpora, differences, prove};
 
 use crate::{assert_told, rounds, servers};
 
@@ -93,4 +93,25 @@ fn a_target_store_that_is_not_mounted_is_not_made_anew() {
     fs::remove_dir(&mount).and_then(|()| fs::rename(&elsewhere, &mount)).expect("mounted again");
     bed.settle();
     prove(&bed);
+}
+
+#[test]
+fn a_message_that_comes_back_with_other_bytes_replaces_what_the_target_had() {
+    for deletions in ["ApplyDeletions = false", "ApplyDeletions = true"] {
+        let bed = Plan::new(1, 1).sample("alice", 10).sample_to("bob", 10, "mbox").settings(deletions).build();
+        let messages = ["alice", "bob"].map(|name| bed.path("mail/old").join(name).join("cur/1700000000.M1.back:2,S"));
+        for message in &messages {
+            fs::write(message, "Subject: once\r\n\r\n").expect("a message");
+        }
+        bed.settle();
+        for message in &messages {
+            fs::remove_file(message).expect("removed");
+        }
+        bed.settle();
+        for message in &messages {
+            fs::write(message, "X-Seen: yes\r\nSubject: once\r\n\r\n").expect("put back");
+        }
+        bed.settle();
+        prove(&bed);
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -67,8 +67,10 @@ struct Summary<'a> {
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     let (source, target) = (store(&args.source)?, store(&args.target)?);
-    if source.path == target.path {
-        return Err(WrongUse(Trouble::new("source and target are the same store").place(&source).hint("name two different stores")).into());
+    let (real_source, real_target) = (real(&source.path), real(&target.path));
+    if real_source.starts_with(&real_target) || real_target.starts_with(&real_source) {
+        let trouble = Trouble::new("source and target are the same store, or one lies in the other").place(format!("{source}, {target}"));
+        return Err(WrongUse(trouble.hint("name two stores apart from each other; links and `..` are followed")).into());
     }
     let policy = policy(args)?;
     let mut reader = open_source(&source).map_err(Trouble::from)?;
@@ -97,6 +99,13 @@ fn store(text: &str) -> anyhow::Result<StoreUrl> {
     // One spelling per store: the state of an earlier run is found from any folder.
     url.path = std::path::absolute(&url.path)?;
     Ok(url)
+}
+
+/// Where a path leads, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let Some((above, real)) = there else { return path.to_path_buf() };
+    path.strip_prefix(above).ok().filter(|rest| !rest.as_os_str().is_empty()).map_or(real.clone(), |rest| real.join(rest))
 }
 
 fn mailbox(source: &StoreUrl, target: &StoreUrl) -> Mailbox {
@@ -140,7 +149,8 @@ fn lock(work: &WorkFolder) -> Result<File, Trouble> {
     }
 }
 
-/// An earlier run's state speaks of a target that has been emptied or deleted since: it would leave everything out.
+/// An earlier run's state speaks of a target that has been emptied since: it would leave everything out. One that cannot be read may
+/// not be mounted: the target agent says so.
 fn start_over_if_target_is_empty(work: &WorkFolder, mailbox: &Mailbox, target: &StoreUrl) -> anyhow::Result<()> {
     if one_process::tracked(work, mailbox)? == 0 || holds_items(target) {
         return Ok(());
@@ -163,8 +173,8 @@ fn start_over_if_target_is_empty(work: &WorkFolder, mailbox: &Mailbox, target: &
 }
 
 fn holds_items(target: &StoreUrl) -> bool {
-    let Ok(mut store) = open_source(target) else { return false };
-    let Ok(folders) = store.folders() else { return false };
+    let Ok(folders_and_store) = open_source(target).and_then(|mut store| Ok((store.folders()?, store))) else { return true };
+    let (folders, mut store) = folders_and_store;
     folders.iter().filter(|folder| folder.selectable).any(|folder| {
         let mut any = false;
         let scanned = store.scan(&folder.path, &mut |_| {

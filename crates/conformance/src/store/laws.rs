@@ -245,6 +245,20 @@ pub fn an_item_staged_removed_and_staged_again_is_there_once(bench: &dyn Bench) 
     assert_eq!(bodies, [body(0), body(1)]);
 }
 
+pub fn a_removed_item_can_come_again_with_other_bytes(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    let id = fill(&mut *target, &inbox, 0..1).remove(0);
+    target.flush().expect("a flush");
+    target.remove(&inbox, &id).expect("a removal");
+    target.flush().expect("a flush");
+    append(&mut *target, &inbox, &envelope(0), b"Subject: other bytes\r\n\r\nunder the same token\r\n");
+    target.flush().expect("a flush");
+    drop(target);
+    let bodies: Vec<Vec<u8>> = seen(bench, &inbox).into_iter().map(|seen| seen.body).collect();
+    assert_eq!(bodies, [b"Subject: other bytes\r\n\r\nunder the same token\r\n".to_vec()]);
+}
+
 pub fn what_a_user_deleted_stays_deleted(bench: &dyn Bench) {
     let (inbox, other) = (folder("INBOX"), folder("Other"));
     let mut target = bench.target();

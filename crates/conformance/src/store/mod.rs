@@ -31,6 +31,7 @@ macro_rules! store {
             an_item_moved_there_and_back_before_a_flush_is_there_once
             what_is_staged_for_removal_is_gone_for_all_that_follows
             an_item_staged_removed_and_staged_again_is_there_once
+            a_removed_item_can_come_again_with_other_bytes
             what_a_user_deleted_stays_deleted
             twins_are_both_kept
             keys_are_the_same_at_every_pass

@@ -209,7 +209,7 @@ impl Agent {
         self.stall(name.to_string(), format!("waits for {wanted}"));
         let since_ms = self.gap_since(&wanted);
         if self.now_ms().saturating_sub(since_ms) >= self.policy.gap_alarm_ms {
-            if let Some(why) = self.db.read(|db| Ok(stock::due(db, name.mailbox)?))? {
+            if let Some(why) = self.may_have_forgotten(name.mailbox)? {
                 self.event("mailbox.taken-up", Level::Warning, format!("{text}, which may have been taken and forgotten: {why}"));
                 return self.turn_away(incoming, FORGOTTEN);
             }
@@ -220,6 +220,15 @@ impl Agent {
             self.tell("mailbox.gap", Level::Warning, trouble.to_string());
         }
         Ok(Look::Wait)
+    }
+
+    /// Why a container that is missing may have been taken long ago.
+    fn may_have_forgotten(&self, mailbox: MailboxId) -> Result<Option<String>, Halt> {
+        Ok(self.db.read(|db| {
+            let nothing = || "nothing of this mailbox is known to have been taken".to_owned();
+            let first = inbound::position(db, mailbox)?.last.0 == 0;
+            Ok(stock::due(db, mailbox)?.or_else(|| first.then(nothing)))
+        })?)
     }
 
     /// Waiting begins anew when the clock has been set back: else it would last as long as the clock was wrong.
@@ -271,7 +280,10 @@ impl Agent {
     fn damaged(&mut self, name: ContainerName, reason: &str, digest: Digest, foreign: bool) -> Result<Look, Halt> {
         let position = self.db.read(|db| Ok(inbound::position(db, name.mailbox)?))?;
         // Taken before its turn, a damaged container would be the end of the sound one that may still come under its name.
-        let in_turn = name.sequence.0 <= position.last.0 + 1;
+        let mut in_turn = name.sequence.0 <= position.last.0 + 1;
+        if !in_turn && self.now_ms().saturating_sub(self.gap_since(&name)) >= self.policy.gap_alarm_ms {
+            in_turn = self.may_have_forgotten(name.mailbox)?.is_some();
+        }
         if !in_turn && !foreign {
             self.stall(name.to_string(), "damaged, and containers before it have not arrived yet");
             return Ok(Look::Wait);

@@ -1,7 +1,7 @@
 -- Taking stock after a takeover that may have lost something (R14).
 
--- Source agent: mailboxes whose census is to be sent, and why. Target agent: mailboxes whose chain may have been forgotten, until a
--- container of theirs is taken.
+-- Source agent: mailboxes whose census is to be sent, and why. Target agent: mailboxes of which more may have been done
+-- than its ledger knows; that stays so.
 CREATE TABLE stock (
     mailbox BLOB PRIMARY KEY,
     since_ms INTEGER NOT NULL,

@@ -40,13 +40,14 @@ pub(super) fn apply(path: &Path, edit: &dyn Fn(&Message) -> Option<Edit>) -> Res
     replace(path, &patches).map_err(|error| failed(&error))
 }
 
-/// Without the bytes of an unconfirmed batch, and without what else of ours stands behind it: nothing of it was confirmed.
+/// Without the bytes of an unconfirmed batch, and without what else of ours is torn behind it. What is whole there, a client may have
+/// moved in.
 pub(super) fn without(path: &Path, from: u64, to: u64) -> Result<(), StoreError> {
     let failed = |error: &io::Error| folder_error("rewrite an mbox file", path, error);
     let length = fs::symlink_metadata(path).map_err(|error| failed(&error))?.len();
     let mut patches = vec![Patch { from, to, by: String::new() }];
     parse::scan(path, to, length, Variant::Mboxo, &mut |message| {
-        patches.extend(message.block.as_ref().and_then(|_| patch(&message, Edit::Remove)));
+        patches.extend(message.is_torn().then(|| patch(&message, Edit::Remove)).flatten());
         Ok(())
     })?;
     replace(path, &patches).map_err(|error| failed(&error))

@@ -2,8 +2,8 @@
 //!
 //! Ours may be torn anywhere, and after a power cut it may hold NULs in place of whatever had not reached the disk: a whole
 //! page of them, or all of it under a length that was right. So nothing of it counts, however whole it looks. Theirs begins
-//! with the first `From ` line behind which no block of ours begins; our own messages hold no bare one. Behind NULs a line may
-//! begin in the middle of what was one of ours, so that there it must hold a date as well.
+//! with the first `From ` line behind which no block of ours begins; our own messages hold no bare one. Behind NULs and in the middle of a line, where it may stand behind a torn line or be of
+//! our own text, it must hold a date as well: rather a rest of ours stays than mail of others goes.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -25,12 +25,19 @@ pub(super) fn end_of_ours(mbox: &Path, kept: u64, length: u64) -> io::Result<u64
         let nul = piece.bytes.iter().rposition(|byte| *byte == 0);
         let line = nul.map_or(piece.bytes, |at| &piece.bytes[at + 1..]);
         let begins = if nul.is_some() || behind_nul { from_line::parse(line).is_some() } else { piece.starts_line };
+        let line = if begins && line.starts_with(b"From ") { line } else { glued(line) };
         behind_nul = nul.is_some_and(|at| at + 1 == piece.bytes.len());
-        if begins && line.starts_with(b"From ") && !begins_as_ours(mbox, piece.end(), length)? {
+        if line.starts_with(b"From ") && !begins_as_ours(mbox, piece.end(), length)? {
             return Ok(piece.end() - line.len() as u64);
         }
     }
     Ok(length)
+}
+
+/// The dated `From ` line that somebody has written directly behind a line of ours which was torn before its end; or nothing.
+fn glued(line: &[u8]) -> &[u8] {
+    let places = (1..line.len()).filter(|at| line[*at..].starts_with(b"From "));
+    places.map(|at| &line[at..]).find(|rest| from_line::parse(rest).is_some()).unwrap_or_default()
 }
 
 /// Whether a block of ours begins here, whole or up to where it is torn. A blank line may begin an empty message of others.

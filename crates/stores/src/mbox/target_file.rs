@@ -189,6 +189,15 @@ impl TargetFile {
     }
 }
 
+/// What was staged and not flushed is not written after all: by now the file may be another node's to write.
+impl Drop for TargetFile {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            drop(open.file.into_parts());
+        }
+    }
+}
+
 impl Open {
     /// Once per batch: from here on the tail is undone if the batch is not confirmed.
     fn journal(&mut self, path: &Path) -> io::Result<()> {

@@ -127,8 +127,7 @@ impl Agent {
             Some((owner, store)) if owner == mailbox => store,
             _ => self.open_target(mailbox, &url)?,
         };
-        let others_acted = self.around.own.is_cluster() || self.epoch > Epoch(1);
-        let everywhere = if others_acted { self.target_folders(&url) } else { Vec::new() };
+        let everywhere = if self.others_acted(mailbox, &url)? { self.target_folders(&url)? } else { Vec::new() };
         let mut import = Import {
             mailbox,
             store,
@@ -171,10 +170,28 @@ impl Agent {
         Ok(self.around.stores.target(url)?)
     }
 
+    /// Whether items may stand at the target that this ledger does not know: of another node, of an activation before the database
+    /// was lost, or of a whole installation whose databases and claims are gone.
+    fn others_acted(&mut self, mailbox: MailboxId, url: &str) -> Result<bool, ApplyError> {
+        if self.around.own.is_cluster() || self.epoch > Epoch(1) {
+            return Ok(true);
+        }
+        let (noted, known) = self.db.read(|db| Ok((stock::due(db, mailbox)?.is_some(), target::tracks_any(db, mailbox)?)))?;
+        if !noted && !known && !self.target_folders(url)?.is_empty() {
+            let now_ms = self.now_ms();
+            self.db.write(|tx| Ok(stock::call(tx, mailbox, "the store was there before its ledger", now_ms)?))?;
+            return Ok(true);
+        }
+        Ok(noted)
+    }
+
     /// A store that is not there yet has no folders.
-    pub(super) fn target_folders(&self, url: &str) -> Vec<FolderPath> {
-        let folders = self.around.stores.source(url).and_then(|mut store| store.folders());
-        folders.map_or(Vec::new(), |folders| folders.into_iter().filter(|info| info.selectable).map(|info| info.path).collect())
+    pub(super) fn target_folders(&self, url: &str) -> Result<Vec<FolderPath>, StoreError> {
+        match self.around.stores.source(url).and_then(|mut store| store.folders()) {
+            Ok(folders) => Ok(folders.into_iter().filter(|info| info.selectable).map(|info| info.path).collect()),
+            Err(error) if error.away || error.retry == Retry::Later => Err(error),
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     pub(super) fn commit_when_full(&mut self, import: &mut Import) -> Result<(), ApplyError> {
@@ -201,7 +218,13 @@ impl Agent {
         match record {
             Record::Folder { id, info } => import.folder(id, &info),
             Record::Item { folder, envelope, size, digest } => {
-                let (token, tracked) = (envelope.token, self.tracked(import, &envelope.token)?);
+                let token = envelope.token;
+                let tracked = match self.tracked(import, &token)? {
+                    Some(old) if old.digest != digest && import.place(folder).is_ok() => {
+                        self.old_version_goes(import, old).map(|()| None)?
+                    }
+                    tracked => tracked,
+                };
                 match import.item(folder, envelope, size, digest, tracked) {
                     Err(error) if error.blast == Blast::Item => import.skip(token, error.to_string()),
                     other => Ok(other?),
@@ -227,6 +250,14 @@ impl Agent {
             Record::Census(census) => self.compare(import, &census),
             Record::FolderGone { .. } | Record::Wanted { .. } => Ok(()),
         }
+    }
+
+    /// The same item with other bytes: both versions bear one token, by which a store would take the new one for the old. So the old
+    /// one goes first, durably; the container holds the new one until it is there.
+    fn old_version_goes(&mut self, import: &mut Import, old: Tracked) -> Result<(), ApplyError> {
+        import.store.remove(&old.folder, &old.id)?;
+        import.changes.set(old.token, None);
+        self.commit_batch(import)
     }
 
     /// What is known of an item, this batch included.
@@ -267,18 +298,13 @@ impl Import {
                 return Ok(());
             }
         };
-        let replaced = match tracked {
-            Some(tracked) if tracked.digest == digest => {
-                self.counts.already += 1;
-                let to = (tracked.folder != place).then_some(place);
-                return self.update_store(tracked, to, envelope.marks);
-            }
-            // The same item with other bytes: the new version first, then the old one goes.
-            other => other,
-        };
+        if let Some(tracked) = tracked {
+            self.counts.already += 1;
+            let to = (tracked.folder != place).then_some(place);
+            return self.update_store(tracked, to, envelope.marks);
+        }
         let wanted = Wanted { token: envelope.token, digest, size };
-        let found = if replaced.is_none() { self.find(&place, wanted, &envelope.marks)? } else { None };
-        let id = match found {
+        let id = match self.find(&place, wanted, &envelope.marks)? {
             Some(id) => {
                 self.counts.found += 1;
                 id
@@ -292,9 +318,6 @@ impl Import {
                 appended.id
             }
         };
-        if let Some(old) = replaced {
-            self.store.remove(&old.folder, &old.id)?;
-        }
         self.changes
             .set(envelope.token, Some(Tracked { token: envelope.token, folder: place, id, digest, marks: envelope.marks, gone: false }));
         Ok(())

@@ -70,7 +70,7 @@ impl Agent {
         let mailbox = incoming.name.mailbox;
         let url = self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
         let mut store = self.open_target(mailbox, &url)?;
-        let folders = self.target_folders(&url);
+        let folders = self.target_folders(&url)?;
         let mut left = Changes::default();
         loop {
             let record = incoming.reader.next().map_err(|error| super::apply::unreadable(&incoming.name, &error))?;

@@ -4,7 +4,7 @@ use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 use mailferry_rules::import::{Arrival, Position, advance};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{container, digest, from_json, stock, to_json};
+use super::{container, digest, from_json, to_json};
 use crate::model::{Digest, Outcome, Receipt, Skipped, Token};
 use crate::state::statements::Statements;
 
@@ -40,7 +40,7 @@ pub fn is_taken(db: &Connection, name: &ContainerName) -> rusqlite::Result<bool>
     ])
 }
 
-/// Takes a container: its receipt and the new position of the chain (R43). The attempt is over, and nothing before it is missing.
+/// Takes a container: its receipt and the new position of the chain (R43). The attempt is over.
 /// `answer`: whether a receipt goes back to the other side.
 pub fn take(db: &Connection, receipt: &Receipt, arrival: Arrival, answer: bool, now_ms: u64) -> rusqlite::Result<()> {
     let name = &receipt.container;
@@ -67,9 +67,6 @@ pub fn take(db: &Connection, receipt: &Receipt, arrival: Arrival, answer: bool, 
             if answer { 0 } else { -1 },
         ],
     )?;
-    if answer {
-        stock::taken(db, name.mailbox)?;
-    }
     end_attempt(db, name)
 }
 

@@ -63,13 +63,13 @@ impl Cluster {
     fn open() -> Result<Self, String> {
         // SAFETY: null means the cluster that this computer belongs to.
         let handle = unsafe { OpenCluster(std::ptr::null()) };
-        if handle.is_null() { Err(failed("the cluster cannot be opened")) } else { Ok(Cluster(handle)) }
+        if handle == 0 { Err(failed("the cluster cannot be opened")) } else { Ok(Cluster(handle)) }
     }
 
     fn group(&self, name: &[u16]) -> Result<Group, String> {
         // SAFETY: the handle is open, the name ends with NUL and outlives the call.
         let handle = unsafe { OpenClusterGroup(self.0, name.as_ptr()) };
-        if handle.is_null() {
+        if handle == 0 {
             return Err(failed("it cannot be opened"));
         }
         let group = OpenGroup(handle);
