@@ -10,12 +10,17 @@ use super::*;
 struct Told {
     role: Mutex<Option<Role>>,
     sign: Mutex<Sign>,
+    /// The sign that comes while it is asked.
+    comes: Mutex<Option<Sign>>,
     asked: AtomicUsize,
 }
 
 impl Origin for Arc<Told> {
     fn ask(&self) -> Answer {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        if let Some(sign) = self.comes.lock().unwrap().take() {
+            *self.sign.lock().unwrap() = sign;
+        }
         Answer { role: self.role.lock().unwrap().clone().unwrap_or(Role::Active), kept: Kept::UntilTheSign }
     }
 
@@ -34,6 +39,16 @@ fn a_held_answer_is_not_asked_for_again_until_its_sign_changes() {
     *told.sign.lock().unwrap() = Sign(Some("gone".into()));
     assert_eq!(reader.role(), unknown("stopped"), "no step is taken on the word of before the stop");
     assert_eq!(told.asked.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_stop_that_comes_while_the_origin_is_asked_is_seen_at_the_next_look() {
+    let told = Arc::new(Told::default());
+    let reader = RoleReader::new(told.clone());
+    *told.comes.lock().unwrap() = Some(Sign(Some("gone".into())));
+    assert_eq!(reader.role(), Role::Active, "what was true when it was asked");
+    *told.role.lock().unwrap() = Some(unknown("stopped"));
+    assert_eq!(reader.role(), unknown("stopped"));
 }
 
 #[test]
