@@ -155,15 +155,19 @@ init() { # NODE: process 1 of the node
     for other in "${nodes[@]}" witness-source witness-target; do
         [ "$other" = "$node" ] || mount -t tmpfs -o ro,size=64k,mode=755 tmpfs "$bed/$other"
     done
-    sshd_on "$(storage_address "$node")" "$mine" /var/log &
-    for other in "${nodes[@]}"; do [ "$other" = "$node" ] || keep_mounted "$other" "$bed/$other" >>/var/log/mounts.out 2>&1 & done
-    for other in witness-source witness-target; do keep_mounted witness "$bed/$other" >>/var/log/mounts.out 2>&1 & done
     # The state folder is below /run: kept in reach for what comes after.
-    mkdir -p "$mine/run/mailferry-bed"
+    mkdir -p "$mine/run"/{mailferry-bed,sshd,crm,resource-agents,lock}
     mount --rbind "$state" "$mine/run/mailferry-bed"
     mount --rbind "$mine/run" /run
-    mkdir -p /run/sshd /run/crm /run/resource-agents /run/lock
     chown hacluster:haclient /run/crm && chmod 750 /run/crm
+    # It will not start without /run/sshd: a node whose disk nobody reaches is no node.
+    sshd_on "$(storage_address "$node")" "$mine" /var/log &
+    until (: <"/dev/tcp/$(storage_address "$node")/22") 2>/dev/null; do
+        jobs %sshd_on >/dev/null 2>&1 || { cat /var/log/sshd.out >&2 && exit 1; }
+        sleep 0.05
+    done
+    for other in "${nodes[@]}"; do [ "$other" = "$node" ] || keep_mounted "$other" "$bed/$other" >>/var/log/mounts.out 2>&1 & done
+    for other in witness-source witness-target; do keep_mounted witness "$bed/$other" >>/var/log/mounts.out 2>&1 & done
     corosync -f >/run/corosync.out 2>&1 &
     until corosync-cfgtool -s >/dev/null 2>&1; do
         jobs %corosync >/dev/null 2>&1 || { cat /run/corosync.out >&2 && exit 1; }

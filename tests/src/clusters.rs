@@ -17,7 +17,7 @@ use mailferry_host::SystemClock;
 use crate::bed::{Bed, quiet};
 use crate::programs::agent_program;
 use crate::proof::containers_below;
-use crate::services::wait_until;
+use crate::services::{standbys_are_level, wait_until};
 
 /// The resource that says where the role is.
 pub const RESOURCE: &str = "mail-role";
@@ -113,8 +113,8 @@ impl<'b> Clusters<'b> {
         self.role_since(node).is_some()
     }
 
-    /// Waits until both nodes of both sides are in their clusters, one of each is active, no agent has anything left to do, and
-    /// nothing is owed.
+    /// Waits until both nodes of both sides are in their clusters, one of each is active, no agent has anything left to do, nothing
+    /// is owed, and what an active node has shipped last its standby has replayed.
     pub fn settle(&self, patience: Duration) {
         let since_ms = SystemClock.now_ms();
         wait_until("mail has settled", patience, || self.is_settled(since_ms));
@@ -132,7 +132,9 @@ impl<'b> Clusters<'b> {
                 .all(|report| report.deletion_debts.is_empty() && report.coverage_debts.is_empty() && report.copy_queue == 0);
             reports.len() == 2 && active == 1 && nothing_owed && reports.iter().all(|report| report.started_ms > since_ms && quiet(report))
         });
-        calm && sides.into_iter().flat_map(|side| self.bed.nodes(side)).all(|node| containers_below(&self.bed.share(&node)).is_empty())
+        let empty =
+            || sides.into_iter().flat_map(|side| self.bed.nodes(side)).all(|node| containers_below(&self.bed.share(&node)).is_empty());
+        calm && empty() && standbys_are_level(self.bed)
     }
 }
 

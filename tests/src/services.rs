@@ -129,7 +129,7 @@ impl<'b> Services<'b> {
 }
 
 /// What the active nodes have shipped last, their standbys have replayed.
-fn standbys_are_level(bed: &Bed) -> bool {
+pub(crate) fn standbys_are_level(bed: &Bed) -> bool {
     [Side::Source, Side::Target].into_iter().all(|side| {
         side.agents().into_iter().all(|kind| {
             let mut at = bed.nodes(side).into_iter().map(|node| bed.report(&node, kind).map(|report| report.lsn));

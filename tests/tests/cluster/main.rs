@@ -3,7 +3,6 @@
 //! In each story mail goes on flowing, and when all is well again every item is at the target exactly once, standbys equal their active
 //! nodes, nothing is owed, and no container of an older epoch was applied after one of a newer. `figures` measures how long a failover takes.
 //! The road not taken: a cluster manager that is played. What two nodes believe of each other in a partition is what has to be real.
-#![allow(clippy::print_stderr)]
 
 mod figures;
 mod stories;

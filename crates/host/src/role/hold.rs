@@ -45,6 +45,11 @@ impl Moment {
         Moment { steady: Instant::now(), wall: SystemTime::now() }
     }
 
+    #[cfg(test)]
+    pub fn later(self, by: Duration) -> Self {
+        Moment { steady: self.steady + by, wall: self.wall + by }
+    }
+
     /// The longer of both; a wall clock that was set back counts as for ever.
     fn since(&self, earlier: &Moment) -> Duration {
         let wall = self.wall.duration_since(earlier.wall).unwrap_or(Duration::MAX);
@@ -123,7 +128,7 @@ mod tests {
     fn at(ms: u64) -> Moment {
         static BEGIN: std::sync::OnceLock<Moment> = std::sync::OnceLock::new();
         let begin = *BEGIN.get_or_init(Moment::now);
-        Moment { steady: begin.steady + Duration::from_millis(ms), wall: begin.wall + Duration::from_millis(ms) }
+        begin.later(Duration::from_millis(ms))
     }
 
     fn sign(text: &str) -> Sign {

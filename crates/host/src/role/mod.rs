@@ -96,9 +96,14 @@ impl RoleReader {
     }
 
     fn current(&self, asleep: bool) -> (Role, u64) {
+        self.current_by(Moment::now, asleep)
+    }
+
+    fn current_by(&self, clock: impl Fn() -> Moment, asleep: bool) -> (Role, u64) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        // The sign is looked at first: what happens while the origin is asked is seen at the next look.
-        let (sign, now) = (self.origin.sign(), Moment::now());
+        // The sign and the clock are looked at first: what happens while the origin is asked is seen at the next look, and an
+        // answer that was long in coming is old.
+        let (sign, now) = (self.origin.sign(), clock());
         if held.is_due(&sign, &now, asleep) {
             let answer = self.origin.ask();
             held.take(answer, sign, now);

@@ -9,7 +9,7 @@
 
 mod decide;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use mailferry_core::ports::Role;
@@ -35,7 +35,11 @@ pub(super) struct Pacemaker {
 
 impl Pacemaker {
     pub fn new(members: Members, resource: String) -> Self {
-        let token = PathBuf::from(TOKENS).join(&resource);
+        Self::with_tokens_in(Path::new(TOKENS), members, resource)
+    }
+
+    fn with_tokens_in(folder: &Path, members: Members, resource: String) -> Self {
+        let token = folder.join(&resource);
         Pacemaker { members, resource, token, is_named_so: OnceLock::new(), warned: OnceLock::new() }
     }
 
@@ -60,6 +64,11 @@ impl Pacemaker {
         View::read(&output_of("crm_mon", ASK, PATIENCE)?, &self.resource)
     }
 
+    fn meaning_of(&self, view: &View) -> Answer {
+        let question = Question { members: &self.members, resource: &self.resource, token: self.token.exists() };
+        Answer { role: decide(view, &question), kept: if view.has_token() { Kept::UntilTheSign } else { Kept::Briefly } }
+    }
+
     fn warn_without_fencing(&self, view: &View) {
         if !view.fencing && self.warned.set(()).is_ok() {
             tracing::warn!(
@@ -75,8 +84,7 @@ impl Origin for Pacemaker {
         match self.view() {
             Ok(view) => {
                 self.warn_without_fencing(&view);
-                let question = Question { members: &self.members, resource: &self.resource, token: self.token.exists() };
-                Answer { role: decide(&view, &question), kept: if view.has_token() { Kept::UntilTheSign } else { Kept::Briefly } }
+                self.meaning_of(&view)
             }
             Err(why) => Answer { role: Role::Unknown { why }, kept: Kept::Briefly },
         }
@@ -88,3 +96,6 @@ impl Origin for Pacemaker {
         Sign(about.ok().map(|modified| format!("{modified:?}")))
     }
 }
+
+#[cfg(test)]
+mod tests;
