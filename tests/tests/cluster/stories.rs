@@ -125,8 +125,14 @@ fn of_two_nodes_that_both_believe_to_be_active_the_older_does_no_harm() {
             assert!(story.clusters.has_role(old) && story.clusters.has_role(new), "both still are");
             story.mail_flows();
             for kind in side.agents() {
-                let stopped = events(story.bed, old, kind, "has been claimed; this node holds");
-                assert!(!stopped.is_empty(), "the {kind} agent of {old} has not seen that it was replaced:\n{}", story.bed.log(old, kind));
+                // In the middle of its work it stops; between two sessions it finds the newer claim, and claims anew.
+                let stopped = !events(story.bed, old, kind, "has been claimed; this node holds").is_empty();
+                let claimed_anew = story.claims(old, kind) > 1;
+                assert!(
+                    stopped || claimed_anew,
+                    "the {kind} agent of {old} has not seen that it was replaced:\n{}",
+                    story.bed.log(old, kind)
+                );
             }
             story.clusters.heal(old);
         }
