@@ -78,9 +78,9 @@ fn folder_id(db: &Connection, mailbox: MailboxId, path: &FolderPath) -> rusqlite
     Ok(id)
 }
 
-/// Whether anything was delivered to this mailbox that nobody has deleted since.
+/// Whether anything that was delivered to this mailbox is still at the target, deleted at the source or not. Looks at one row.
 pub fn tracks_any(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM tracking WHERE mailbox = ?1 AND gone = 0 LIMIT 1")?.exists([mailbox.0])
+    db.prepare_cached("SELECT 1 FROM tracking WHERE mailbox = ?1 AND token >= ?2 LIMIT 1")?.exists(params![mailbox.0, Token::FIRST.0])
 }
 
 /// Items tracked in a mailbox, for `status`.
