@@ -3,8 +3,6 @@
 //! With statements of our own, which stay prepared: SQLite's function for it prepares all of its own anew for each change set
 //! and, by switching foreign keys, makes every other statement of the connection be prepared anew as well.
 
-use std::fmt::Write;
-
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params_from_iter};
 
@@ -108,7 +106,7 @@ fn make(connection: &Connection, change: &Change<'_>) -> Result<Made, Error> {
     let made = match change.operation {
         Operation::Insert => execute(connection, &shape.insert, change.new.iter().flatten())?,
         Operation::Delete => execute(connection, &shape.delete, change.old.iter().flatten())?,
-        _ => execute(connection, &update(change), changed(change).map(|(_, new)| new).chain(change.old.iter().flatten()))?,
+        _ => execute(connection, &update(change), change.new.iter().chain(&change.old).flatten())?,
     };
     match made {
         Some(1) => return Ok(Made::Now),
@@ -138,24 +136,14 @@ fn execute<'v>(connection: &Connection, sql: &str, values: impl Iterator<Item = 
     }
 }
 
-/// New values by column, of those that an update changes.
-fn changed<'c>(change: &'c Change<'_>) -> impl Iterator<Item = (&'c str, &'c Value)> {
-    let columns = change.shape.columns.iter().zip(&change.new);
-    columns.filter_map(|(column, new)| new.as_ref().map(|new| (column.as_str(), new)))
-}
-
 /// Of the row with this key, and only if the columns to change have their old values.
 fn update(change: &Change<'_>) -> String {
-    let mut sql = format!("UPDATE main.{} SET ", quoted(&change.shape.name()));
-    for (number, (column, _)) in changed(change).enumerate() {
-        let _ = write!(sql, "{}{} = ?", if number == 0 { "" } else { ", " }, quoted(column));
-    }
-    let known: Vec<&String> =
-        change.shape.columns.iter().zip(&change.old).filter_map(|(column, old)| old.as_ref().map(|_| column)).collect();
-    for (number, column) in known.into_iter().enumerate() {
-        let _ = write!(sql, "{}{} IS ?", if number == 0 { " WHERE " } else { " AND " }, quoted(column));
-    }
-    sql
+    let terms = |row: &Row, operator: &str| {
+        let columns = change.shape.columns.iter().zip(row).filter(|(_, value)| value.is_some());
+        columns.map(|(column, _)| format!("{} {operator} ?", quoted(column))).collect::<Vec<_>>()
+    };
+    let (new, old) = (terms(&change.new, "=").join(", "), terms(&change.old, "IS").join(" AND "));
+    format!("UPDATE main.{} SET {new} WHERE {old}", quoted(&change.shape.name()))
 }
 
 /// The row with the key of the change.

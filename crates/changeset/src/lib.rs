@@ -21,7 +21,7 @@ use std::fmt;
 
 pub use apply::{Applied, apply};
 pub use recorder::Recorder;
-pub use tables::Tables;
+pub use tables::{Tables, quoted};
 
 /// What could not be recorded or applied.
 #[derive(Debug, thiserror::Error)]

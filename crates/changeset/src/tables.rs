@@ -55,6 +55,11 @@ impl Tables {
         self.shape(name.as_bytes()).map(|shape| (shape.columns.as_slice(), shape.key_columns.as_slice()))
     }
 
+    /// The statement that inserts a row with all its columns.
+    pub fn insert(&self, name: &str) -> Option<&str> {
+        self.shape(name.as_bytes()).map(|shape| shape.insert.as_str())
+    }
+
     pub(crate) fn shape(&self, name: &[u8]) -> Option<&Shape> {
         self.0.iter().find(|shape| shape.name.to_bytes().eq_ignore_ascii_case(name))
     }
@@ -103,6 +108,7 @@ fn statements(table: &str, columns: &[String], key: &[bool]) -> [String; 3] {
     ]
 }
 
-pub(crate) fn quoted(name: &str) -> String {
+/// A name as SQL takes it, whatever is in it.
+pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

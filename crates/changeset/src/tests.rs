@@ -164,30 +164,24 @@ fn a_diverged_replica_refuses_and_names_table_and_kind() {
     }
 }
 
-#[test]
-fn names_can_be_swapped_under_a_unique_constraint() {
+/// Done at the origin and replayed: both are equal. The replica, and the changes.
+fn carried(sql: &str) -> (Connection, Vec<u8>) {
     let (mut origin, mut replica, _) = pair();
-    let changes = record(&mut origin, |tx| {
-        tx.execute_batch(
-            "UPDATE item SET name = '?' WHERE id = 1; UPDATE item SET name = 'a' WHERE id = 3; UPDATE item SET name = 'c' WHERE id = 1",
-        )
-        .unwrap();
-    });
+    let changes = record(&mut origin, |tx| tx.execute_batch(sql).unwrap());
     replay(&mut replica, &changes).unwrap();
     assert_eq!(rows(&origin), rows(&replica));
+    (replica, changes)
+}
+
+#[test]
+fn names_can_be_swapped_under_a_unique_constraint() {
+    carried("UPDATE item SET name = '?' WHERE id = 1; UPDATE item SET name = 'a' WHERE id = 3; UPDATE item SET name = 'c' WHERE id = 1");
 }
 
 #[test]
 fn a_row_may_take_the_name_of_one_that_goes_later() {
-    let (mut origin, mut replica, _) = pair();
-    let changes = record(&mut origin, |tx| {
-        tx.execute_batch(
-            "DELETE FROM item WHERE id = 3; UPDATE item SET name = 'c' WHERE id = 2; INSERT INTO item VALUES (0, 'b', 1, NULL, 1.5)",
-        )
-        .unwrap();
-    });
-    replay(&mut replica, &changes).unwrap();
-    assert_eq!(rows(&origin), rows(&replica));
+    let (mut replica, changes) =
+        carried("DELETE FROM item WHERE id = 3; UPDATE item SET name = 'c' WHERE id = 2; INSERT INTO item VALUES (0, 'b', 1, NULL, 1.5)");
     assert_eq!(replay(&mut replica, &changes).unwrap(), Applied { changes: 3, already: true });
 }
 

@@ -13,7 +13,10 @@ use mailferry_sim::world::World;
 use common::{mail, settle};
 
 fn settled(source: Side) -> World {
-    let target = Side::cluster("TGT", &["TGT1", "TGT2"]);
+    settled_between(source, Side::cluster("TGT", &["TGT1", "TGT2"]))
+}
+
+fn settled_between(source: Side, target: Side) -> World {
     let mut world = World::new(source, target, Arc::new(Fate::default())).expect("a database in memory can be made");
     world.policy.container_items_max = 1;
     world.add_mailbox("alice", 0);
@@ -94,11 +97,7 @@ fn stir(world: &World) {
 
 #[test]
 fn a_standalone_target_without_its_database_takes_up_its_chains() {
-    let (source, target) = (cluster(), Side::standalone("TGT"));
-    let mut world = World::new(source, target, Arc::new(Fate::default())).expect("a database in memory can be made");
-    world.add_mailbox("alice", 0);
-    mail(&world, &["first", "second", "third"]);
-    settle(&mut world);
+    let mut world = settled_between(cluster(), Side::standalone("TGT"));
     world.lose_database("TGT", AgentKind::Target).expect("a database in memory can be made");
     stir(&world);
     world.come_to_rest().expect("rest");

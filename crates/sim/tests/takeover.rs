@@ -13,9 +13,9 @@ use mailferry_rules::ids::ContainerName;
 use mailferry_rules::topology::Side;
 use mailferry_sim::process::Fate;
 use mailferry_sim::world::World;
+use mailferry_sim::{check, story};
 
 use common::{mail, settle};
-use mailferry_sim::{check, story};
 
 const EVENT: &str = "takeover.reconciled";
 

@@ -103,9 +103,8 @@ fn store(text: &str) -> anyhow::Result<StoreUrl> {
 
 /// Where a path leads, as far as it is there.
 fn real(path: &Path) -> PathBuf {
-    let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
-    let Some((above, real)) = there else { return path.to_path_buf() };
-    path.strip_prefix(above).ok().filter(|rest| !rest.as_os_str().is_empty()).map_or(real.clone(), |rest| real.join(rest))
+    let real = path.ancestors().find_map(|above| Some(above.canonicalize().ok()?.join(path.strip_prefix(above).ok()?)));
+    real.unwrap_or_else(|| path.to_path_buf())
 }
 
 fn mailbox(source: &StoreUrl, target: &StoreUrl) -> Mailbox {
@@ -173,8 +172,8 @@ fn start_over_if_target_is_empty(work: &WorkFolder, mailbox: &Mailbox, target: &
 }
 
 fn holds_items(target: &StoreUrl) -> bool {
-    let Ok(folders_and_store) = open_source(target).and_then(|mut store| Ok((store.folders()?, store))) else { return true };
-    let (folders, mut store) = folders_and_store;
+    let Ok(mut store) = open_source(target) else { return true };
+    let Ok(folders) = store.folders() else { return true };
     folders.iter().filter(|folder| folder.selectable).any(|folder| {
         let mut any = false;
         let scanned = store.scan(&folder.path, &mut |_| {

@@ -184,17 +184,16 @@ impl Agent {
             let position = inbound::position(db, name.mailbox)?;
             Ok(verdict(position, arrival, |sequence, _| sequence != name.sequence && previous_taken))
         })?;
+        let incoming = Incoming { name, digest, arrival, reader };
         match answer {
-            Verdict::Apply => Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader }))),
+            Verdict::Apply => Ok(Look::Ready(Box::new(incoming))),
             Verdict::Already => Ok(Look::Done),
-            Verdict::Stale if header.kind == prv::Kind::Mail => self.turn_away(Incoming { name, digest, arrival, reader }, REPLACED),
+            Verdict::Stale if header.kind == prv::Kind::Mail => self.turn_away(incoming, REPLACED),
             Verdict::Stale => self.quarantine(name, REPLACED).map(|()| Look::Done),
             // Receipts say each its own: a source whose database was lost takes up their chain where it finds it.
-            Verdict::Gap { .. } | Verdict::Passed if header.kind == prv::Kind::Receipts => {
-                Ok(Look::Ready(Box::new(Incoming { name, digest, arrival, reader })))
-            }
-            Verdict::Passed => self.turn_away(Incoming { name, digest, arrival, reader }, PASSED),
-            Verdict::Gap { missing } => self.gap(Incoming { name, digest, arrival, reader }, missing),
+            Verdict::Gap { .. } | Verdict::Passed if header.kind == prv::Kind::Receipts => Ok(Look::Ready(Box::new(incoming))),
+            Verdict::Passed => self.turn_away(incoming, PASSED),
+            Verdict::Gap { missing } => self.gap(incoming, missing),
         }
     }
 
@@ -207,8 +206,7 @@ impl Agent {
         }
         let text = format!("container {} waits for {wanted}", name);
         self.stall(name.to_string(), format!("waits for {wanted}"));
-        let since_ms = self.gap_since(&wanted);
-        if self.now_ms().saturating_sub(since_ms) >= self.policy.gap_alarm_ms {
+        if self.waited_ms(&wanted) >= self.policy.gap_alarm_ms {
             if let Some(why) = self.may_have_forgotten(name.mailbox)? {
                 self.event("mailbox.taken-up", Level::Warning, format!("{text}, which may have been taken and forgotten: {why}"));
                 return self.turn_away(incoming, FORGOTTEN);
@@ -231,12 +229,13 @@ impl Agent {
         })?)
     }
 
-    /// Waiting begins anew when the clock has been set back: else it would last as long as the clock was wrong.
-    fn gap_since(&mut self, wanted: &ContainerName) -> u64 {
+    /// Since the first look that missed it. Waiting begins anew when the clock has been set back: else it would last as long as the
+    /// clock was wrong.
+    fn waited_ms(&mut self, wanted: &ContainerName) -> u64 {
         let now_ms = self.now_ms();
         let since_ms = self.gaps.entry(*wanted).or_insert(now_ms);
         *since_ms = now_ms.min(*since_ms);
-        *since_ms
+        now_ms - *since_ms
     }
 
     /// Another node that holds the container whole, and its digest.
@@ -281,7 +280,7 @@ impl Agent {
         let position = self.db.read(|db| Ok(inbound::position(db, name.mailbox)?))?;
         // Taken before its turn, a damaged container would be the end of the sound one that may still come under its name.
         let mut in_turn = name.sequence.0 <= position.last.0 + 1;
-        if !in_turn && self.now_ms().saturating_sub(self.gap_since(&name)) >= self.policy.gap_alarm_ms {
+        if !in_turn && self.waited_ms(&name) >= self.policy.gap_alarm_ms {
             in_turn = self.may_have_forgotten(name.mailbox)?.is_some();
         }
         if !in_turn && !foreign {
@@ -393,8 +392,7 @@ impl Agent {
 
     /// Its own lane is given the time to bring it.
     fn fetch_overdue(&mut self, name: &ContainerName) {
-        let waited_ms = self.now_ms().saturating_sub(self.gap_since(name));
-        if waited_ms < self.policy.poll_interval_ms {
+        if self.waited_ms(name) < self.policy.poll_interval_ms {
             return;
         }
         // Damaged it comes over as well: here it is seen, kept and asked for again.

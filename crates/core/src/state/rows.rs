@@ -9,7 +9,7 @@
 
 use std::io::{BufReader, Read, Write};
 
-use mailferry_changeset::Tables;
+use mailferry_changeset::{Tables, quoted};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Transaction, params_from_iter};
 
@@ -24,10 +24,6 @@ const ROW: u8 = 2;
 
 /// Rows in a stream.
 pub type RowCount = u64;
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 fn list(names: &[String]) -> String {
     names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
@@ -141,9 +137,7 @@ fn next_table<'t>(
     if columns.len() != wanted {
         return Err(broken("a table with other columns than here").into());
     }
-    let places = vec!["?"; wanted].join(", ");
-    let insert = transaction.prepare_cached(&format!("INSERT INTO {} ({}) VALUES ({places})", quoted(table), list(columns)))?;
-    Ok((insert, wanted))
+    Ok((transaction.prepare_cached(tables.insert(table).unwrap_or_default())?, wanted))
 }
 
 fn broken(what: &str) -> std::io::Error {

@@ -83,7 +83,7 @@ fn read(mbox: &Path) -> io::Result<Option<(u64, String)>> {
 }
 
 fn text(mbox: &Path, length: u64) -> io::Result<String> {
-    let before = tail::bytes(mbox, length.saturating_sub(BEFORE_BYTES), length)?;
+    let before = files::read_between(mbox, length.saturating_sub(BEFORE_BYTES), length)?;
     Ok(format!("{FORM}length={length} before={}\n", blake3::hash(&before).to_hex()))
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Ours may be torn anywhere, and after a power cut it may hold NULs in place of whatever had not reached the disk: a whole
 //! page of them, or all of it under a length that was right. So nothing of it counts, however whole it looks. Theirs begins
-//! with the first `From ` line behind which no block of ours begins; our own messages hold no bare one. Behind NULs and in the middle of a line, where it may stand behind a torn line or be of
-//! our own text, it must hold a date as well: rather a rest of ours stays than mail of others goes.
+//! with the first `From ` line behind which no block of ours begins; our own messages hold no bare one. Behind NULs and in the
+//! middle of a line, where it may stand behind a torn line or be of our own text, it must hold a date as well: rather a rest of
+//! ours stays than mail of others goes.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -24,11 +25,12 @@ pub(super) fn end_of_ours(mbox: &Path, kept: u64, length: u64) -> io::Result<u64
     while let Some(piece) = lines.next()? {
         let nul = piece.bytes.iter().rposition(|byte| *byte == 0);
         let line = nul.map_or(piece.bytes, |at| &piece.bytes[at + 1..]);
-        let begins = if nul.is_some() || behind_nul { from_line::parse(line).is_some() } else { piece.starts_line };
-        let line = if begins && line.starts_with(b"From ") { line } else { glued(line) };
+        let is_from =
+            if nul.is_some() || behind_nul { from_line::parse(line).is_some() } else { piece.starts_line && line.starts_with(b"From ") };
+        let from = if is_from { line } else { glued(line) };
         behind_nul = nul.is_some_and(|at| at + 1 == piece.bytes.len());
-        if line.starts_with(b"From ") && !begins_as_ours(mbox, piece.end(), length)? {
-            return Ok(piece.end() - line.len() as u64);
+        if !from.is_empty() && !begins_as_ours(mbox, piece.end(), length)? {
+            return Ok(piece.end() - from.len() as u64);
         }
     }
     Ok(length)
@@ -42,15 +44,7 @@ fn glued(line: &[u8]) -> &[u8] {
 
 /// Whether a block of ours begins here, whole or up to where it is torn. A blank line may begin an empty message of others.
 fn begins_as_ours(mbox: &Path, block_at: u64, length: u64) -> io::Result<bool> {
-    let start = bytes(mbox, block_at, length.min(block_at + BLOCK.len() as u64))?;
+    let start = files::read_between(mbox, block_at, length.min(block_at + BLOCK.len() as u64))?;
     let torn_at = start.iter().zip(BLOCK).position(|(is, ours)| is != ours);
     Ok(torn_at.is_none_or(|at| start[at] == 0 || (start[at] == b'\n' && at > 0)))
-}
-
-pub(super) fn bytes(path: &Path, from: u64, to: u64) -> io::Result<Vec<u8>> {
-    let mut file = files::open_plain(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.take(to.saturating_sub(from)).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

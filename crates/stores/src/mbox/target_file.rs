@@ -252,11 +252,7 @@ impl Open {
 
 /// Line ends that must stand before a `From ` line, so that a blank line is before it.
 fn gap_before(path: &Path, end: u64) -> io::Result<&'static [u8]> {
-    let mut tail = Vec::new();
-    let mut file = files::open_plain(path)?;
-    file.seek(SeekFrom::Start(end.saturating_sub(3)))?;
-    file.take(3).read_to_end(&mut tail)?;
-    Ok(match &tail[..] {
+    Ok(match &files::read_between(path, end.saturating_sub(3), end)?[..] {
         [] | [.., b'\n', b'\n'] | [b'\n', b'\r', b'\n'] => b"",
         [.., b'\n'] => b"\n",
         _ => b"\n\n",

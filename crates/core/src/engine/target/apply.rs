@@ -2,9 +2,9 @@
 //!
 //! An item is known by its token. Tracked: it is there, only its marks or folder may change. Not tracked: it is looked for at
 //! the target, and appended only when it is not there; where an activation was before this one, which is so on a cluster or
-//! after a lost database, in every folder. Items go in batches: staged, made durable
-//! by one flush, then entered in the ledger in one transaction. A kill leaves at most a batch whose items stand at the target
-//! without their rows; a predecessor that was not replicated may leave more. All are found by token.
+//! after a lost database, in every folder. Items go in batches: staged, made durable by one flush, then entered in the ledger in
+//! one transaction. A kill leaves at most a batch whose items stand at the target without their rows; a predecessor that was not
+//! replicated may leave more. All are found by token.
 //!
 //! The road not taken: looking only after an interruption. How far a predecessor got beyond what it replicated, nobody knows.
 
@@ -127,7 +127,7 @@ impl Agent {
             Some((owner, store)) if owner == mailbox => store,
             _ => self.open_target(mailbox, &url)?,
         };
-        let everywhere = if self.others_acted(mailbox, &url)? { self.target_folders(&url)? } else { Vec::new() };
+        let everywhere = self.everywhere(mailbox, &url)?;
         let mut import = Import {
             mailbox,
             store,
@@ -170,19 +170,22 @@ impl Agent {
         Ok(self.around.stores.target(url)?)
     }
 
-    /// Whether items may stand at the target that this ledger does not know: of another node, of an activation before the database
-    /// was lost, or of a whole installation whose databases and claims are gone.
-    fn others_acted(&mut self, mailbox: MailboxId, url: &str) -> Result<bool, ApplyError> {
+    /// Every folder, where items may stand at the target that this ledger does not know: of another node, of an activation before
+    /// the database was lost, or of a whole installation whose databases and claims are gone.
+    fn everywhere(&mut self, mailbox: MailboxId, url: &str) -> Result<Vec<FolderPath>, ApplyError> {
         if self.around.own.is_cluster() || self.epoch > Epoch(1) {
-            return Ok(true);
+            return Ok(self.target_folders(url)?);
         }
         let (noted, known) = self.db.read(|db| Ok((stock::due(db, mailbox)?.is_some(), target::tracks_any(db, mailbox)?)))?;
-        if !noted && !known && !self.target_folders(url)?.is_empty() {
+        if known && !noted {
+            return Ok(Vec::new());
+        }
+        let folders = self.target_folders(url)?;
+        if !noted && !folders.is_empty() {
             let now_ms = self.now_ms();
             self.db.write(|tx| Ok(stock::call(tx, mailbox, "the store was there before its ledger", now_ms)?))?;
-            return Ok(true);
         }
-        Ok(noted)
+        Ok(folders)
     }
 
     /// A store that is not there yet has no folders.
@@ -388,15 +391,29 @@ impl Import {
 
     /// A predecessor that was not replicated may have appended it. A store that keeps no tokens cannot find it: no bytes are known.
     fn gone_untracked(&mut self, token: Token, apply: bool) -> Result<(), ApplyError> {
-        let wanted = [Wanted { token, digest: Digest::default(), size: 0 }];
-        for folder in self.everywhere.clone() {
-            if let Some(id) = self.store.locate(&folder, &wanted)?.into_iter().next().flatten() {
-                let tracked = Tracked { token, folder, id, digest: Digest::default(), marks: Marks::default(), gone: false };
-                return self.gone(tracked, apply);
+        let wanted = Wanted { token, digest: Digest::default(), size: 0 };
+        match locate_in(self.store.as_mut(), &self.everywhere, wanted)? {
+            Some((folder, id)) => {
+                self.gone(Tracked { token, folder, id, digest: Digest::default(), marks: Marks::default(), gone: false }, apply)
             }
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// The first of these folders that holds the item.
+pub(super) fn locate_in(
+    store: &mut dyn MailTarget,
+    folders: &[FolderPath],
+    wanted: Wanted,
+) -> Result<Option<(FolderPath, TargetId)>, StoreError> {
+    let wanted = [wanted];
+    for folder in folders {
+        if let Some(id) = store.locate(folder, &wanted)?.into_iter().next().flatten() {
+            return Ok(Some((folder.clone(), id)));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn unreadable(name: &mailferry_rules::ids::ContainerName, error: &crate::prv::PrvError) -> StoreError {

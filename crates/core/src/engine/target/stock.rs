@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use mailferry_rules::import::Arrival;
 
-use super::apply::{ApplyError, Changes, Import};
+use super::apply::{ApplyError, Changes, Import, locate_in};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{Census, Outcome, Receipt, Token};
-use crate::ports::{Level, StoreError, Wanted};
+use crate::ports::{Level, Wanted};
 use crate::prv::Record;
 use crate::state::ledger::target::{self, Tracked};
 use crate::state::ledger::{inbound, stock};
@@ -80,14 +80,8 @@ impl Agent {
             if self.db.read(|db| Ok(target::tracked(db, mailbox, &token)?))?.is_some() {
                 continue;
             }
-            let wanted = [Wanted { token, digest, size }];
-            for folder in &folders {
-                let found: Result<_, StoreError> = store.locate(folder, &wanted);
-                if let Some(id) = found?.into_iter().next().flatten() {
-                    let tracked = Tracked { token, folder: folder.clone(), id, digest, marks: envelope.marks.clone(), gone: false };
-                    left.set(token, Some(tracked));
-                    break;
-                }
+            if let Some((folder, id)) = locate_in(store.as_mut(), &folders, Wanted { token, digest, size })? {
+                left.set(token, Some(Tracked { token, folder, id, digest, marks: envelope.marks, gone: false }));
             }
         }
     }
