@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mailferry_core::model::{Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
+use mailferry_core::model::{Digest, Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
 use mailferry_core::ports::{Appended, Blast, MailSource, MailTarget, NewItem, OpenItem, Retry, SeenItem, StoreError, Stores, Wanted};
 
 use crate::process::Process;
@@ -163,6 +163,16 @@ impl MailSource for SimSource {
                 size: Some(item.bytes.len() as u64),
             })
         })
+    }
+
+    fn stamp(&mut self, folder: &FolderPath) -> Result<Option<Vec<u8>>, StoreError> {
+        let shelf = locked(&self.shelf);
+        let items = shelf[&self.url].folders.get(folder);
+        Ok(items.map(|items| {
+            let mut text = String::new();
+            items.iter().for_each(|item| text.push_str(&format!("{:?} {:?} {:?}\n", item.key, item.marks, item.bytes)));
+            Digest::of(text.as_bytes()).0.to_vec()
+        }))
     }
 
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {

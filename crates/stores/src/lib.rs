@@ -1,7 +1,8 @@
 //! Mail stores behind `MailSource` and `MailTarget`.
 //!
 //! ```text
-//! url           maildir:PATH, mbox:PATH ...: which store is meant, and opening it
+//! url           maildir:PATH, mbox:PATH, imap://...: which store is meant, and opening it
+//! imap          an account of an IMAP server, over crates/imap
 //! maildir       Maildir and Maildir++ (Dovecot, Courier): one file an item
 //! mbox          one file a folder, as mboxo, mboxrd and mboxcl2
 //! folder_names  names of folders as names of files, reversibly
@@ -16,13 +17,15 @@
 
 mod files;
 mod folder_names;
+mod imap;
 mod maildir;
 mod mbox;
 mod mutf7;
 mod opener;
 mod url;
 
+pub use imap::{ImapSource, ImapTarget, ImapUrl};
 pub use maildir::{MaildirSource, MaildirTarget};
 pub use mbox::{MboxSource, MboxTarget, Variant};
 pub use opener::StoresByUrl;
-pub use url::{Scheme, StoreUrl, open_source, open_target};
+pub use url::{DiskUrl, Scheme, StoreUrl, open_source, open_target};

@@ -4,7 +4,7 @@ use mailferry_core::ports::{Blast, MailSource, MailTarget, Retry, StoreError, St
 
 use crate::{StoreUrl, open_source, open_target};
 
-/// Opens `maildir:` and `mbox:` stores.
+/// Opens every kind of store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StoresByUrl;
 

@@ -24,7 +24,7 @@ use crate::screen::Screen;
 
 /// Move one mailbox from store to store, in this process
 ///
-/// Stores are URLs such as `maildir:./alice` or `mbox:./mail`. The source is only read. The run can be stopped at any moment
+/// Stores are URLs such as `maildir:./alice`, `mbox:./mail` or `imaps://alice@mail.example.org`. The source is only read. The run can be stopped at any moment
 /// and started again: it goes on where it was. Run it later to bring over new, changed and moved items.
 ///
 /// Exit codes: 0 everything is at the target, 1 failed, 2 wrong usage, 3 something could not be moved or the run was interrupted.
@@ -67,8 +67,7 @@ struct Summary<'a> {
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     let (source, target) = (store(&args.source)?, store(&args.target)?);
-    let (real_source, real_target) = (real(&source.path), real(&target.path));
-    if real_source.starts_with(&real_target) || real_target.starts_with(&real_source) {
+    if nested(&source, &target) {
         let trouble = Trouble::new("source and target are the same store, or one lies in the other").place(format!("{source}, {target}"));
         return Err(WrongUse(trouble.hint("name two stores apart from each other; links and `..` are followed")).into());
     }
@@ -95,10 +94,15 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
 }
 
 fn store(text: &str) -> anyhow::Result<StoreUrl> {
-    let mut url = StoreUrl::parse(text).map_err(WrongUse)?;
     // One spelling per store: the state of an earlier run is found from any folder.
-    url.path = std::path::absolute(&url.path)?;
-    Ok(url)
+    Ok(StoreUrl::parse(text).map_err(WrongUse)?.absolute()?)
+}
+
+fn nested(source: &StoreUrl, target: &StoreUrl) -> bool {
+    match (source.path().map(real), target.path().map(real)) {
+        (Some(source), Some(target)) => source.starts_with(&target) || target.starts_with(&source),
+        _ => source == target,
+    }
 }
 
 /// Where a path leads, as far as it is there.

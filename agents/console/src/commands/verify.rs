@@ -53,7 +53,8 @@ type Pair = (Box<dyn MailSource>, Box<dyn MailSource>);
 fn open_both(args: &Args) -> anyhow::Result<Pair> {
     let parse = |url: &String| StoreUrl::parse(url).map_err(WrongUse);
     let (source, target) = (parse(&args.source)?, parse(&args.target)?);
-    if source.path.canonicalize().is_ok_and(|path| target.path.canonicalize().is_ok_and(|other| path == other)) {
+    let real = |url: &StoreUrl| url.path().and_then(|path| path.canonicalize().ok());
+    if source == target || real(&source).is_some_and(|path| real(&target) == Some(path)) {
         let trouble = Trouble::new("source and target are the same mailbox").place(&source);
         return Err(WrongUse(trouble.hint("name the mailbox it was moved to")).into());
     }

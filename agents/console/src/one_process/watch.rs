@@ -94,6 +94,14 @@ impl MailTarget for Counted {
         self.store.locate(folder, wanted)
     }
 
+    fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
+        self.store.asks_for_claims(folder)
+    }
+
+    fn claim(&mut self, folder: &FolderPath, taken: Vec<TargetId>) {
+        self.store.claim(folder, taken);
+    }
+
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         let appended = self.store.append(folder, item, body)?;
         let items = self.pass.items.fetch_add(1, Ordering::Relaxed) + 1;
@@ -116,5 +124,9 @@ impl MailTarget for Counted {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         self.store.flush()
+    }
+
+    fn settled(&mut self) -> Vec<(TargetId, Result<Appended, StoreError>)> {
+        self.store.settled()
     }
 }

@@ -17,6 +17,35 @@ pub trait MailSource: Send {
     /// meanwhile may or may not be seen. Must not read message bytes where the store can avoid it: this runs on every pass.
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError>;
 
+    /// The same for items behind this one in the order of a scan; a store that cannot begin there begins at the first. Ends early
+    /// when `each` answers false.
+    fn scan_after(
+        &mut self,
+        folder: &FolderPath,
+        after: Option<&ItemKey>,
+        each: &mut dyn FnMut(SeenItem) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let _ = after;
+        let mut enough = false;
+        self.scan(folder, &mut |item| {
+            enough = enough || !each(item)?;
+            Ok(())
+        })
+    }
+
+    /// Some bytes that stay the same while nothing in the folder changes, as it was when `folders` was last called. `None`: a scan
+    /// must tell.
+    fn stamp(&mut self, folder: &FolderPath) -> Result<Option<Vec<u8>>, StoreError> {
+        let _ = folder;
+        Ok(None)
+    }
+
+    /// Says which items will be opened next, in this order, so that a store at the end of a long line can fetch ahead.
+    fn expect(&mut self, folder: &FolderPath, keys: &mut dyn Iterator<Item = &ItemKey>) -> Result<(), StoreError> {
+        let (_, _) = (folder, keys);
+        Ok(())
+    }
+
     /// The bytes of one item, streamed. `None` when it is no longer there.
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError>;
 }
@@ -55,7 +84,19 @@ pub trait MailTarget: Send {
     /// An item that was flushed is found even if a client has changed its flags since.
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError>;
 
-    /// Stages one new item. `body` is read to its end.
+    /// Whether `claim` is to be told which items of this folder belong to others, before `locate` looks there. A store that keeps
+    /// tokens need not know.
+    fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
+        let _ = folder;
+        Ok(false)
+    }
+
+    /// These items of the folder are known as other items than those that are looked for.
+    fn claim(&mut self, folder: &FolderPath, taken: Vec<TargetId>) {
+        let (_, _) = (folder, taken);
+    }
+
+    /// Stages one new item. `body` is read to its end. The id may stand for the append alone until `settled` tells the real one.
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError>;
 
     /// Stages new flags and keywords, replacing the old ones; answers the id the item has afterwards, `None` when the item
@@ -70,6 +111,12 @@ pub trait MailTarget: Send {
 
     /// Makes everything staged so far durable and visible.
     fn flush(&mut self) -> Result<(), StoreError>;
+
+    /// After a flush: what became of appends whose answer had to be waited for, by the id that `append` gave. An error is one of
+    /// the item alone.
+    fn settled(&mut self) -> Vec<(TargetId, Result<Appended, StoreError>)> {
+        Vec::new()
+    }
 }
 
 /// An item to append.

@@ -3,13 +3,14 @@
 //! A folder is compared item by item against its rows, so memory does not grow with the mailbox: of the items seen only a
 //! hash is kept, of those to send at most `CHANGES_MAX` at a time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use mailferry_rules::ids::MailboxId;
 
 use crate::model::{Digest, FolderInfo, ItemKey, Marks, Token};
 use crate::ports::{MailSource, SeenItem, StoreError};
 use crate::state::ledger::source::{self, KnownItem};
+use crate::state::ledger::stamps::{self, Stamps};
 use crate::state::{Database, StateError};
 
 use super::MailboxHalt;
@@ -29,6 +30,16 @@ pub(super) enum Change {
         token: Token,
         marks: Marks,
     },
+}
+
+impl Change {
+    /// Of an item whose bytes are to be read.
+    pub fn key(&self) -> Option<&ItemKey> {
+        match self {
+            Change::New(seen) | Change::Again(seen, _) => Some(&seen.key),
+            Change::Marked { .. } => None,
+        }
+    }
 }
 
 /// Items gone from their folders, found again by their key when they turn up in another.
@@ -64,16 +75,28 @@ pub(super) struct Findings {
     pub changes: BTreeMap<u32, Vec<Change>>,
 }
 
-/// Looks at every folder once: what is gone must be known before anything new is packed, or a move would be sent as new mail.
-pub(super) fn look(db: &Database, mailbox: MailboxId, store: &mut dyn MailSource, folders: &Folders) -> Result<Findings, MailboxHalt> {
+/// Looks at every folder once, but for those that say by their stamp that nothing has changed: what is gone must be known before
+/// anything new is packed, or a move would be sent as new mail.
+pub(super) fn look(
+    db: &Database,
+    mailbox: MailboxId,
+    store: &mut dyn MailSource,
+    folders: &Folders,
+    unchanged: &BTreeSet<u32>,
+) -> Result<Findings, MailboxHalt> {
     let mut findings = Findings::default();
     let mut room = CHANGES_MAX;
     for (id, info) in folders {
+        if unchanged.contains(id) {
+            findings.changes.insert(*id, Vec::new());
+            continue;
+        }
         let mut seen = HashSet::new();
         if let Some(info) = info.as_ref().filter(|info| info.selectable) {
-            let (changes, more) = compare(db, mailbox, store, *id, info, &HashSet::new(), room, &mut |key| {
+            let mut see = |key: &ItemKey| {
                 seen.insert(fingerprint(key));
-            })?;
+            };
+            let (changes, more) = Look { db, mailbox, id: *id, info, room }.compare(store, None, &HashSet::new(), Some(&mut see))?;
             if !more {
                 room -= changes.len();
                 findings.changes.insert(*id, changes);
@@ -90,49 +113,76 @@ pub(super) fn look(db: &Database, mailbox: MailboxId, store: &mut dyn MailSource
     Ok(findings)
 }
 
-/// New and changed items of one folder, at most `CHANGES_MAX`; true when there may be more.
+/// The folders whose stamps are those recorded when all their changes had been published, and the stamps of the others.
+pub(super) fn unchanged(
+    db: &Database,
+    mailbox: MailboxId,
+    store: &mut dyn MailSource,
+    folders: &Folders,
+) -> Result<(BTreeSet<u32>, Stamps), MailboxHalt> {
+    let known = db.read(|db| Ok(stamps::all(db, mailbox)?))?;
+    let (mut unchanged, mut changed) = (BTreeSet::new(), Stamps::new());
+    for (id, info) in folders.iter().filter_map(|(id, info)| Some((*id, info.as_ref().filter(|info| info.selectable)?))) {
+        match store.stamp(&info.path)? {
+            Some(stamp) if known.get(&id) == Some(&stamp) => drop(unchanged.insert(id)),
+            Some(stamp) => drop(changed.insert(id, stamp)),
+            None => {}
+        }
+    }
+    Ok((unchanged, changed))
+}
+
+/// New and changed items of one folder behind a key, at most `CHANGES_MAX`; true when there may be more.
 pub(super) fn of_folder(
     db: &Database,
     mailbox: MailboxId,
     store: &mut dyn MailSource,
-    id: u32,
-    info: &FolderInfo,
+    (id, info): (u32, &FolderInfo),
+    after: Option<&ItemKey>,
     skip: &HashSet<(u32, ItemKey)>,
 ) -> Result<(Vec<Change>, bool), MailboxHalt> {
-    compare(db, mailbox, store, id, info, skip, CHANGES_MAX, &mut |_| {})
+    Look { db, mailbox, id, info, room: CHANGES_MAX }.compare(store, after, skip, None)
 }
 
-#[allow(clippy::too_many_arguments)]
-fn compare(
-    db: &Database,
+/// One folder beside its rows.
+struct Look<'a> {
+    db: &'a Database,
     mailbox: MailboxId,
-    store: &mut dyn MailSource,
     id: u32,
-    info: &FolderInfo,
-    skip: &HashSet<(u32, ItemKey)>,
+    info: &'a FolderInfo,
     room: usize,
-    see: &mut dyn FnMut(&ItemKey),
-) -> Result<(Vec<Change>, bool), MailboxHalt> {
-    let mut changes = Vec::new();
-    let (mut more, mut failed): (bool, Option<StateError>) = (false, None);
-    store.scan(&info.path, &mut |item| {
-        see(&item.key);
-        if failed.is_some() || more || !skip.is_empty() && skip.contains(&(id, item.key.clone())) {
-            return Ok(());
+}
+
+impl Look<'_> {
+    /// `see`: is shown every key; without it, the scan ends when there is no room for more.
+    fn compare(
+        self,
+        store: &mut dyn MailSource,
+        after: Option<&ItemKey>,
+        skip: &HashSet<(u32, ItemKey)>,
+        mut see: Option<&mut dyn FnMut(&ItemKey)>,
+    ) -> Result<(Vec<Change>, bool), MailboxHalt> {
+        let mut changes = Vec::new();
+        let (mut more, mut failed): (bool, Option<StateError>) = (false, None);
+        store.scan_after(&self.info.path, after, &mut |item| {
+            see.iter_mut().for_each(|see| see(&item.key));
+            if failed.is_some() || more || !skip.is_empty() && skip.contains(&(self.id, item.key.clone())) {
+                return Ok(failed.is_none() && (!more || see.is_some()));
+            }
+            match self.db.read(|db| Ok(source::item(db, self.mailbox, self.id, &item.key)?)) {
+                Ok(known) => match difference(known, item) {
+                    Some(_) if changes.len() == self.room => more = true,
+                    Some(change) => changes.push(change),
+                    None => {}
+                },
+                Err(error) => failed = Some(error),
+            }
+            Ok::<bool, StoreError>(failed.is_none() && (!more || see.is_some()))
+        })?;
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok((changes, more)),
         }
-        match db.read(|db| Ok(source::item(db, mailbox, id, &item.key)?)) {
-            Ok(known) => match difference(known, item) {
-                Some(_) if changes.len() == room => more = true,
-                Some(change) => changes.push(change),
-                None => {}
-            },
-            Err(error) => failed = Some(error),
-        }
-        Ok::<(), StoreError>(())
-    })?;
-    match failed {
-        Some(error) => Err(error.into()),
-        None => Ok((changes, more)),
     }
 }
 

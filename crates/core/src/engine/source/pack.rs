@@ -13,6 +13,7 @@ use crate::ports::{Blast, MailSource, SeenItem, StoreError};
 use crate::prv::{self, PrvError, Record};
 use crate::state::ledger::inbound;
 use crate::state::ledger::source::{self, KnownItem};
+use crate::state::ledger::stamps::{self, Stamps};
 
 /// Folders of the store and of the ledger by id; `None` for those the store no longer has.
 pub(super) type Folders = BTreeMap<u32, Option<FolderInfo>>;
@@ -26,6 +27,8 @@ pub(super) struct Pass<'a> {
     found: BTreeMap<u32, Vec<Change>>,
     /// Items that could not be read in this pass.
     unreadable: HashSet<(u32, ItemKey)>,
+    /// What the folders say of themselves; those that did not give all they showed are taken out.
+    stamps: Stamps,
     open: Option<Packing>,
 }
 
@@ -34,9 +37,10 @@ impl Agent {
         let mut store = self.around.stores.source(&mailbox.source)?;
         let (folders, new) = self.folders_of(mailbox.id, store.as_mut())?;
         let gone_again = self.db.read(|db| Ok(source::gone_again(db, mailbox.id)?))?;
-        let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders)?;
-        let mut pass =
-            Pass { mailbox, store, folders, gone: findings.gone, found: findings.changes, unreadable: HashSet::new(), open: None };
+        let (unchanged, stamps) = changes::unchanged(&self.db, mailbox.id, store.as_mut(), &folders)?;
+        let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders, &unchanged)?;
+        let (gone, found) = (findings.gone, findings.changes);
+        let mut pass = Pass { mailbox, store, folders, gone, found, unreadable: HashSet::new(), stamps, open: None };
         for id in new {
             self.announce(&mut pass, id)?;
         }
@@ -57,12 +61,21 @@ impl Agent {
             self.write(&mut pass, Record::FolderGone { id })?;
         }
         self.seal(&mut pass)?;
+        self.record_stamps(&pass)?;
         // An item that could not be read is there all the same.
         if pass.unreadable.is_empty() {
             self.take_stock(&mut pass)?;
         }
         self.calm("store.failed");
         Ok(())
+    }
+
+    fn record_stamps(&mut self, pass: &Pass<'_>) -> Result<(), MailboxHalt> {
+        if pass.stamps.is_empty() {
+            return Ok(());
+        }
+        let mut stamps = pass.stamps.iter();
+        Ok(self.db.write(|tx| Ok(stamps.try_for_each(|(id, stamp)| stamps::record(tx, pass.mailbox.id, *id, stamp))?))?)
     }
 
     /// Ids for all folders, and those the target has not been told of.
@@ -86,19 +99,27 @@ impl Agent {
     fn pack_folder(&mut self, pass: &mut Pass<'_>, id: u32) -> Result<(), MailboxHalt> {
         let Some(info) = pass.folders.get(&id).cloned().flatten().filter(|info| info.selectable) else { return Ok(()) };
         if let Some(changes) = pass.found.remove(&id) {
-            return changes.into_iter().try_for_each(|change| self.pack_change(pass, id, &info, change));
+            return self.pack_found(pass, id, &info, changes);
         }
+        let mut after = None;
         loop {
-            let (changes, more) = changes::of_folder(&self.db, pass.mailbox.id, pass.store.as_mut(), id, &info, &pass.unreadable)?;
-            for change in changes {
-                self.pack_change(pass, id, &info, change)?;
-            }
+            let store = pass.store.as_mut();
+            let (changes, more) = changes::of_folder(&self.db, pass.mailbox.id, store, (id, &info), after.as_ref(), &pass.unreadable)?;
+            after = changes.iter().rev().find_map(Change::key).cloned().or(after);
+            self.pack_found(pass, id, &info, changes)?;
             if !more {
                 return Ok(());
             }
             // What is packed must be recorded before the folder is compared again.
             self.seal(pass)?;
         }
+    }
+
+    fn pack_found(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo, changes: Vec<Change>) -> Result<(), MailboxHalt> {
+        if !changes.is_empty() {
+            pass.store.expect(&info.path, &mut changes.iter().filter_map(Change::key))?;
+        }
+        changes.into_iter().try_for_each(|change| self.pack_change(pass, id, info, change))
     }
 
     fn pack_change(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo, change: Change) -> Result<(), MailboxHalt> {
@@ -134,11 +155,14 @@ impl Agent {
         self.make_room(pass, seen.size.unwrap_or(0))?;
         self.announce(pass, id)?;
         let envelope = Envelope { token, key: seen.key, marks: seen.marks, date: seen.date, sender: seen.sender };
-        let Pass { store, open, unreadable, mailbox, .. } = pass;
+        let Pass { store, open, unreadable, stamps, mailbox, .. } = pass;
         let Some(packing) = open.as_mut() else { return Ok(()) };
         let failed = match store.open(&info.path, &envelope.key) {
             // Moved or deleted since the scan: the next pass sees where it is.
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                stamps.remove(&id);
+                return Ok(());
+            }
             Ok(Some(mut opened)) => match packing.writer.item(id, &envelope, &mut opened.reader) {
                 Ok(written) => {
                     packing.tokens.insert(token);
@@ -156,6 +180,7 @@ impl Agent {
             return Err(failed.into());
         }
         unreadable.insert((id, envelope.key));
+        stamps.remove(&id);
         let name = mailbox.name.clone();
         self.store_failed(&name, failed);
         Ok(())

@@ -10,7 +10,7 @@ use crate::engine::Mailbox;
 use crate::model::FolderInfo;
 use crate::ports::{MailSource, StoreError};
 use crate::state::Database;
-use crate::state::ledger::source;
+use crate::state::ledger::{source, stamps};
 use crate::trouble::Trouble;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -29,61 +29,80 @@ pub struct MailboxPlan {
 
 /// Compares a store with what was last published. `db`: `None` when nothing ever was.
 pub fn plan(db: Option<&Database>, mailbox: &Mailbox, store: &mut dyn MailSource) -> Result<MailboxPlan, Trouble> {
-    let mut plan = MailboxPlan::default();
     let infos = store.folders()?;
-    for info in infos.iter().filter(|info| info.selectable) {
-        plan.folders += 1;
-        store.scan(&info.path, &mut |item| {
-            plan.items += 1;
-            plan.bytes += item.size.unwrap_or(0);
-            Ok::<(), StoreError>(())
-        })?;
+    match db {
+        Some(db) => against(db, mailbox, store, &infos).map_err(trouble),
+        None => {
+            let mut plan = MailboxPlan::default();
+            for info in infos.iter().filter(|info| info.selectable) {
+                let counted = plan.count(store, info)?;
+                plan.send(counted);
+            }
+            Ok(plan)
+        }
     }
-    (plan.to_send, plan.to_send_bytes) = (plan.items, plan.bytes);
-    if let Some(db) = db {
-        against(db, mailbox, store, &infos, &mut plan).map_err(trouble)?;
-    }
-    Ok(plan)
 }
 
-fn against(
-    db: &Database,
-    mailbox: &Mailbox,
-    store: &mut dyn MailSource,
-    infos: &[FolderInfo],
-    plan: &mut MailboxPlan,
-) -> Result<(), MailboxHalt> {
+impl MailboxPlan {
+    /// Counts the items of a folder and their bytes.
+    fn count(&mut self, store: &mut dyn MailSource, info: &FolderInfo) -> Result<(u64, u64), StoreError> {
+        let (mut items, mut bytes) = (0, 0);
+        store.scan(&info.path, &mut |item| {
+            items += 1;
+            bytes += item.size.unwrap_or(0);
+            Ok::<(), StoreError>(())
+        })?;
+        self.holds((items, bytes));
+        Ok((items, bytes))
+    }
+
+    fn holds(&mut self, (items, bytes): (u64, u64)) {
+        self.folders += 1;
+        self.items += items;
+        self.bytes += bytes;
+    }
+
+    fn send(&mut self, (items, bytes): (u64, u64)) {
+        self.to_send += items;
+        self.to_send_bytes += bytes;
+    }
+}
+
+fn against(db: &Database, mailbox: &Mailbox, store: &mut dyn MailSource, infos: &[FolderInfo]) -> Result<MailboxPlan, MailboxHalt> {
+    let mut plan = MailboxPlan::default();
     let known = db.read(|db| Ok(source::folders(db, mailbox.id)?))?;
     let find = |id: u32| {
         known.iter().find(|folder| folder.id == id).and_then(|folder| infos.iter().find(|info| info.path == folder.info.path)).cloned()
     };
     let folders: BTreeMap<u32, Option<FolderInfo>> = known.iter().map(|folder| (folder.id, find(folder.id))).collect();
-    let mut findings = changes::look(db, mailbox.id, store, &folders)?;
+    let (unchanged, _) = changes::unchanged(db, mailbox.id, store, &folders)?;
+    let mut findings = changes::look(db, mailbox.id, store, &folders, &unchanged)?;
     plan.gone = std::mem::take(&mut findings.gone).into_missing().len() as u64;
     for info in infos.iter().filter(|info| info.selectable) {
-        let Some((id, _)) = folders.iter().find(|(_, known)| known.as_ref() == Some(info)) else { continue };
-        // More changes than are kept at once: the whole folder counts as to be sent.
-        let Some(changes) = findings.changes.get(id) else { continue };
-        let mut unchanged = 0;
-        let mut unchanged_bytes = 0;
-        store.scan(&info.path, &mut |item| {
-            unchanged += 1;
-            unchanged_bytes += item.size.unwrap_or(0);
-            Ok::<(), StoreError>(())
-        })?;
+        let id = folders.iter().find(|(_, known)| known.as_ref() == Some(info)).map(|(id, _)| *id);
+        if let Some(id) = id.filter(|id| unchanged.contains(id)) {
+            plan.holds(db.read(|db| Ok(stamps::count(db, mailbox.id, id)?))?);
+            continue;
+        }
+        let counted = plan.count(store, info)?;
+        match id.and_then(|id| findings.changes.get(&id)) {
+            Some(changes) => plan.take(changes),
+            // New, or more changes than are kept at once: the whole folder counts as to be sent.
+            None => plan.send(counted),
+        }
+    }
+    Ok(plan)
+}
+
+impl MailboxPlan {
+    fn take(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::New(seen) | Change::Again(seen, _) => {
-                    unchanged -= 1;
-                    unchanged_bytes -= seen.size.unwrap_or(0);
-                }
-                Change::Marked { .. } => plan.marks_changed += 1,
+                Change::New(seen) | Change::Again(seen, _) => self.send((1, seen.size.unwrap_or(0))),
+                Change::Marked { .. } => self.marks_changed += 1,
             }
         }
-        plan.to_send -= unchanged;
-        plan.to_send_bytes -= unchanged_bytes;
     }
-    Ok(())
 }
 
 fn trouble(halt: MailboxHalt) -> Trouble {

@@ -15,7 +15,7 @@ use mailferry_rules::ids::{Epoch, MailboxId, Sequence};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{Digest, Envelope, FolderInfo, FolderPath, Marks, Outcome, Skipped, TargetId, Token};
-use crate::ports::{Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
+use crate::ports::{Appended, Blast, Level, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::{Reader, Record};
 use crate::state::ledger::stock;
 use crate::state::ledger::target::{self, Tracked};
@@ -71,10 +71,20 @@ impl Changes {
         self.order.len()
     }
 
+    /// As if nothing had been staged for this item.
+    fn forget(&mut self, token: &Token) {
+        self.tracked.remove(token);
+        self.order.retain(|there| there != token);
+    }
+
     pub fn set(&mut self, token: Token, tracked: Option<Tracked>) {
         if self.tracked.insert(token, tracked).is_none() {
             self.order.push(token);
         }
+    }
+
+    fn ids_in<'a>(&'a self, folder: &'a FolderPath) -> impl Iterator<Item = TargetId> + 'a {
+        self.tracked.values().flatten().filter(move |tracked| tracked.folder == *folder).map(|tracked| tracked.id.clone())
     }
 
     pub fn write(&self, db: &Connection, mailbox: MailboxId) -> SqlResult<()> {
@@ -214,7 +224,23 @@ impl Agent {
     /// The one moment in which the target store changes: asked before is whether this node may still change it (R2).
     fn flush(&self, import: &mut Import) -> Result<(), ApplyError> {
         self.still_active()?;
-        Ok(import.store.flush()?)
+        import.store.flush()?;
+        import.settle();
+        Ok(())
+    }
+
+    /// A store without tokens tells items apart by their bytes alone: it must know which of them are others (T11).
+    fn tell_claims(&self, import: &mut Import, place: &FolderPath) -> Result<(), ApplyError> {
+        let folders: Vec<FolderPath> = std::iter::once(place).chain(&import.everywhere).cloned().collect();
+        for folder in folders {
+            if !import.store.asks_for_claims(&folder)? {
+                continue;
+            }
+            let mut taken = self.db.read(|db| Ok(target::ids_in(db, import.mailbox, &folder)?))?;
+            taken.extend(import.changes.ids_in(&folder));
+            import.store.claim(&folder, taken);
+        }
+        Ok(())
     }
 
     fn apply_record(&mut self, import: &mut Import, record: Record) -> Result<(), ApplyError> {
@@ -228,6 +254,11 @@ impl Agent {
                     }
                     tracked => tracked,
                 };
+                if tracked.is_none()
+                    && let Ok(place) = import.place(folder)
+                {
+                    self.tell_claims(import, &place)?;
+                }
                 match import.item(folder, envelope, size, digest, tracked) {
                     Err(error) if error.blast == Blast::Item => import.skip(token, error.to_string()),
                     other => Ok(other?),
@@ -282,6 +313,31 @@ impl Import {
         };
         self.folders.insert(id, place);
         Ok(())
+    }
+
+    /// Takes in what became of appends whose answers came with the flush.
+    fn settle(&mut self) {
+        let mut settled: HashMap<TargetId, Result<Appended, StoreError>> = self.store.settled().into_iter().collect();
+        if settled.is_empty() {
+            return;
+        }
+        let mut refused = Vec::new();
+        for tracked in self.changes.tracked.values_mut().flatten() {
+            match settled.remove(&tracked.id) {
+                Some(Ok(appended)) => {
+                    tracked.id = appended.id;
+                    self.keywords_lost.extend(appended.keywords_lost);
+                }
+                Some(Err(error)) => refused.push((tracked.token, error.to_string())),
+                None => {}
+            }
+        }
+        for (token, reason) in refused {
+            self.changes.forget(&token);
+            self.counts.applied -= 1;
+            self.counts.appended -= 1;
+            self.skipped.push(Skipped { token, reason });
+        }
     }
 
     pub(super) fn place(&self, id: u32) -> Result<FolderPath, String> {

@@ -7,6 +7,7 @@ pub mod epochs;
 pub mod inbound;
 pub mod outbound;
 pub mod source;
+pub mod stamps;
 pub mod stock;
 pub mod target;
 

@@ -155,5 +155,6 @@ pub fn send_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> ru
     let bodies = db.run("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND body_seq = ?2 AND seq <> ?2", which)?;
     db.run("UPDATE source_gone SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", which)?;
     db.run("UPDATE source_folder SET sent = 0 WHERE mailbox = ?1", [mailbox.0])?;
+    super::stamps::forget(db, mailbox)?;
     Ok((last + bodies) as u64)
 }

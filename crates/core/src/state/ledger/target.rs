@@ -62,6 +62,16 @@ pub fn untrack(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::
     Ok(())
 }
 
+/// Ids of all items tracked in a folder.
+pub fn ids_in(db: &Connection, mailbox: MailboxId, folder: &FolderPath) -> rusqlite::Result<Vec<TargetId>> {
+    let mut query = db.prepare_cached(
+        "SELECT target_id FROM tracking WHERE mailbox = ?1
+         AND folder = (SELECT id FROM target_folder WHERE mailbox = ?1 AND path = ?2)",
+    )?;
+    let rows = query.query_map(params![mailbox.0, super::to_json(&folder.0)?], |row| Ok(TargetId(row.get(0)?)))?;
+    rows.collect()
+}
+
 fn folder_id(db: &Connection, mailbox: MailboxId, path: &FolderPath) -> rusqlite::Result<i64> {
     let path = super::to_json(&path.0)?;
     let known = db

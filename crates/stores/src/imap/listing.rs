@@ -1,0 +1,193 @@
+//! What stands in a target folder. It is read when something is to be found there: the UIDs and sizes of all messages, and the bytes
+//! of those that may be the one looked for, each at most once.
+//!
+//! A message of Unix went over the wire with CRLF, and its digest is of the bytes with LF: both forms are compared.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::RangeInclusive;
+
+use mailferry_core::model::Digest;
+use mailferry_core::ports::Wanted;
+use mailferry_imap::{Command, Connection, Event, ImapError, Response};
+
+/// Of the bytes as they stand at the server, and of the same with LF for CRLF.
+#[derive(Clone, Copy)]
+struct Digests {
+    exact: Digest,
+    unix: Digest,
+}
+
+#[derive(Default)]
+pub struct Listing {
+    pub validity: u32,
+    /// Size by UID, of every message.
+    sizes: BTreeMap<u32, u64>,
+    /// Known as another item than those looked for.
+    taken: HashSet<u32>,
+    /// Size and UID of those nobody claims whose bytes were not read.
+    unread: BTreeSet<(u64, u32)>,
+    /// Those whose bytes were read, by both digests, in the order of arrival.
+    read: HashMap<Digest, BTreeSet<u32>>,
+}
+
+impl Listing {
+    /// Reads UIDs and sizes of the folder that is selected.
+    pub async fn read(connection: &mut Connection, validity: u32, exists: u32) -> Result<Listing, ImapError> {
+        let mut listing = Listing { validity, ..Listing::default() };
+        if exists > 0 {
+            let each = |response| {
+                if let Response::Fetch(fetch) = response
+                    && let (Some(uid), Some(size)) = (fetch.uid, fetch.size)
+                {
+                    listing.sizes.insert(uid, size);
+                    listing.unread.insert((size, uid));
+                }
+            };
+            connection.run(Command::new("UID FETCH 1:* (UID RFC822.SIZE)"), each).await?;
+        }
+        Ok(listing)
+    }
+
+    pub fn take(&mut self, uid: u32) {
+        self.taken.insert(uid);
+        if let Some(size) = self.sizes.get(&uid) {
+            self.unread.remove(&(*size, uid));
+        }
+    }
+
+    pub fn remove(&mut self, uid: u32) {
+        if let Some(size) = self.sizes.remove(&uid) {
+            self.unread.remove(&(size, uid));
+        }
+        self.taken.insert(uid);
+    }
+
+    pub fn highest(&self) -> u32 {
+        self.sizes.last_key_value().map_or(0, |(uid, _)| *uid)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sizes.is_empty()
+    }
+
+    /// What was known of this folder before it was read again.
+    pub fn inherit(&mut self, before: Option<Listing>) {
+        if let Some(before) = before.filter(|before| before.validity == self.validity) {
+            before.taken.iter().for_each(|uid| self.take(*uid));
+        }
+    }
+
+    pub fn first_free_behind(&self, uid: u32) -> Option<u32> {
+        self.sizes.keys().copied().find(|there| *there > uid && !self.taken.contains(there))
+    }
+
+    /// Whether it is worth going to the server.
+    pub fn may_have(&self, wanted: &Wanted) -> bool {
+        // No bytes are known of an item that is only named.
+        wanted.digest != Digest::default() && (self.found(wanted).is_some() || self.unread.range(sizes_of(wanted)).next().is_some())
+    }
+
+    /// The first message nobody claims that has these bytes; it is taken then.
+    pub async fn find(&mut self, connection: &mut Connection, wanted: &Wanted) -> Result<Option<u32>, ImapError> {
+        let unread: Vec<u32> = self.unread.range(sizes_of(wanted)).map(|(_, uid)| *uid).collect();
+        self.digest(connection, &unread).await?;
+        let found = self.found(wanted);
+        found.into_iter().for_each(|uid| self.take(uid));
+        Ok(found)
+    }
+
+    fn found(&self, wanted: &Wanted) -> Option<u32> {
+        let same = self.read.get(&wanted.digest)?;
+        same.iter().copied().find(|uid| !self.taken.contains(uid))
+    }
+
+    /// Reads the bytes of those not read yet.
+    async fn digest(&mut self, connection: &mut Connection, uids: &[u32]) -> Result<(), ImapError> {
+        for some in uids.chunks(500) {
+            let set: mailferry_imap::UidSet = some.iter().copied().collect();
+            let tag = connection.send(Command::new(format!("UID FETCH {set} (UID BODY.PEEK[])"))).await?;
+            connection.stream_bodies(true);
+            let read = self.read_bodies(connection, &tag).await;
+            connection.stream_bodies(false);
+            read?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, uid: u32, digests: Digests) {
+        if let Some(size) = self.sizes.get(&uid) {
+            self.unread.remove(&(*size, uid));
+        }
+        self.read.entry(digests.exact).or_default().insert(uid);
+        self.read.entry(digests.unix).or_default().insert(uid);
+    }
+
+    async fn read_bodies(&mut self, connection: &mut Connection, tag: &mailferry_imap::Tag) -> Result<(), ImapError> {
+        let mut last = None;
+        loop {
+            match connection.event().await? {
+                Event::Body { uid, .. } => {
+                    let digests = digested(connection).await?;
+                    match uid {
+                        Some(uid) => self.note(uid, digests),
+                        None => last = Some(digests),
+                    }
+                }
+                Event::Response(Response::Fetch(fetch)) => {
+                    if let (Some(uid), Some(digests)) = (fetch.uid, last.take()) {
+                        self.note(uid, digests);
+                    }
+                }
+                Event::Response(Response::Tagged { tag: ended, status, code, text }) if tag.is(&ended) => {
+                    return mailferry_imap::ended_as(status, code, text, "read messages of the target").map(|_| ());
+                }
+                Event::Response(_) => {}
+            }
+        }
+    }
+}
+
+/// With CRLF a message is at most twice as long. Zero: not known.
+fn sizes_of(wanted: &Wanted) -> RangeInclusive<(u64, u32)> {
+    match wanted.size {
+        0 => (0, 0)..=(u64::MAX, u32::MAX),
+        size => (size, 0)..=(size.saturating_mul(2), u32::MAX),
+    }
+}
+
+async fn digested(connection: &mut Connection) -> Result<Digests, ImapError> {
+    let (mut exact, mut unix) = (blake3::Hasher::new(), blake3::Hasher::new());
+    let mut held_cr = false;
+    let mut put = |bytes: &[u8]| {
+        unix.update(bytes);
+    };
+    loop {
+        let bytes = connection.body().await?;
+        if bytes.is_empty() {
+            break;
+        }
+        exact.update(bytes);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if std::mem::take(&mut held_cr) && piece != b"\n" {
+                put(b"\r");
+            }
+            match (piece.strip_suffix(b"\r\n"), piece.strip_suffix(b"\r")) {
+                (Some(text), _) => {
+                    put(text);
+                    put(b"\n");
+                }
+                (None, Some(text)) => {
+                    put(text);
+                    held_cr = true;
+                }
+                _ => put(piece),
+            }
+        }
+        let used = bytes.len();
+        connection.body_used(used);
+    }
+    if held_cr {
+        put(b"\r");
+    }
+    Ok(Digests { exact: Digest(*exact.finalize().as_bytes()), unix: Digest(*unix.finalize().as_bytes()) })
+}

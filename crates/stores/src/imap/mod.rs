@@ -1,0 +1,45 @@
+//! An IMAP account as a source and as a target.
+//!
+//! ```text
+//! settings  imap://user@host/?...: server, account, where the secret is
+//! line      one connection driven from a thread of an agent, its errors in the words of the port
+//! account   folders by their names at the server, with namespace and separator
+//! names     names of folders there and back (T17)
+//! dates     internal dates there and back (T07)
+//! marks     flags and keywords there and back (T19)
+//! source    reading: EXAMINE, BODY.PEEK, streams of messages ahead of need
+//! target    writing: appends in flight, everything else in turn
+//! batch     appends that go together and are answered later
+//! repair    what may be changed on a message that a server refuses (X05)
+//! listing   what stands in a target folder, to find what was appended before (R42)
+//! ```
+//!
+//! An item's key is UIDVALIDITY and UID. IMAP has no place for a token: what an interrupted run appended is found by size and
+//! digest among the messages that nobody claims.
+
+mod account;
+mod batch;
+mod dates;
+mod line;
+mod listing;
+mod marks;
+mod names;
+mod repair;
+mod settings;
+mod source;
+mod target;
+
+pub use settings::ImapUrl;
+pub use source::ImapSource;
+pub use target::ImapTarget;
+
+/// UIDVALIDITY and UID, in the order of arrival.
+fn key(validity: u32, uid: u32) -> Vec<u8> {
+    [validity.to_be_bytes(), uid.to_be_bytes()].concat()
+}
+
+fn parse_key(key: &[u8]) -> Option<(u32, u32)> {
+    let key: [u8; 8] = key.try_into().ok()?;
+    let number = u64::from_be_bytes(key);
+    Some(((number >> 32) as u32, number as u32))
+}

@@ -1,0 +1,300 @@
+//! `imap://user@host:port/?option=value&...`: which account of which server, and where its secret is.
+//!
+//! | option | meaning | default |
+//! |---|---|---|
+//! | `tls` | `starttls` encrypted or not at all; `off` never, passwords readable | imap: STARTTLS where offered, without it only on this machine |
+//! | `ca` | file with certificates of further authorities, PEM | those of the system |
+//! | `auth` | `login`, `plain`, `scram-sha-1`, `scram-sha-256`, `xoauth2`, `oauthbearer` | the safest offered |
+//! | `login` | whose secret it is: a master user (Dovecot: `alice*master`), or an administrator with `act-as` | the user |
+//! | `act-as` | `yes`: log in with `login` and act as the user (RFC 4616, authzid; Cyrus) | `no` |
+//! | `password-env`, `password-file`, `password-command` | the secret: a variable, the first line of a file, of what a command prints | `MAILFERRY_PASSWORD` |
+//! | `compress` | `yes`: COMPRESS=DEFLATE where offered, for links below about 50 MB/s | `no` |
+//! | `timeout` | seconds the server may say nothing | 300 |
+//!
+//! With `xoauth2` and `oauthbearer` the secret is an access token. It is asked for anew at every login, so that a command can renew
+//! it. A secret never stands in the address: addresses are shown, logged and listed among processes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use mailferry_core::trouble::Trouble;
+use mailferry_imap::{Account, Endpoint, Mechanism, Secret, Security, Trust};
+
+const OPTIONS: [&str; 10] =
+    ["tls", "ca", "auth", "login", "act-as", "password-env", "password-file", "password-command", "compress", "timeout"];
+const PASSWORD_VARIABLE: &str = "MAILFERRY_PASSWORD";
+const TIMEOUT_S: u64 = 300;
+
+/// The address of an account. Prints as it was written; there is no secret in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImapUrl {
+    text: String,
+    tls: bool,
+    user: String,
+    host: String,
+    port: u16,
+    options: BTreeMap<String, String>,
+}
+
+impl fmt::Display for ImapUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl ImapUrl {
+    /// `None` when this is no address of IMAP at all.
+    pub fn parse(text: &str) -> Option<Result<ImapUrl, Trouble>> {
+        let (scheme, rest) = text.split_once("://")?;
+        let tls = match scheme.to_ascii_lowercase().as_str() {
+            "imap" => false,
+            "imaps" => true,
+            _ => return None,
+        };
+        Some(parsed(text, tls, rest))
+    }
+
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    fn option(&self, name: &str) -> Option<&str> {
+        self.options.get(name).map(String::as_str)
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.option(name) == Some("yes")
+    }
+
+    pub fn endpoint(&self) -> Result<Endpoint, Trouble> {
+        let security = match (self.tls, self.option("tls")) {
+            (true, _) => Security::Tls,
+            (_, Some("starttls")) => Security::StartTls,
+            (_, Some("off")) => Security::Plain,
+            _ => Security::Opportunistic,
+        };
+        let authorities_pem = match self.option("ca") {
+            Some(path) => std::fs::read(path).map_err(|error| {
+                Trouble::new("could not read the certificates of authorities").place(path).cause(error).hint("check the option ca")
+            })?,
+            None => Vec::new(),
+        };
+        Ok(Endpoint {
+            host: self.host.clone(),
+            port: self.port,
+            security,
+            trust: Trust { authorities_pem },
+            compress: self.flag("compress"),
+            patience: Duration::from_secs(self.option("timeout").and_then(|text| text.parse().ok()).unwrap_or(TIMEOUT_S)),
+        })
+    }
+
+    /// Fetches the secret, each time anew.
+    pub fn account(&self) -> Result<Account, Trouble> {
+        let login = self.option("login").unwrap_or(&self.user).to_owned();
+        let act_as = self.flag("act-as").then(|| self.user.clone());
+        Ok(Account { user: login, secret: self.secret()?, act_as, mechanism: self.option("auth").and_then(Mechanism::named) })
+    }
+
+    fn secret(&self) -> Result<Secret, Trouble> {
+        if let Some(path) = self.option("password-file") {
+            return from_file(Path::new(path));
+        }
+        if let Some(command) = self.option("password-command") {
+            return from_command(command);
+        }
+        let name = self.option("password-env").unwrap_or(PASSWORD_VARIABLE);
+        let missing = || {
+            Trouble::new(format!("could not find the password of {}", self.user))
+                .place(&self.text)
+                .cause(format!("there is no environment variable {name}"))
+                .hint("add ?password-file=PATH, ?password-env=NAME or ?password-command=COMMAND to the address")
+        };
+        std::env::var(name).map(Secret).map_err(|_| missing())
+    }
+}
+
+fn parsed(text: &str, tls: bool, rest: &str) -> Result<ImapUrl, Trouble> {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (user, server) = place.rsplit_once('@').unwrap_or(("", place));
+    if user.contains(':') {
+        // Not shown: what stands behind the colon is the password.
+        let shown = format!("{}://{}:***@{server}", if tls { "imaps" } else { "imap" }, user.split(':').next().unwrap_or_default());
+        return Err(Trouble::new("could not use the address of an account")
+            .place(shown)
+            .cause("there is a password in it, and addresses are shown and logged")
+            .hint("take it out; add ?password-file=PATH, ?password-env=NAME or ?password-command=COMMAND"));
+    }
+    let bad = |cause: String| {
+        Trouble::new("could not use the address of an account")
+            .place(text.split('?').next().unwrap_or_default())
+            .cause(cause)
+            .hint("imap://USER@HOST or imaps://USER@HOST:PORT, options behind a question mark; in USER write %40 for @")
+    };
+    let server = server.strip_suffix('/').unwrap_or(server);
+    if server.contains('/') {
+        return Err(bad("a path behind the host has no meaning".into()));
+    }
+    let (host, port) = host_and_port(server, tls).ok_or_else(|| bad("host or port cannot be read".into()))?;
+    let user = decoded(user).filter(|user| !user.is_empty()).ok_or_else(|| bad("there is no user in it".into()))?;
+    let options = options(query).map_err(&bad)?;
+    Ok(ImapUrl { text: text.to_owned(), tls, user, host, port, options })
+}
+
+fn host_and_port(server: &str, tls: bool) -> Option<(String, u16)> {
+    let default = if tls { 993 } else { 143 };
+    // `[::1]:143`
+    if let Some(rest) = server.strip_prefix('[') {
+        let (host, port) = rest.split_once(']')?;
+        let port = if port.is_empty() { default } else { port.strip_prefix(':')?.parse().ok()? };
+        return Some((host.to_owned(), port));
+    }
+    let (host, port) = match server.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (server, default),
+    };
+    (!host.is_empty()).then(|| (host.to_owned(), port))
+}
+
+fn options(query: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut options = BTreeMap::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').ok_or_else(|| format!("the option `{pair}` has no value"))?;
+        let value = decoded(value).ok_or_else(|| format!("the value of `{name}` cannot be read"))?;
+        if matches!(name, "password" | "token" | "pass") {
+            return Err("a secret has no place in an address: it is shown and logged".into());
+        }
+        if !OPTIONS.contains(&name) {
+            return Err(format!("there is no option `{name}`; there are {}", OPTIONS.join(", ")));
+        }
+        allowed(name, &value)?;
+        options.insert(name.to_owned(), value);
+    }
+    Ok(options)
+}
+
+fn allowed(name: &str, value: &str) -> Result<(), String> {
+    let good = match name {
+        "tls" => matches!(value, "starttls" | "off"),
+        "auth" => Mechanism::named(value).is_some(),
+        "act-as" | "compress" => matches!(value, "yes" | "no"),
+        "timeout" => value.parse::<u64>().is_ok_and(|seconds| (1..=86_400).contains(&seconds)),
+        _ => !value.is_empty(),
+    };
+    let wanted = match name {
+        "tls" => "starttls or off",
+        "auth" => "login, plain, scram-sha-1, scram-sha-256, xoauth2 or oauthbearer",
+        "timeout" => "seconds, 1 to 86400",
+        "act-as" | "compress" => "yes or no",
+        _ => "something",
+    };
+    if good { Ok(()) } else { Err(format!("`{name}` is `{value}`, allowed is {wanted}")) }
+}
+
+/// Percent signs (RFC 3986, 2.1).
+fn decoded(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte == b'%' {
+            let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+            out.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &rest[2..];
+        } else {
+            out.push(*byte);
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+fn from_file(path: &Path) -> Result<Secret, Trouble> {
+    let trouble = |cause: String| Trouble::new("could not read a password").place(path.display()).cause(cause);
+    let text = std::fs::read_to_string(path).map_err(|error| trouble(error.to_string()).hint("check the option password-file"))?;
+    if readable_by_others(path) {
+        return Err(trouble("other users of this machine may read the file".into()).hint("chmod 600, and change the password"));
+    }
+    first_line(&text).ok_or_else(|| trouble("its first line is empty".into()).hint("write the password into its first line"))
+}
+
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o044 != 0)
+}
+
+/// Rights there are lists, and the folder's lists hold for its files.
+#[cfg(not(unix))]
+fn readable_by_others(_: &Path) -> bool {
+    false
+}
+
+fn from_command(command: &str) -> Result<Secret, Trouble> {
+    let trouble = |cause: String| {
+        Trouble::new("could not get a password from a command").place(command).cause(cause).hint("try the command by hand as this user")
+    };
+    let mut shell = if cfg!(windows) { std::process::Command::new("cmd") } else { std::process::Command::new("sh") };
+    shell.args([if cfg!(windows) { "/C" } else { "-c" }, command]).stdin(std::process::Stdio::null());
+    let output = shell.stderr(std::process::Stdio::inherit()).output().map_err(|error| trouble(error.to_string()))?;
+    if !output.status.success() {
+        return Err(trouble(output.status.to_string()));
+    }
+    first_line(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| trouble("it printed nothing".into()))
+}
+
+fn first_line(text: &str) -> Option<Secret> {
+    text.lines().next().map(str::trim_end).filter(|line| !line.is_empty()).map(|line| Secret(line.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ImapUrl, String> {
+        ImapUrl::parse(text).expect("an address of IMAP").map_err(|trouble| trouble.to_string())
+    }
+
+    #[test]
+    fn an_address_names_user_server_and_options() {
+        let url = parse("imaps://alice%40example.org@mail.example.org/?auth=plain&password-command=echo%20x").expect("an address");
+        assert_eq!((url.user(), url.host.as_str(), url.port), ("alice@example.org", "mail.example.org", 993));
+        assert_eq!(url.account().expect("an account").secret, Secret("x".into()));
+        let url = parse("imap://alice@[::1]:1143?tls=off").expect("an address");
+        assert_eq!((url.host.as_str(), url.port), ("::1", 1143));
+        assert_eq!(url.endpoint().expect("an endpoint").security, Security::Plain);
+        assert!(ImapUrl::parse("maildir:/x").is_none());
+    }
+
+    #[test]
+    fn a_secret_in_an_address_is_refused_and_not_repeated() {
+        for text in ["imap://alice:sesame@host/", "imap://alice@host/?password=sesame", "imaps://a:b:sesame@h?x"] {
+            let said = parse(text).expect_err(text);
+            assert!(said.contains("hint:"), "{said}");
+            assert!(!said.contains("alice:sesame") && !said.contains("***sesame"), "{said}");
+        }
+        assert!(!parse("imap://alice:sesame@host/").expect_err("refused").contains("sesame"));
+        assert!(!parse("imap://alice@host/?password=sesame").expect_err("refused").contains("sesame"));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_what_can() {
+        for text in ["imap://", "imap://host", "imap://a@", "imap://a@h:x", "imap://a@h/b", "imap://a@h?tls=maybe", "imap://a@h?colour=red"] {
+            assert!(parse(text).expect_err(text).contains("hint:"), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_password_file_that_others_may_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("password");
+        std::fs::write(&path, "sesame\n").expect("written");
+        for (mode, good) in [(0o644, false), (0o640, false), (0o600, true)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
+            assert_eq!(from_file(&path).is_ok(), good, "{mode:o}");
+        }
+    }
+}

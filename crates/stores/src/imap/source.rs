@@ -1,0 +1,420 @@
+//! An IMAP account as a source. The server is asked by EXAMINE and BODY.PEEK alone, which change nothing there (R20).
+//!
+//! `expect` says which messages will be opened next. They are asked for together, and come one behind another while the agent packs
+//! the one before: no message waits for a round trip.
+
+use std::collections::{HashSet, VecDeque};
+use std::io::{self, Read};
+
+use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
+use mailferry_core::ports::{Blast, MailSource, OpenItem, Retry, SeenItem, StoreError};
+use mailferry_imap::{Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
+
+use super::account::Folders;
+use super::line::Line;
+use super::settings::ImapUrl;
+use super::{dates, key, marks, parse_key};
+
+/// Messages of which a scan asks at a time.
+const WINDOW: u32 = 5_000;
+/// Messages asked for in one FETCH; half as many are left when the next is sent.
+const FETCH_MESSAGES: usize = 400;
+/// Bytes of a message gathered because its UID comes behind it.
+const NAMELESS_BYTES_MAX: u64 = 64 << 20;
+
+pub struct ImapSource {
+    line: Line,
+    folders: Option<Folders>,
+    open: Option<Opened>,
+}
+
+struct Opened {
+    path: FolderPath,
+    selected: Selected,
+    ahead: Ahead,
+}
+
+/// Messages that were asked for and are on their way.
+#[derive(Default)]
+struct Ahead {
+    /// To be asked for.
+    expected: VecDeque<u32>,
+    /// Asked for, by command.
+    asked: VecDeque<(Tag, HashSet<u32>)>,
+    /// Its bytes come next.
+    next: Option<Coming>,
+}
+
+struct Coming {
+    uid: u32,
+    size: u64,
+    /// Gathered already, where the UID came behind the bytes.
+    gathered: Option<Vec<u8>>,
+}
+
+impl ImapSource {
+    pub fn open(url: &ImapUrl) -> Result<Self, StoreError> {
+        let mut line = Line::open(url)?;
+        line.connection.stream_bodies(true);
+        Ok(ImapSource { line, folders: None, open: None })
+    }
+
+    fn known(&mut self) -> Result<&Folders, StoreError> {
+        if self.folders.is_none() {
+            self.quiet()?;
+            self.folders = Some(Folders::read(&mut self.line, true)?);
+        }
+        Ok(self.folders.get_or_insert_default())
+    }
+
+    /// Opens the folder, if it is not open.
+    fn examine(&mut self, path: &FolderPath, anew: bool) -> Result<(), StoreError> {
+        if !anew && self.open.as_ref().is_some_and(|open| open.path == *path) {
+            return Ok(());
+        }
+        self.quiet()?;
+        self.open = None;
+        let place = format!("{path} in {}", self.line.url());
+        let gone = || StoreError::new(Blast::Folder, Retry::Later, "find a folder", place, "it is not there (any more)");
+        let name = self.known()?.name(path).map(<[u8]>::to_vec).ok_or_else(gone)?;
+        let selected = self.line.run(Blast::Folder, async |connection| connection.select(&name, true).await)?;
+        self.open = Some(Opened { path: path.clone(), selected, ahead: Ahead::default() });
+        Ok(())
+    }
+
+    /// Lets everything pass by that was asked for, so that the connection is free.
+    fn quiet(&mut self) -> Result<(), StoreError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let ahead = std::mem::take(&mut open.ahead);
+        if ahead.next.is_none() && ahead.asked.is_empty() {
+            return Ok(());
+        }
+        self.line.run(Blast::Mailbox, async |connection| {
+            loop {
+                let there = connection.body().await?.len();
+                if there == 0 {
+                    break;
+                }
+                connection.body_used(there);
+            }
+            for (tag, _) in &ahead.asked {
+                connection.finish(tag, "FETCH", |_| {}).await.map(|_| ()).or_else(harmless)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Sends the next FETCH when little is on its way.
+    fn ask(&mut self, wanted: u32) -> Result<(), StoreError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let ahead = &mut open.ahead;
+        while ahead.asked.len() < 2 {
+            let first = ahead.asked.is_empty();
+            let mut uids: Vec<u32> = Vec::new();
+            if first && ahead.next.is_none() {
+                // What comes before the wanted one will not be opened any more.
+                match ahead.expected.iter().position(|uid| *uid == wanted) {
+                    Some(at) => drop(ahead.expected.drain(..at)),
+                    None => uids.push(wanted),
+                }
+            }
+            if uids.is_empty() {
+                uids.extend(ahead.expected.drain(..ahead.expected.len().min(FETCH_MESSAGES)));
+            }
+            if uids.is_empty() {
+                return Ok(());
+            }
+            let set: UidSet = uids.iter().copied().collect();
+            let command = Command::new(format!("UID FETCH {set} (UID BODY.PEEK[])"));
+            let tag = self.line.run(Blast::Folder, async |connection| {
+                let tag = connection.send(command).await?;
+                connection.flush().await?;
+                Ok(tag)
+            })?;
+            ahead.asked.push_back((tag, uids.into_iter().collect()));
+        }
+        Ok(())
+    }
+
+    /// Goes on until the bytes of this message come next. False when the server does not have them any more.
+    fn seek(&mut self, wanted: u32) -> Result<bool, StoreError> {
+        loop {
+            let Some(open) = &mut self.open else { return Ok(false) };
+            match &open.ahead.next {
+                Some(coming) if coming.uid == wanted => return Ok(true),
+                Some(coming) if coming.uid > wanted && open.ahead.is_asked(coming.uid) => return Ok(false),
+                Some(_) => self.pass_by()?,
+                None => {
+                    self.ask(wanted)?;
+                    if self.advance(wanted)? == Advance::NotThere {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets the message at hand pass by.
+    fn pass_by(&mut self) -> Result<(), StoreError> {
+        let coming = self.open.as_mut().and_then(|open| open.ahead.next.take());
+        if coming.is_none_or(|coming| coming.gathered.is_some()) {
+            return Ok(());
+        }
+        self.line.run(Blast::Mailbox, async |connection| {
+            loop {
+                let there = connection.body().await?.len();
+                if there == 0 {
+                    return Ok(());
+                }
+                connection.body_used(there);
+            }
+        })
+    }
+
+    fn advance(&mut self, wanted: u32) -> Result<Advance, StoreError> {
+        let Some(open) = &mut self.open else { return Ok(Advance::NotThere) };
+        let event = self.line.run(Blast::Mailbox, async |connection| connection.event().await)?;
+        let ahead = &mut open.ahead;
+        match event {
+            Event::Body { uid: Some(uid), size, .. } => ahead.next = Some(Coming { uid, size, gathered: None }),
+            Event::Body { uid: None, size, .. } => {
+                if size > NAMELESS_BYTES_MAX {
+                    let cause = format!("it has {size} bytes, and the server says only behind them which one it is");
+                    return Err(StoreError::new(Blast::Item, Retry::Never, "read a message", open.path.to_string(), cause));
+                }
+                let (uid, bytes) = self.line.run(Blast::Mailbox, async |connection| gathered(connection).await)?;
+                ahead.next = uid.map(|uid| Coming { uid, size: bytes.len() as u64, gathered: Some(bytes) });
+            }
+            Event::Response(Response::Tagged { tag, status, code, text }) => {
+                let Some(at) = ahead.asked.iter().position(|(asked, _)| asked.is(&tag)) else { return Ok(Advance::On) };
+                let had = ahead.asked.remove(at).is_some_and(|(_, uids)| uids.contains(&wanted));
+                let ended = mailferry_imap::ended_as(status, code, text, "read a message");
+                if had {
+                    return match ended {
+                        Ok(_) => Ok(Advance::NotThere),
+                        Err(error) => Err(self.line.error(error, Blast::Item)),
+                    };
+                }
+            }
+            // `BODY[] NIL`: there, and without bytes (T06).
+            Event::Response(Response::Fetch(fetch)) if fetch.body == Some(None) && fetch.uid == Some(wanted) => {
+                ahead.forget(wanted);
+                let place = format!("UID {wanted} in {}", open.path);
+                return Err(StoreError::new(Blast::Item, Retry::Later, "read a message", place, "the server gives no bytes for it"));
+            }
+            Event::Response(_) => {}
+        }
+        Ok(Advance::On)
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Advance {
+    On,
+    NotThere,
+}
+
+impl Ahead {
+    fn is_asked(&self, uid: u32) -> bool {
+        self.asked.iter().any(|(_, uids)| uids.contains(&uid))
+    }
+
+    fn forget(&mut self, uid: u32) {
+        self.asked.iter_mut().for_each(|(_, uids)| {
+            uids.remove(&uid);
+        });
+    }
+}
+
+/// A message whose UID the server names behind its bytes.
+async fn gathered(connection: &mut mailferry_imap::Connection) -> Result<(Option<u32>, Vec<u8>), ImapError> {
+    let mut bytes = Vec::new();
+    loop {
+        let there = connection.body().await?;
+        if there.is_empty() {
+            break;
+        }
+        bytes.extend_from_slice(there);
+        let used = there.len();
+        connection.body_used(used);
+    }
+    match connection.event().await? {
+        Event::Response(Response::Fetch(fetch)) => Ok((fetch.uid, bytes)),
+        _ => Ok((None, bytes)),
+    }
+}
+
+impl MailSource for ImapSource {
+    fn describe(&self) -> String {
+        self.line.url().to_owned()
+    }
+
+    fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError> {
+        self.folders = None;
+        let url = self.line.url().to_owned();
+        self.known()?.infos(&url)
+    }
+
+    /// UIDVALIDITY, UIDNEXT, number of messages and HIGHESTMODSEQ (RFC 7162): while they stay, nothing has changed.
+    fn stamp(&mut self, folder: &FolderPath) -> Result<Option<Vec<u8>>, StoreError> {
+        let status = self.known()?.by_path.get(folder).and_then(|folder| folder.status.clone());
+        Ok(status.and_then(|items| {
+            let modseq = items.highest_modseq.filter(|modseq| *modseq > 0)?;
+            let numbers = [items.uid_validity?, items.uid_next?, items.messages?];
+            Some(numbers.iter().flat_map(|number| number.to_be_bytes()).chain(modseq.to_be_bytes()).collect())
+        }))
+    }
+
+    fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.scan_after(folder, None, &mut |item| each(item).map(|()| true))
+    }
+
+    fn scan_after(
+        &mut self,
+        folder: &FolderPath,
+        after: Option<&ItemKey>,
+        each: &mut dyn FnMut(SeenItem) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        self.examine(folder, true)?;
+        let Some(open) = &self.open else { return Ok(()) };
+        let (validity, exists) = (open.selected.uid_validity, open.selected.exists);
+        let after = after.and_then(|key| parse_key(&key.0)).filter(|(of, _)| *of == validity).map_or(0, |(_, uid)| uid);
+        let mut first = if after == 0 { 1 } else { self.sequence_behind(after)? };
+        while first <= exists {
+            let last = exists.min(first.saturating_add(WINDOW - 1));
+            for item in self.window(first, last, validity)? {
+                if parse_key(&item.key.0).is_some_and(|(_, uid)| uid > after) && !each(item)? {
+                    return Ok(());
+                }
+            }
+            first = last + 1;
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, folder: &FolderPath, keys: &mut dyn Iterator<Item = &ItemKey>) -> Result<(), StoreError> {
+        self.examine(folder, false)?;
+        if let Some(open) = &mut self.open {
+            let validity = open.selected.uid_validity;
+            let uids = keys.filter_map(|key| parse_key(&key.0)).filter(|(of, _)| *of == validity).map(|(_, uid)| uid);
+            open.ahead.expected = uids.collect();
+        }
+        Ok(())
+    }
+
+    fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {
+        self.examine(folder, false)?;
+        let validity = self.open.as_ref().map_or(0, |open| open.selected.uid_validity);
+        let Some((_, uid)) = parse_key(&key.0).filter(|(of, _)| *of == validity) else { return Ok(None) };
+        if !self.seek(uid)? {
+            return Ok(None);
+        }
+        let Some(coming) = self.open.as_mut().and_then(|open| open.ahead.next.take()) else { return Ok(None) };
+        Ok(Some(OpenItem {
+            reader: match coming.gathered {
+                Some(bytes) => Box::new(io::Cursor::new(bytes)),
+                None => Box::new(Body { line: &mut self.line, left: coming.size }),
+            },
+        }))
+    }
+}
+
+impl ImapSource {
+    /// The sequence number of the first message behind this UID. Numbers count from the front: what has gone meanwhile only makes
+    /// it smaller.
+    fn sequence_behind(&mut self, uid: u32) -> Result<u32, StoreError> {
+        let Some(next) = uid.checked_add(1) else { return Ok(u32::MAX) };
+        let mut first = u32::MAX;
+        self.line.run(Blast::Folder, async |connection| {
+            let each = |response| match response {
+                Response::Search(found) => first = found.into_iter().min().unwrap_or(u32::MAX),
+                Response::Esearch(found) => first = found.iter().min().unwrap_or(u32::MAX),
+                _ => {}
+            };
+            let command = if connection.has("ESEARCH") { "SEARCH RETURN (ALL)" } else { "SEARCH" };
+            connection.run(Command::new(format!("{command} UID {next}:*")), each).await
+        })?;
+        Ok(first)
+    }
+
+    fn window(&mut self, first: u32, last: u32, validity: u32) -> Result<Vec<SeenItem>, StoreError> {
+        let mut fetched: Vec<Fetch> = Vec::with_capacity((last - first + 1) as usize);
+        let object_id = if self.line.connection.has("OBJECTID") { " EMAILID" } else { "" };
+        let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE{object_id})");
+        self.line.run(Blast::Folder, async |connection| {
+            let each = |response| {
+                if let Response::Fetch(fetch) = response {
+                    fetched.push(*fetch);
+                }
+            };
+            connection.run(Command::new(command), each).await
+        })?;
+        // A change of flags by somebody else comes as a second, shorter answer.
+        fetched.retain(|fetch| fetch.uid.is_some() && fetch.flags.is_some());
+        fetched.sort_by_key(|fetch| fetch.uid);
+        fetched.dedup_by_key(|fetch| fetch.uid);
+        Ok(fetched.into_iter().filter_map(|fetch| seen(fetch, validity)).collect())
+    }
+}
+
+fn seen(fetch: Fetch, validity: u32) -> Option<SeenItem> {
+    let marks: Marks = fetch.flags.map(|flags| marks::parse(&flags)).unwrap_or_default();
+    // A date that is none is taken for the beginning of time (T07).
+    let date = fetch.internal_date.as_deref().and_then(dates::parse).unwrap_or(InternalDate::default());
+    // A size of zero is a lie (T05).
+    let size = fetch.size.filter(|size| *size > 0);
+    Some(SeenItem { key: ItemKey(key(validity, fetch.uid?)), move_hint: None, marks, date, sender: None, size })
+}
+
+fn harmless(error: ImapError) -> Result<(), ImapError> {
+    if error.is_fatal() { Err(error) } else { Ok(()) }
+}
+
+/// The bytes of one message as they come.
+struct Body<'a> {
+    line: &'a mut Line,
+    left: u64,
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 || out.is_empty() {
+            return Ok(0);
+        }
+        let read = self.line.attempt(async |connection| {
+            let there = connection.body().await?;
+            let length = there.len().min(out.len());
+            out[..length].copy_from_slice(&there[..length]);
+            connection.body_used(length);
+            Ok(length)
+        });
+        let length = read.map_err(|error| {
+            let kind = match &error.kind {
+                Kind::Silent(_) => io::ErrorKind::TimedOut,
+                _ => io::ErrorKind::NotConnected,
+            };
+            io::Error::new(kind, error)
+        })?;
+        self.left -= length as u64;
+        Ok(length)
+    }
+}
+
+/// What was not read passes by: the next message begins behind it.
+impl Drop for Body<'_> {
+    fn drop(&mut self) {
+        let left = self.left;
+        let _ = self.line.attempt(async |connection| {
+            let mut left = left;
+            while left > 0 {
+                let there = connection.body().await?.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                if there == 0 {
+                    break;
+                }
+                connection.body_used(there);
+                left -= there as u64;
+            }
+            Ok(())
+        });
+    }
+}

@@ -1,0 +1,520 @@
+//! An IMAP account as a target. Appends are written as they come and answered later; everything else waits for them and is done at
+//! once.
+//!
+//! An append is exactly once as far as its answer arrives. Where a connection breaks before, nobody knows: the next run finds what
+//! is there by size and digest (`listing`) before it appends again (R42, T01).
+
+use std::collections::{HashMap, VecDeque};
+use std::io::Read;
+
+use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
+use mailferry_core::ports::{Appended, Blast, MailTarget, NewItem, Retry, StoreError, Wanted};
+use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
+
+use super::account::{Folder, Folders};
+use super::batch::{self, GROUPS_IN_FLIGHT, Group, InFlight, Stored, Waiting};
+use super::line::Line;
+use super::listing::Listing;
+use super::marks::Storable;
+use super::settings::ImapUrl;
+use super::{dates, key, parse_key};
+
+/// A message of more bytes is not held in memory: it is written as it is read, and a refusal is final.
+const HELD_BYTES_MAX: u64 = 8 << 20;
+/// Of all groups in flight.
+const IN_FLIGHT_BYTES_MAX: usize = 12 << 20;
+
+pub struct ImapTarget {
+    line: Line,
+    folders: Folders,
+    selected: Option<(FolderPath, Selected)>,
+    /// Permanent flags of folders, as far as they were asked for.
+    storable: HashMap<FolderPath, Storable>,
+    listings: HashMap<FolderPath, Listing>,
+    /// Listings whose claims are known.
+    claimed: HashMap<FolderPath, bool>,
+    group: Group,
+    in_flight: InFlight,
+    tickets: u64,
+    /// What tickets stand for.
+    answers: HashMap<TargetId, (u32, u32)>,
+    settled: Vec<(TargetId, Result<Appended, StoreError>)>,
+}
+
+impl ImapTarget {
+    pub fn open(url: &ImapUrl) -> Result<Self, StoreError> {
+        let mut line = Line::open(url)?;
+        let folders = Folders::read(&mut line, false)?;
+        Ok(ImapTarget {
+            line,
+            folders,
+            selected: None,
+            storable: HashMap::new(),
+            listings: HashMap::new(),
+            claimed: HashMap::new(),
+            group: Group::default(),
+            in_flight: VecDeque::new(),
+            tickets: 0,
+            answers: HashMap::new(),
+            settled: Vec::new(),
+        })
+    }
+
+    fn place(&self, folder: &FolderPath) -> String {
+        format!("{folder} in {}", self.line.url())
+    }
+
+    fn name(&self, folder: &FolderPath) -> Result<Vec<u8>, StoreError> {
+        self.folders.name(folder).map(<[u8]>::to_vec).ok_or_else(|| {
+            StoreError::new(Blast::Folder, Retry::Later, "find a folder", self.place(folder), "it is not there (any more)")
+        })
+    }
+
+    fn select(&mut self, folder: &FolderPath) -> Result<Selected, StoreError> {
+        match &self.selected {
+            Some((path, selected)) if path == folder => return Ok(selected.clone()),
+            _ => {}
+        }
+        let name = self.name(folder)?;
+        self.selected = None;
+        let selected = self.line.run(Blast::Folder, async |connection| connection.select(&name, false).await)?;
+        self.storable.insert(folder.clone(), Storable::new(selected.permanent_flags.clone()));
+        self.selected = Some((folder.clone(), selected.clone()));
+        Ok(selected)
+    }
+
+    fn storable(&mut self, folder: &FolderPath) -> Result<Storable, StoreError> {
+        if !self.storable.contains_key(folder) {
+            // Only SELECT tells which flags can be stored.
+            self.settle()?;
+            self.select(folder)?;
+        }
+        Ok(self.storable.get(folder).cloned().unwrap_or_default())
+    }
+
+    /// The listing of a folder, read when it is first needed.
+    fn listing(&mut self, folder: &FolderPath) -> Result<&mut Listing, StoreError> {
+        if !self.listings.contains_key(folder) {
+            self.settle()?;
+            self.selected = None;
+            let selected = self.select(folder)?;
+            let read = async |connection: &mut Connection| Listing::read(connection, selected.uid_validity, selected.exists).await;
+            let listing = self.line.run(Blast::Folder, read)?;
+            self.listings.insert(folder.clone(), listing);
+        }
+        Ok(self.listings.entry(folder.clone()).or_default())
+    }
+
+    /// Writes the group at hand.
+    fn send_group(&mut self) -> Result<(), StoreError> {
+        let group = std::mem::take(&mut self.group);
+        if group.messages.is_empty() {
+            return Ok(());
+        }
+        let sent = self.line.run(Blast::Mailbox, async |connection| group.send(connection).await)?;
+        self.in_flight.push_back(sent);
+        let bytes = |in_flight: &InFlight| in_flight.iter().map(|sent| sent.group.bytes).sum::<usize>();
+        while self.in_flight.len() > GROUPS_IN_FLIGHT || self.in_flight.len() > 1 && bytes(&self.in_flight) > IN_FLIGHT_BYTES_MAX {
+            self.take_answers()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the answers of the oldest group.
+    fn take_answers(&mut self) -> Result<(), StoreError> {
+        let Some(sent) = self.in_flight.pop_front() else { return Ok(()) };
+        let folder = sent.group.folder.clone().unwrap_or_else(FolderPath::inbox);
+        let verdicts = self.line.run(Blast::Mailbox, async |connection| batch::answers(connection, sent).await)?;
+        let mut nameless = Vec::new();
+        for (message, verdict) in verdicts {
+            match verdict {
+                Ok(Stored { uid: Some(uid), keywords_lost, repaired }) => self.note(&folder, message.ticket, uid, keywords_lost, &repaired),
+                Ok(stored) => nameless.push((message, stored)),
+                Err(error) => {
+                    let error = self.line.error(error, Blast::Item);
+                    if error.blast > Blast::Item {
+                        return Err(error);
+                    }
+                    self.settled.push((message.ticket, Err(error)));
+                }
+            }
+        }
+        if nameless.is_empty() { Ok(()) } else { self.find_nameless(&folder, nameless) }
+    }
+
+    fn note(&mut self, folder: &FolderPath, ticket: TargetId, uid: (u32, u32), keywords_lost: Vec<String>, repaired: &[&str]) {
+        if !repaired.is_empty() {
+            tracing::warn!(folder = %folder, uid = uid.1, repairs = repaired.join("; "), "a message was changed so that the server takes it");
+        }
+        if let Some(listing) = self.listings.get_mut(folder) {
+            listing.take(uid.1);
+        }
+        self.answers.insert(ticket.clone(), uid);
+        self.settled.push((ticket, Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })));
+    }
+
+    /// Appended, and the server does not say as which (T25): found by their bytes. Groups in flight are waited for, so that their
+    /// messages are not taken for these.
+    fn find_nameless(&mut self, folder: &FolderPath, messages: Vec<(Waiting, Stored)>) -> Result<(), StoreError> {
+        let taken = self.listings.remove(folder);
+        self.selected = None;
+        let selected = self.select(folder)?;
+        let before = taken.as_ref().map_or(0, Listing::highest);
+        let mut listing = self.line.run(Blast::Folder, async |connection| {
+            Listing::read(connection, selected.uid_validity, selected.exists).await
+        })?;
+        listing.inherit(taken);
+        for (message, stored) in messages {
+            let digest = mailferry_core::model::Digest::of(&message.bytes);
+            let wanted = Wanted { token: mailferry_core::model::Token::FIRST, digest, size: message.bytes.len() as u64 };
+            let found = self.line.run(Blast::Folder, async |connection| listing.find(connection, &wanted).await)?;
+            // A server that changes what it stores: in the order in which they came.
+            let uid = found.or_else(|| listing.first_free_behind(before));
+            match uid {
+                Some(uid) => {
+                    listing.take(uid);
+                    self.note(folder, message.ticket, (selected.uid_validity, uid), stored.keywords_lost, &stored.repaired);
+                }
+                None => {
+                    let cause = "the server accepted it, does not say where, and it is not found in the folder";
+                    let error = StoreError::new(Blast::Item, Retry::Later, "append a message", self.place(folder), cause);
+                    self.settled.push((message.ticket, Err(error)));
+                }
+            }
+        }
+        self.listings.insert(folder.clone(), listing);
+        Ok(())
+    }
+
+    /// Waits for all answers.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        self.send_group()?;
+        while !self.in_flight.is_empty() {
+            self.take_answers()?;
+        }
+        Ok(())
+    }
+
+    /// The UID behind an id, in the folder that is selected then. `None`: not of this folder as it is now.
+    fn resolve(&mut self, folder: &FolderPath, id: &TargetId) -> Result<Option<u32>, StoreError> {
+        self.settle()?;
+        let known = self.answers.get(id).copied().or_else(|| parse_key(&id.0));
+        let Some((validity, uid)) = known else { return Ok(None) };
+        if self.folders.name(folder).is_none() {
+            return Ok(None);
+        }
+        let selected = self.select(folder)?;
+        Ok((selected.uid_validity == validity).then_some(uid))
+    }
+
+    /// Writes a message that is too big to be held.
+    fn stream(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
+        self.settle()?;
+        let name = self.name(folder)?;
+        let (flags, keywords_lost) = self.storable(folder)?.write(&item.envelope.marks);
+        let date = dates::format(&item.envelope.date).map(|date| format!(" {date}")).unwrap_or_default();
+        let size = item.size;
+        let free = size <= self.line.connection.nonsync_bytes_max();
+        let plus = if free { "+" } else { "" };
+        let place = self.place(folder);
+        let mut broken = None;
+        let done = self.line.attempt(async |connection| {
+            let tag = connection.begin();
+            let quoted = mailferry_imap::quoted(&name).unwrap_or_default();
+            connection.write(b"APPEND ").await?;
+            connection.write(&quoted).await?;
+            connection.write(format!(" {flags}{date} {{{size}{plus}}}\r\n").as_bytes()).await?;
+            if free || connection.may_continue(&tag).await? {
+                let mut left = size;
+                let mut buffer = vec![0; 128 << 10];
+                while left > 0 {
+                    let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    match body.read(&mut buffer[..most]) {
+                        Ok(0) => broken = Some("it is shorter than was said".to_owned()),
+                        Ok(read) => {
+                            connection.write(&buffer[..read]).await?;
+                            left -= read as u64;
+                            continue;
+                        }
+                        Err(error) => broken = Some(error.to_string()),
+                    }
+                    // Half a message on the way cannot be taken back but by ending the connection.
+                    return Err(ImapError::new("append a message", mailferry_imap::Kind::Closed));
+                }
+                connection.write(b"\r\n").await?;
+            }
+            connection.finish(&tag, "append a message", |_| {}).await
+        });
+        match done {
+            Ok(done) => {
+                let uid = match done.code {
+                    Some(Code::AppendUid(validity, uids)) if uids.len() == 1 => uids.iter().next().map(|uid| (validity, uid)),
+                    _ => None,
+                };
+                let uid = match uid {
+                    Some(uid) => uid,
+                    None => {
+                        self.selected = None;
+                        let selected = self.select(folder)?;
+                        self.listings.remove(folder);
+                        (selected.uid_validity, self.listing(folder)?.highest())
+                    }
+                };
+                Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })
+            }
+            Err(error) => Err(match broken {
+                Some(cause) => StoreError::new(Blast::Mailbox, Retry::Later, "read the message to append", place, cause),
+                None => self.line.error(error, Blast::Item),
+            }),
+        }
+    }
+
+    fn create(&mut self, info: &FolderInfo) -> Result<(), StoreError> {
+        let mut refusal = None;
+        for apart in [false, true] {
+            let name = self.folders.names.encode(&info.path, apart);
+            let special = info.special_use.as_deref().filter(|_| self.line.connection.has("CREATE-SPECIAL-USE"));
+            let made = self.line.attempt(async |connection| create(connection, &name, special).await);
+            match made {
+                Ok(()) => {
+                    self.folders.by_path.insert(info.path.clone(), Folder { info: info.clone(), name, status: None });
+                    return Ok(());
+                }
+                Err(error) if error.is_fatal() => return Err(self.line.error(error, Blast::Mailbox)),
+                Err(error) => refusal = Some(error),
+            }
+        }
+        let error = refusal.map(|error| self.line.error(error, Blast::Folder));
+        Err(error.unwrap_or_else(|| StoreError::new(Blast::Folder, Retry::Later, "make a folder", self.place(&info.path), "it was not tried")))
+    }
+}
+
+/// Makes a folder. One that somebody else made meanwhile under exactly this name is as good.
+async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>) -> Result<(), ImapError> {
+    if let Some(special) = special {
+        let command = Command::new("CREATE").string(name).text(format!(" (USE (\\{special}))"));
+        match connection.run(command, |_| {}).await {
+            Err(error) if !error.is_fatal() => {}
+            made => return made.map(|_| ()),
+        }
+    }
+    let made = connection.run(Command::new("CREATE").string(name), |_| {}).await;
+    if made.as_ref().is_err_and(ImapError::is_fatal) {
+        return made.map(|_| ());
+    }
+    let listed = connection.list(Command::new("LIST \"\"").string(name)).await?;
+    if listed.iter().any(|listed| listed.name == name && !listed.has("\\NonExistent") && !listed.has("\\Noselect")) {
+        return Ok(());
+    }
+    let unlisted = || ImapError::new("make a folder", mailferry_imap::Kind::Settings("the server made it under another name".into()));
+    made.and_then(|_| Err(unlisted())).map(|_: ()| ())
+}
+
+impl MailTarget for ImapTarget {
+    fn describe(&self) -> String {
+        self.line.url().to_owned()
+    }
+
+    fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError> {
+        let known = self.folders.by_path.get(&folder.path);
+        let there = known.is_some_and(|known| !known.name.is_empty() && (known.info.selectable || !folder.selectable));
+        let subscribed = known.is_some_and(|known| known.info.subscribed);
+        if !there && folder.selectable {
+            self.settle()?;
+            self.create(folder)?;
+        }
+        if folder.subscribed && !subscribed && self.folders.name(&folder.path).is_some() {
+            self.settle()?;
+            let name = self.name(&folder.path)?;
+            let done = self.line.attempt(async |connection| connection.run(Command::new("SUBSCRIBE").string(&name), |_| {}).await);
+            match done {
+                Err(error) if error.is_fatal() => return Err(self.line.error(error, Blast::Mailbox)),
+                Err(error) => tracing::warn!(folder = %folder.path, cause = %error, "a folder could not be subscribed to"),
+                Ok(_) => {
+                    if let Some(known) = self.folders.by_path.get_mut(&folder.path) {
+                        known.info.subscribed = true;
+                    }
+                }
+            }
+        }
+        Ok(folder.path.clone())
+    }
+
+    fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
+        if self.folders.name(folder).is_none() || self.claimed.get(folder).copied().unwrap_or(false) {
+            return Ok(false);
+        }
+        let empty = self.listing(folder)?.is_empty();
+        self.claimed.insert(folder.clone(), true);
+        Ok(!empty)
+    }
+
+    fn claim(&mut self, folder: &FolderPath, taken: Vec<TargetId>) {
+        if let Some(listing) = self.listings.get_mut(folder) {
+            let validity = listing.validity;
+            let uids = taken.iter().filter_map(|id| parse_key(&id.0)).filter(|(of, _)| *of == validity);
+            uids.for_each(|(_, uid)| listing.take(uid));
+        }
+    }
+
+    fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
+        if self.folders.name(folder).is_none() {
+            return Ok(vec![None; wanted.len()]);
+        }
+        if self.listing(folder)?.is_empty() {
+            return Ok(vec![None; wanted.len()]);
+        }
+        let mut found = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let Some(mut listing) = self.listings.remove(folder) else { break };
+            let uid = match listing.may_have(wanted) {
+                true => {
+                    self.settle()?;
+                    self.select(folder)?;
+                    self.line.run(Blast::Folder, async |connection| listing.find(connection, wanted).await)
+                }
+                false => Ok(None),
+            };
+            let validity = listing.validity;
+            self.listings.insert(folder.clone(), listing);
+            found.push(uid?.map(|uid| TargetId(key(validity, uid))));
+        }
+        Ok(found)
+    }
+
+    fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
+        let name = self.name(folder)?;
+        if item.size > HELD_BYTES_MAX {
+            return self.stream(folder, item, body);
+        }
+        let storable = self.storable(folder)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(item.size).unwrap_or(0));
+        body.read_to_end(&mut bytes).map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
+        let bytes = batch::wire(bytes);
+        if self.group.folder.as_ref() != Some(folder) || self.group.bytes + bytes.len() > batch::GROUP_BYTES {
+            self.send_group()?;
+            self.group = Group { folder: Some(folder.clone()), name, storable, ..Group::default() };
+        }
+        self.tickets += 1;
+        let ticket = TargetId([b"t".as_slice(), &self.tickets.to_be_bytes()].concat());
+        self.group.bytes += bytes.len();
+        let (marks, date) = (item.envelope.marks.clone(), item.envelope.date);
+        self.group.messages.push(Waiting { ticket: ticket.clone(), marks, date, bytes });
+        if self.group.is_full() {
+            self.send_group()?;
+        }
+        Ok(Appended { id: ticket, keywords_lost: Vec::new() })
+    }
+
+    fn set_marks(&mut self, folder: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError> {
+        let Some(uid) = self.resolve(folder, id)? else { return Ok(None) };
+        let (flags, _) = self.storable(folder)?.write(marks);
+        let there = self.line.run(Blast::Item, async |connection| {
+            let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
+            let stored = connection.send(Command::new(format!("UID STORE {uid} FLAGS.SILENT {flags}"))).await?;
+            let mut there = false;
+            let each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
+            connection.finish(&looked, "look for a message", each).await?;
+            let done = connection.finish(&stored, "store flags", |_| {}).await;
+            done.map(|_| there).or_else(|error| if there { Err(error) } else { Ok(false) })
+        })?;
+        Ok(there.then(|| id.clone()))
+    }
+
+    fn move_item(&mut self, from: &FolderPath, id: &TargetId, to: &FolderPath) -> Result<Option<TargetId>, StoreError> {
+        let Some(uid) = self.resolve(from, id)? else { return Ok(None) };
+        let name = self.name(to)?;
+        let moved = self.line.run(Blast::Item, async |connection| moved(connection, uid, &name).await)?;
+        if let Some(listing) = self.listings.get_mut(from) {
+            listing.remove(uid);
+        }
+        let Moved::There(copied) = moved else { return Ok(None) };
+        let (validity, uid) = match copied {
+            Some(copied) => copied,
+            // The server does not say (T25): it is the newest there.
+            None => {
+                self.listings.remove(to);
+                let listing = self.listing(to)?;
+                (listing.validity, listing.highest())
+            }
+        };
+        if let Some(listing) = self.listings.get_mut(to) {
+            listing.take(uid);
+        }
+        Ok(Some(TargetId(key(validity, uid))))
+    }
+
+    fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError> {
+        let Some(uid) = self.resolve(folder, id)? else { return Ok(()) };
+        self.line.run(Blast::Item, async |connection| removed(connection, uid).await)?;
+        if let Some(listing) = self.listings.get_mut(folder) {
+            listing.remove(uid);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.settle()
+    }
+
+    fn settled(&mut self) -> Vec<(TargetId, Result<Appended, StoreError>)> {
+        self.answers.clear();
+        std::mem::take(&mut self.settled)
+    }
+}
+
+enum Moved {
+    NotThere,
+    /// As which message, where the server says.
+    There(Option<(u32, u32)>),
+}
+
+/// MOVE (RFC 6851), or COPY and then away with the old one.
+async fn moved(connection: &mut Connection, uid: u32, to: &[u8]) -> Result<Moved, ImapError> {
+    let (verb, by_copy) = if connection.has("MOVE") { ("MOVE", false) } else { ("COPY", true) };
+    let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
+    let command = connection.send(Command::new(format!("UID {verb} {uid}")).string(to)).await?;
+    let mut there = false;
+    connection.finish(&looked, "look for a message", |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid))).await?;
+    let mut copied = None;
+    let each = |response| {
+        if let Response::Untagged { code: Some(Code::CopyUid(validity, _, uids)), .. } = response {
+            copied = uids.iter().next().map(|uid| (validity, uid));
+        }
+    };
+    match connection.finish(&command, "move a message", each).await {
+        Ok(done) => {
+            if let Some(Code::CopyUid(validity, _, uids)) = done.code {
+                copied = copied.or(uids.iter().next().map(|uid| (validity, uid)));
+            }
+        }
+        Err(error) if there || error.is_fatal() => return Err(error),
+        Err(_) => return Ok(Moved::NotThere),
+    }
+    if !there {
+        return Ok(Moved::NotThere);
+    }
+    if by_copy {
+        removed(connection, uid).await?;
+    }
+    Ok(Moved::There(copied))
+}
+
+/// Without UIDPLUS, EXPUNGE takes everything that is marked: it is said only where nothing else is.
+async fn removed(connection: &mut Connection, uid: u32) -> Result<(), ImapError> {
+    connection.run(Command::new(format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)")), |_| {}).await?;
+    if connection.has("UIDPLUS") {
+        return connection.run(Command::new(format!("UID EXPUNGE {uid}")), |_| {}).await.map(|_| ());
+    }
+    let mut marked = Vec::new();
+    let each = |response| {
+        if let Response::Search(uids) = response {
+            marked.extend(uids);
+        }
+    };
+    connection.run(Command::new("UID SEARCH DELETED"), each).await?;
+    if marked == [uid] {
+        connection.run(Command::new("EXPUNGE"), |_| {}).await?;
+    }
+    Ok(())
+}
