@@ -1,0 +1,2 @@
+pub(super) const IMAPD: &str = "cyrus-imapd/usr/lib/cyrus/bin/imapd";
+pub struct Cyrus;
