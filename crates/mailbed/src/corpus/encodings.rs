@@ -13,6 +13,17 @@ pub fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// What is no base64 is left out.
+pub fn from_base64(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> =
+        text.bytes().filter_map(|byte| ALPHABET.iter().position(|digit| *digit == byte)).map(|digit| digit as u32).collect();
+    let group = |digits: &[u32]| {
+        let bits = digits.iter().fold(0, |bits, digit| (bits << 6) | digit) << (6 * (4 - digits.len()));
+        bits.to_be_bytes()[1..digits.len().max(1)].to_vec()
+    };
+    digits.chunks(4).flat_map(group).collect()
+}
+
 /// In lines of 76, each with its end.
 pub fn base64_lines(bytes: &[u8]) -> Vec<u8> {
     let mut lines = Vec::with_capacity(bytes.len() * 4 / 3 + bytes.len() / 28 + 8);
@@ -55,6 +66,10 @@ mod tests {
     fn base64_is_as_rfc_4648_has_it() {
         let told = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
         assert_eq!(told, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+        assert_eq!(
+            told.map(|text| from_base64(&text)),
+            ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| text.as_bytes().to_vec())
+        );
     }
 
     #[test]

@@ -2,4 +2,4 @@
 
 mod encodings;
 
-pub use encodings::{base64, base64_lines, modified_utf7};
+pub use encodings::{base64, base64_lines, from_base64, modified_utf7};

@@ -49,7 +49,8 @@ impl Ca {
 }
 
 fn openssl(folder: &Path, arguments: &[&str]) -> Result<()> {
-    let output = Command::new("openssl").args(arguments).current_dir(folder).stdin(Stdio::null()).output().context("openssl cannot be run")?;
+    let output =
+        Command::new("openssl").args(arguments).current_dir(folder).stdin(Stdio::null()).output().context("openssl cannot be run")?;
     if !output.status.success() {
         bail!("openssl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
     }

@@ -20,7 +20,9 @@ pub fn available(kind: Kind) -> Result<(), String> {
     let paths = match kind {
         Kind::Dovecot => vec!["/usr/sbin/dovecot".into(), "/usr/lib/dovecot/imap".into()],
         Kind::Cyrus => vec!["/usr/lib/cyrus/bin/master".into(), "/usr/sbin/saslpasswd2".into(), unpacked(super::cyrus::IMAPD)],
-        Kind::Courier => vec!["/usr/lib/courier/courier-authlib/authdaemond".into(), unpacked(super::courier::TCPD), unpacked(super::courier::IMAPD)],
+        Kind::Courier => {
+            vec!["/usr/lib/courier/courier-authlib/authdaemond".into(), unpacked(super::courier::TCPD), unpacked(super::courier::IMAPD)]
+        }
     };
     if let Some(path) = paths.iter().find(|path: &&PathBuf| !Path::new(path).exists()) {
         return Err(format!("{} is not there: scripts/mail-servers.sh brings it", path.display()));

@@ -5,9 +5,13 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// What /proc counts time in, on every Linux there is.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -23,7 +27,7 @@ impl Processes {
         let line = command.get_program().to_string_lossy().into_owned();
         let child = command.process_group(0).stdin(Stdio::null()).spawn().with_context(|| format!("could not start {line}"))?;
         let mut watcher = Command::new("sh");
-        watcher.args(["-c", "read -r _; kill -KILL -- -$0; rm -rf -- \"$1\"", &child.id().to_string()]).arg(folder);
+        watcher.args(["-c", "read -r _; kill -s KILL -- -$0; rm -rf -- \"$1\"", &child.id().to_string()]).arg(folder);
         let watcher = watcher.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Ok(Processes { child, watcher: watcher.context("could not start sh")? })
     }
@@ -47,12 +51,17 @@ impl Drop for Processes {
         let _ = self.watcher.kill();
         let _ = self.watcher.wait();
         // Who forks while the first signal is on its way is met by the second, to the group.
-        let members = self.ids().into_iter().map(|id| id.to_string());
+        let members = self.ids();
         let group = format!("-{}", self.child.id());
         let mut kill = Command::new("kill");
-        kill.arg("-KILL").arg("--").args(members).arg(group).stdout(Stdio::null()).stderr(Stdio::null());
+        kill.args(["-s", "KILL", "--"]).args(members.iter().map(u32::to_string)).arg(group).stdout(Stdio::null()).stderr(Stdio::null());
         let _ = kill.status();
         let _ = self.child.wait();
+        // They die by themselves, but not at once, and one that lives may write into a folder that is being removed.
+        let began = Instant::now();
+        while members.iter().any(|id| is_alive(*id)) && began.elapsed() < PATIENCE {
+            thread::sleep(LOOK_EVERY);
+        }
     }
 }
 
@@ -61,7 +70,13 @@ pub fn tree_cpu_seconds(root: u32) -> f64 {
     tree(root).into_iter().map(|(_, stat)| stat.ticks).sum::<u64>() as f64 / TICKS_PER_SECOND
 }
 
+fn is_alive(id: u32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat")).ok().as_deref().and_then(stat_of).is_some_and(|stat| !stat.has_ended)
+}
+
 struct Stat {
+    /// Waits for nothing but to be asked how it ended.
+    has_ended: bool,
     parent: u32,
     /// Its own and those of its ended children.
     ticks: u64,
@@ -91,5 +106,5 @@ fn tree(root: u32) -> Vec<(u32, Stat)> {
 fn stat_of(line: &str) -> Option<Stat> {
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = fields.get(11..15)?.iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
-    Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks })
+    Some(Stat { has_ended: matches!(*fields.first()?, "Z" | "X"), parent: fields.get(1)?.parse().ok()?, ticks })
 }

@@ -35,7 +35,16 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 /// What a client of OpenSSL hears that trusts this authority alone.
 pub fn tls(ca: &Path, address: SocketAddr, more: &[&str], say: &str) -> String {
     let mut command = Command::new("openssl");
-    command.args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", "localhost", "-connect", &address.to_string(), "-CAfile"]);
+    command.args([
+        "s_client",
+        "-quiet",
+        "-verify_return_error",
+        "-verify_hostname",
+        "localhost",
+        "-connect",
+        &address.to_string(),
+        "-CAfile",
+    ]);
     let command = command.arg(ca).args(more).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("openssl");
     // It may refuse the server before it is told anything.
