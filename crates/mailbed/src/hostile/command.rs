@@ -66,6 +66,9 @@ pub(super) fn read(reader: &mut BufReader<TcpStream>, gate: &mut impl Gate) -> i
             Verdict::Take => judged |= !unasked,
             Verdict::Refused => return Ok(None),
             Verdict::Reset => {
+                if !unasked {
+                    gate.go_on()?;
+                }
                 io::copy(&mut reader.take(length / 2), &mut io::sink())?;
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
