@@ -19,7 +19,13 @@ impl Default for Change {
     }
 }
 
-const FLAGS: &[&str] = &["+FLAGS.SILENT (\\Seen)", "-FLAGS.SILENT (\\Seen)", "+FLAGS.SILENT (\\Flagged)", "+FLAGS.SILENT (\\Answered)", "+FLAGS.SILENT ($Label1)"];
+const FLAGS: &[&str] = &[
+    "+FLAGS.SILENT (\\Seen)",
+    "-FLAGS.SILENT (\\Seen)",
+    "+FLAGS.SILENT (\\Flagged)",
+    "+FLAGS.SILENT (\\Answered)",
+    "+FLAGS.SILENT ($Label1)",
+];
 
 /// Spread over the folders with more than five messages.
 pub fn mutate(talk: &mut Talk, corpus: &Corpus, word: &str, change: Change) -> Result<()> {
@@ -38,7 +44,8 @@ pub fn mutate(talk: &mut Talk, corpus: &Corpus, word: &str, change: Change) -> R
     }
     for (name, count) in spread(picked(&mut random, change.deletions)) {
         let mut uids = uids_of(talk, name)?;
-        let gone: Vec<String> = (0..count.min(uids.len() - 1)).map(|_| uids.remove(random.below(uids.len() as u64) as usize).to_string()).collect();
+        let gone: Vec<String> =
+            (0..count.min(uids.len() - 1)).map(|_| uids.remove(random.below(uids.len() as u64) as usize).to_string()).collect();
         talk.ok(&format!("UID STORE {} +FLAGS.SILENT (\\Deleted)", gone.join(",")))?;
         talk.ok(&format!("UID EXPUNGE {}", gone.join(",")))?;
     }

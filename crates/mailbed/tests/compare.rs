@@ -74,7 +74,10 @@ fn marks_and_dates_of_the_same_message_are_compared() {
         world.create("INBOX").messages[2].internal_date = "04-Jan-2010 11:00:00 +0100".into();
     });
     assert_eq!(found.differences.len(), 2, "the same moment in another zone is the same: {found}");
-    assert_eq!(found.differences[0], Difference::Flags { folder: folder(), uid: 1, lost: vec!["Work".into()], extra: vec!["\\Flagged".into()] });
+    assert_eq!(
+        found.differences[0],
+        Difference::Flags { folder: folder(), uid: 1, lost: vec!["Work".into()], extra: vec!["\\Flagged".into()] }
+    );
     assert!(matches!(found.differences[1], Difference::Date { uid: 2, .. }));
 }
 

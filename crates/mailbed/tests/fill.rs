@@ -30,7 +30,8 @@ fn a_filled_server_holds_what_the_seed_made_and_two_formats_hold_the_same() {
             let name = mailferry_mailbed::corpus::modified_utf7(folder);
             assert_eq!(held.folders.get(&name).map(|folder| folder.messages.len()), Some(count), "{folder}");
         }
-        let digests: std::collections::BTreeSet<_> = held.folders.values().flat_map(|folder| &folder.messages).map(|entry| *entry.digest.as_bytes()).collect();
+        let digests: std::collections::BTreeSet<_> =
+            held.folders.values().flat_map(|folder| &folder.messages).map(|entry| *entry.digest.as_bytes()).collect();
         let altered = expected.mail.iter().filter(|mail| !digests.contains(blake3::hash(&mail.bytes).as_bytes()));
         let altered: Vec<_> = altered.map(|mail| mail.bytes.windows(3).any(|window| window == b"\r\r\n")).collect();
         assert!(altered.len() <= 1 && altered.iter().all(|doubled| *doubled), "Dovecot takes one CR of CR CR LF away, and nothing else");

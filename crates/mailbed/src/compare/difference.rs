@@ -17,18 +17,46 @@ pub struct Report {
 pub enum Difference {
     FolderMissing(String),
     FolderExtra(String),
-    SpecialUses { folder: String, source: BTreeSet<String>, target: BTreeSet<String> },
+    SpecialUses {
+        folder: String,
+        source: BTreeSet<String>,
+        target: BTreeSet<String>,
+    },
     NotSubscribed(String),
     SubscribedExtra(String),
-    Missing { folder: String, uid: u64, bytes: u64 },
+    Missing {
+        folder: String,
+        uid: u64,
+        bytes: u64,
+    },
     /// The source has it as well, fewer times.
-    Doubled { folder: String, uid: u64 },
+    Doubled {
+        folder: String,
+        uid: u64,
+    },
     /// The source has nothing like it.
-    Extra { folder: String, uid: u64 },
+    Extra {
+        folder: String,
+        uid: u64,
+    },
     /// Other bytes; the same Message-ID, or the same date and flags.
-    Altered { folder: String, uid: u64, bytes: [u64; 2] },
-    Flags { folder: String, uid: u64, lost: Vec<String>, extra: Vec<String> },
-    Date { folder: String, uid: u64, source: Option<i64>, target: Option<i64> },
+    Altered {
+        folder: String,
+        uid: u64,
+        bytes: [u64; 2],
+    },
+    Flags {
+        folder: String,
+        uid: u64,
+        lost: Vec<String>,
+        extra: Vec<String>,
+    },
+    Date {
+        folder: String,
+        uid: u64,
+        source: Option<i64>,
+        target: Option<i64>,
+    },
 }
 
 impl Report {
@@ -122,7 +150,11 @@ impl Folder {
         surplus.sort_by_key(|entry| entry.uid);
         for Entry { uid, digest, .. } in surplus {
             let folder = name.into();
-            found.push(if known.contains(digest.as_bytes()) { Difference::Doubled { folder, uid: *uid } } else { Difference::Extra { folder, uid: *uid } });
+            found.push(if known.contains(digest.as_bytes()) {
+                Difference::Doubled { folder, uid: *uid }
+            } else {
+                Difference::Extra { folder, uid: *uid }
+            });
         }
     }
 }

@@ -65,7 +65,8 @@ impl Writer {
     }
 
     fn subject(&self, random: &mut Random) -> String {
-        let text = if random.fraction() < 0.08 { (*random.one_of(FOREIGN)).to_owned() } else { random.one_of(&self.words.sentences).clone() };
+        let text =
+            if random.fraction() < 0.08 { (*random.one_of(FOREIGN)).to_owned() } else { random.one_of(&self.words.sentences).clone() };
         text.chars().take(80).collect()
     }
 
@@ -77,7 +78,8 @@ impl Writer {
 
     fn header(&self, random: &mut Random, user: usize, date_s: i64, subject: &str, id: Option<&str>) -> String {
         let subject = if subject.is_ascii() { subject.to_owned() } else { format!("=?UTF-8?B?{}?=", base64(subject.as_bytes())) };
-        let copies = if random.fraction() < 0.3 { format!("Cc: {},\r\n\t{}\r\n", self.person(random), self.person(random)) } else { String::new() };
+        let copies =
+            if random.fraction() < 0.3 { format!("Cc: {},\r\n\t{}\r\n", self.person(random), self.person(random)) } else { String::new() };
         let id = id.map(|id| format!("Message-ID: {id}\r\n")).unwrap_or_default();
         let mailer = random.one_of(MAILERS);
         format!(
@@ -99,10 +101,14 @@ impl Writer {
         mail.extend_from_slice(format!("Content-Type: multipart/{kind};\r\n\tboundary=\"{boundary}\"\r\n\r\n").as_bytes());
         let text_bytes = if room < 30_000 { room / 3 } else { 300 + random.below(4000) as usize };
         let text = self.words.text(random, text_bytes);
-        let mut parts = vec![format!("Content-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{text}").into_bytes()];
+        let mut parts =
+            vec![format!("Content-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{text}").into_bytes()];
         if room < 30_000 {
             let html = text.replace("\r\n", "</p>\r\n<p class=\"MsoNormal\" style=\"color:#1F497D\">");
-            parts.push(format!("Content-Type: text/html; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><p>{html}</p></html>\r\n").into_bytes());
+            parts.push(
+                format!("Content-Type: text/html; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<html><p>{html}</p></html>\r\n")
+                    .into_bytes(),
+            );
         } else {
             self.attach(random, room.saturating_sub(text_bytes), &mut parts);
         }
@@ -131,7 +137,9 @@ impl Writer {
 
 fn recent<'t>(random: &mut Random, threads: &'t [Thread]) -> Option<Thread> {
     let last: &'t [Thread] = &threads[threads.len().saturating_sub(40)..];
-    (!last.is_empty()).then(|| random.one_of(last)).map(|thread| Thread { subject: thread.subject.clone(), references: thread.references.clone() })
+    (!last.is_empty())
+        .then(|| random.one_of(last))
+        .map(|thread| Thread { subject: thread.subject.clone(), references: thread.references.clone() })
 }
 
 fn message_id(random: &mut Random) -> String {
@@ -142,7 +150,10 @@ fn trace(random: &mut Random, date_s: i64) -> String {
     let mut lines = String::new();
     for hop in 0..2 + random.below(3) {
         let (host, id) = (random.below(255), random.next() >> 20);
-        lines += &format!("Received: from mx{hop}.example.org (mx{hop}.example.org [192.0.2.{host}])\r\n\tby mail{hop}.example.com (Postfix) with ESMTPS id {id:X};\r\n\t{}\r\n", mail_date(date_s - hop as i64));
+        lines += &format!(
+            "Received: from mx{hop}.example.org (mx{hop}.example.org [192.0.2.{host}])\r\n\tby mail{hop}.example.com (Postfix) with ESMTPS id {id:X};\r\n\t{}\r\n",
+            mail_date(date_s - hop as i64)
+        );
     }
     let signature = base64(&random.bytes(96));
     lines + &format!("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=sel;\r\n\tb={}\r\n\t {}\r\n", &signature[..64], &signature[64..])
@@ -156,13 +167,16 @@ fn attachment(random: &mut Random, words: &Words, bytes: usize) -> Vec<u8> {
         let mut table = Vec::with_capacity(bytes + 200);
         while table.len() < bytes {
             let (number, price) = (random.below(1_000_000), random.below(1_000_000));
-            table.extend_from_slice(format!("{number};{};{}.{:02}\n", random.one_of(&words.sentences), price / 100, price % 100).as_bytes());
+            table
+                .extend_from_slice(format!("{number};{};{}.{:02}\n", random.one_of(&words.sentences), price / 100, price % 100).as_bytes());
         }
         table
     };
     let (kind, name) = (random.one_of(TYPES), random.one_of(&words.vocabulary));
-    let name = if random.fraction() < 0.15 { format!("filename*=UTF-8''%C3%9Cbersicht%20{name}.bin") } else { format!("filename=\"{name}.bin\"") };
-    let mut part = format!("Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; {name}\r\n\r\n").into_bytes();
+    let name =
+        if random.fraction() < 0.15 { format!("filename*=UTF-8''%C3%9Cbersicht%20{name}.bin") } else { format!("filename=\"{name}.bin\"") };
+    let mut part = format!("Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; {name}\r\n\r\n")
+        .into_bytes();
     part.extend(base64_lines(&data));
     part
 }

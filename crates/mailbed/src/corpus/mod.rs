@@ -63,8 +63,28 @@ const FOLDERS: &[(&str, u64, bool)] = &[
 ];
 /// The last but one of the users has these as well.
 const ODD_FOLDERS: &[&str] = &[
-    "percent 100%", "star*", "quote\"d", "back\\slash", " leading", "trailing ", "lower", "LOWER", "(parens) [brackets] {3}", "&amp;", "AT&T-",
-    "cafe\u{301}", "café", ".dotfirst", "dotlast.", "two..dots", "tab\u{a0}nbsp", "NIL", "Inbox2/inbox", "it's, a; \"mix\"", "#shared", "!bang",
+    "percent 100%",
+    "star*",
+    "quote\"d",
+    "back\\slash",
+    " leading",
+    "trailing ",
+    "lower",
+    "LOWER",
+    "(parens) [brackets] {3}",
+    "&amp;",
+    "AT&T-",
+    "cafe\u{301}",
+    "café",
+    ".dotfirst",
+    "dotlast.",
+    "two..dots",
+    "tab\u{a0}nbsp",
+    "NIL",
+    "Inbox2/inbox",
+    "it's, a; \"mix\"",
+    "#shared",
+    "!bang",
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]

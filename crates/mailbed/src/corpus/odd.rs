@@ -14,9 +14,16 @@ pub fn messages(random: &mut Random) -> Vec<(&'static str, Vec<u8>)> {
         ("no header", b"\r\nbody after an empty header\r\n".to_vec()),
         ("no header at all", b"this is no header at all\r\njust text\r\n".to_vec()),
         ("header alone", format!("{HEADER}Subject: header only\r\n").into_bytes()),
-        ("From line", [b"From someone@example.com Mon Jan  4 10:00:00 2010\r\n".to_vec(), with("mbox from", b">From quoted\r\nFrom unquoted\r\n")].concat()),
+        (
+            "From line",
+            [b"From someone@example.com Mon Jan  4 10:00:00 2010\r\n".to_vec(), with("mbox from", b">From quoted\r\nFrom unquoted\r\n")]
+                .concat(),
+        ),
         ("8-bit body", with("8bit", &[(128..=255).collect::<Vec<u8>>(), b"\r\n".to_vec()].concat())),
-        ("control characters", with("ctrl", &[(1..32).filter(|byte| !matches!(byte, 10 | 13)).collect::<Vec<u8>>(), b"\x7f\r\n".to_vec()].concat())),
+        (
+            "control characters",
+            with("ctrl", &[(1..32).filter(|byte| !matches!(byte, 10 | 13)).collect::<Vec<u8>>(), b"\x7f\r\n".to_vec()].concat()),
+        ),
         ("line of 20,000", with("long line", &[vec![b'x'; 20_000], b"\r\n".to_vec()].concat())),
         ("line of 1,000,000", with("very long line", &[vec![b'y'; 1_000_000], b"\r\n".to_vec()].concat())),
         ("subject alone", b"Subject: only a subject\r\n\r\nno other header\r\n".to_vec()),
@@ -28,7 +35,13 @@ pub fn messages(random: &mut Random) -> Vec<(&'static str, Vec<u8>)> {
         ("never closed", headed("Content-Type: multipart/mixed; boundary=b\r\n", b"--b\r\nContent-Type: text/plain\r\n\r\nnever closed")),
         ("no base64", headed("Content-Transfer-Encoding: base64\r\n", b"!!!not base64===\r\n")),
         ("two bytes", b"X\r\n".to_vec()),
-        ("bytes without meaning", with("binary", &random.bytes(20_000).into_iter().map(|byte| if matches!(byte, 0 | 10 | 13) { 1 } else { byte }).collect::<Vec<u8>>())),
+        (
+            "bytes without meaning",
+            with(
+                "binary",
+                &random.bytes(20_000).into_iter().map(|byte| if matches!(byte, 0 | 10 | 13) { 1 } else { byte }).collect::<Vec<u8>>(),
+            ),
+        ),
         ("nested", nested(40)),
     ];
     odd.extend(headers());
@@ -63,5 +76,7 @@ fn headed(fields: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn nested(levels: usize) -> Vec<u8> {
-    (0..levels).fold(with("inner", b"deep\r\n"), |inner, level| headed(&format!("Subject: level {level}\r\nContent-Type: message/rfc822\r\n"), &inner))
+    (0..levels).fold(with("inner", b"deep\r\n"), |inner, level| {
+        headed(&format!("Subject: level {level}\r\nContent-Type: message/rfc822\r\n"), &inner)
+    })
 }

@@ -3,9 +3,9 @@
 use super::Random;
 
 const SYLLABLES: &[&str] = &[
-    "ba", "be", "bi", "bo", "ca", "ce", "co", "da", "de", "di", "do", "fa", "fe", "fi", "ga", "ge", "go", "la", "le", "li", "lo", "ma", "me", "mi",
-    "mo", "na", "ne", "ni", "no", "pa", "pe", "po", "ra", "re", "ri", "ro", "sa", "se", "si", "so", "ta", "te", "ti", "to", "va", "ve", "vi", "st",
-    "tr", "pl", "gr", "en", "an", "er", "is", "al", "on",
+    "ba", "be", "bi", "bo", "ca", "ce", "co", "da", "de", "di", "do", "fa", "fe", "fi", "ga", "ge", "go", "la", "le", "li", "lo", "ma",
+    "me", "mi", "mo", "na", "ne", "ni", "no", "pa", "pe", "po", "ra", "re", "ri", "ro", "sa", "se", "si", "so", "ta", "te", "ti", "to",
+    "va", "ve", "vi", "st", "tr", "pl", "gr", "en", "an", "er", "is", "al", "on",
 ];
 pub(super) const FOREIGN: &[&str] = &[
     "Grüße aus München, die Rechnung über 1.234,56 € liegt bei.",

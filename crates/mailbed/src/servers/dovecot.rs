@@ -9,71 +9,10 @@ use anyhow::{Context, Result, bail};
 
 use super::ca::Ca;
 use super::oauth::Tokens;
+use super::options::{Format, Options};
 use super::packages::Kind;
-use super::places::{free_port, own_address, scratch};
+use super::places::{MAIL_USER, free_port, give_to_mail_user, own_address, scratch};
 use super::server::{Account, Plan, Server};
-
-/// Debian's user for mail: uid and gid.
-pub(super) const MAIL_USER: &str = "8";
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
-    Maildir,
-    Sdbox,
-    Mdbox,
-}
-
-impl Format {
-    fn location(self) -> &'static str {
-        match self {
-            Format::Maildir => "maildir:~/Maildir:LAYOUT=fs",
-            Format::Sdbox => "sdbox:~/sdbox",
-            Format::Mdbox => "mdbox:~/mdbox",
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Options {
-    pub format: Format,
-    pub users: usize,
-    pub separator: char,
-    /// What folder names may hold is not limited by the file system then.
-    pub escapes_names: bool,
-    /// The largest message that APPEND takes, in bytes.
-    pub append_limit: Option<u64>,
-    /// For each user, in bytes; offers QUOTA.
-    pub quota_bytes: Option<u64>,
-    /// COMPRESS=DEFLATE, ACL and METADATA.
-    pub with_extensions: bool,
-    pub mechanisms: &'static str,
-    pub connections_per_user: usize,
-    /// Lines for the end of dovecot.conf.
-    pub extra: String,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            format: Format::Maildir,
-            users: 3,
-            separator: '/',
-            escapes_names: false,
-            append_limit: None,
-            quota_bytes: None,
-            with_extensions: false,
-            mechanisms: "plain login scram-sha-1 scram-sha-256 xoauth2 oauthbearer",
-            connections_per_user: 64,
-            extra: String::new(),
-        }
-    }
-}
-
-impl Options {
-    pub fn format(format: Format) -> Self {
-        Options { format, ..Options::default() }
-    }
-}
 
 pub struct Dovecot;
 
@@ -129,12 +68,6 @@ fn write_users(folder: &Path, options: &Options, master: &Account) -> Result<()>
     fs::write(folder.join("masters"), format!("{}:{{PLAIN}}{}\n", master.name, master.password)).context("could not write the masters")
 }
 
-/// What lies there belongs to the user that servers read mail as.
-pub(crate) fn give_to_mail_user(path: &Path) -> Result<()> {
-    let id = Some(MAIL_USER.parse()?);
-    std::os::unix::fs::chown(path, id, id).with_context(|| format!("could not give {} away", path.display()))
-}
-
 fn oauth_text(folder: &Path) -> String {
     format!(
         "introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={}/keys/\nusername_attribute = sub\n",
@@ -180,7 +113,7 @@ fn config_text(folder: &Path, options: &Options, ca: &Ca, [plain, tls]: [SocketA
          protocol imap {{\n  mail_plugins = $mail_plugins {imap_plugins}\n  {imap_metadata}\n}}\nplugin {{\n{settings}}}\n{append_limit}{extra}\n",
         name = folder.file_name().unwrap_or_default().to_string_lossy(),
         ip = plain.ip(),
-        location = options.format.location(),
+        location = location(options.format),
         connections = options.connections_per_user,
         plugins = plugins.join(" "),
         mechanisms = options.mechanisms,
@@ -193,6 +126,14 @@ fn config_text(folder: &Path, options: &Options, ca: &Ca, [plain, tls]: [SocketA
         imap_plugins = imap_plugins.join(" "),
         extra = options.extra,
     )
+}
+
+fn location(format: Format) -> &'static str {
+    match format {
+        Format::Maildir => "maildir:~/Maildir:LAYOUT=fs",
+        Format::Sdbox => "sdbox:~/sdbox",
+        Format::Mdbox => "mdbox:~/mdbox",
+    }
 }
 
 fn quota_text(options: &Options) -> String {

@@ -11,6 +11,9 @@ use std::{env, fs};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+/// Debian's user for mail: uid and gid.
+pub(crate) const MAIL_USER: &str = "8";
+
 /// In memory where nobody set TMPDIR: the disk is not what is tested or measured. Short, because sockets have paths; open,
 /// because servers give up being root.
 pub fn scratch() -> Result<TempDir> {
@@ -34,4 +37,10 @@ pub(crate) fn own_address() -> IpAddr {
 pub(crate) fn free_port(address: IpAddr) -> Result<SocketAddr> {
     let listener = TcpListener::bind((address, 0)).with_context(|| format!("{address} cannot be listened on"))?;
     listener.local_addr().context("a listener has an address")
+}
+
+/// What lies there belongs to the user that servers read mail as.
+pub(crate) fn give_to_mail_user(path: &Path) -> Result<()> {
+    let id = Some(MAIL_USER.parse()?);
+    std::os::unix::fs::chown(path, id, id).with_context(|| format!("could not give {} away", path.display()))
 }
