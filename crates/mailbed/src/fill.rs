@@ -1,0 +1,129 @@
+//! Puts mail into a server over IMAP: literals that wait for nobody where offered, many commands at once.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use anyhow::{Context, Result, bail};
+
+use crate::corpus::{Corpus, Mail, Mailboxes, imap_date, modified_utf7};
+use crate::servers::Server;
+use crate::talk::{Talk, Value, quoted};
+
+/// Commands on their way; the server's answers to them fit into any socket.
+const AHEAD: usize = 64;
+
+/// Where a server keeps folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    pub prefix: String,
+    pub separator: String,
+}
+
+impl Names {
+    /// By NAMESPACE, or by LIST where that is not offered.
+    pub fn ask(talk: &mut Talk) -> Result<Self> {
+        let answer = talk.command("NAMESPACE")?;
+        if let Some(personal) = answer.all("NAMESPACE").next().and_then(|values| values.get(1)).and_then(|value| value.list().first()) {
+            let text = |at: usize| personal.list().get(at).and_then(Value::text);
+            return Ok(Names { prefix: text(0).unwrap_or_default(), separator: text(1).unwrap_or_default() });
+        }
+        let answer = talk.ok("LIST \"\" \"\"")?;
+        let separator = answer.all("LIST").next().and_then(|values| values.get(2)).and_then(Value::text).unwrap_or_default();
+        Ok(Names { prefix: String::new(), separator })
+    }
+
+    /// Back again, still encoded: a name that two servers can be compared by.
+    pub fn common(&self, wire: &str) -> String {
+        let name = wire.strip_prefix(&self.prefix).filter(|_| wire != "INBOX").unwrap_or(wire);
+        if self.separator.is_empty() { name.into() } else { name.replace(&self.separator, "/") }
+    }
+
+    /// As it goes over the wire, with `/` between the levels of what is given.
+    pub fn wire(&self, folder: &str) -> String {
+        match folder.strip_prefix("INBOX") {
+            Some("") => "INBOX".into(),
+            Some(below) if below.starts_with('/') => format!("INBOX{}", modified_utf7(below).replace('/', &self.separator)),
+            _ => self.prefix.clone() + &modified_utf7(folder).replace('/', &self.separator),
+        }
+    }
+}
+
+/// Users 1 to the last of the corpus, and how many messages that were.
+pub fn users(server: &Server, corpus: &Corpus) -> Result<usize> {
+    let mut count = 0;
+    for number in 1..=corpus.users {
+        let boxes = corpus.user(number);
+        count += boxes.mail.len();
+        mailboxes(&mut server.talk(number)?, &boxes).with_context(|| format!("user {number}"))?;
+    }
+    Ok(count)
+}
+
+/// The folders a server refuses are left out with their mail, and told.
+pub fn mailboxes(talk: &mut Talk, boxes: &Mailboxes) -> Result<Vec<String>> {
+    let names = Names::ask(talk)?;
+    let mut refused = Vec::new();
+    for folder in boxes.folders.iter().filter(|folder| *folder != "INBOX") {
+        let answer = talk.command(&format!("CREATE {}", quoted(&names.wire(folder))))?;
+        if !answer.is_ok() && !answer.status.contains("ALREADYEXISTS") && !answer.status.contains("already exists") {
+            refused.push(folder.clone());
+        }
+    }
+    for folder in boxes.subscriptions.iter().filter(|folder| !refused.contains(folder)) {
+        talk.command(&format!("SUBSCRIBE {}", quoted(&names.wire(folder))))?;
+    }
+    append(talk, &names, boxes.mail.iter().filter(|mail| !refused.contains(&mail.folder)).cloned())?;
+    Ok(refused)
+}
+
+/// Every message, or the first refusal.
+pub fn append(talk: &mut Talk, names: &Names, mail: impl IntoIterator<Item = Mail>) -> Result<usize> {
+    append_wire(talk, mail.into_iter().map(|mail| Mail { folder: names.wire(&mail.folder), ..mail }))
+}
+
+/// The same, with folder names as they go over the wire.
+pub fn append_wire(talk: &mut Talk, mail: impl IntoIterator<Item = Mail>) -> Result<usize> {
+    let capabilities = talk.ok("CAPABILITY")?;
+    let runs_ahead = capabilities.all("CAPABILITY").flatten().any(|word| word.is_atom("LITERAL+"));
+    let mut waiting = VecDeque::new();
+    let mut count = 0;
+    for mail in mail {
+        count += 1;
+        let options = options_of(&mail);
+        if !runs_ahead {
+            let answer = talk.append(&mail.folder, &options, &mail.bytes)?;
+            check(&answer.status, &mail.folder)?;
+            continue;
+        }
+        let head = format!("APPEND {} {options} {{{}+}}\r\n", quoted(&mail.folder), mail.bytes.len());
+        waiting.push_back((talk.begin(&[head.as_bytes(), &mail.bytes].concat())?, mail.folder));
+        if waiting.len() > AHEAD {
+            finish_first(talk, &mut waiting)?;
+        }
+    }
+    while !waiting.is_empty() {
+        finish_first(talk, &mut waiting)?;
+    }
+    Ok(count)
+}
+
+fn finish_first(talk: &mut Talk, waiting: &mut VecDeque<(String, String)>) -> Result<()> {
+    let Some((tag, folder)) = waiting.pop_front() else { return Ok(()) };
+    check(&talk.finish(&tag)?.status, &folder)
+}
+
+fn check(status: &str, folder: &str) -> Result<()> {
+    if status.starts_with("OK") { Ok(()) } else { bail!("APPEND to {folder}: {status}") }
+}
+
+/// Flags and date.
+fn options_of(mail: &Mail) -> String {
+    let flags: Vec<&str> = mail.flags.iter().map(String::as_str).collect();
+    format!("({}) \"{}\"", flags.join(" "), imap_date(mail.date_s))
+}
+
+/// How many messages each folder got.
+pub fn counts(boxes: &Mailboxes) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    boxes.mail.iter().for_each(|mail| *counts.entry(mail.folder.as_str()).or_default() += 1);
+    counts
+}

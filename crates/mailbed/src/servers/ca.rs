@@ -1,0 +1,69 @@
+//! A certificate authority for one test, and what it has signed.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{fs, io::Write};
+
+use anyhow::{Context, Result, bail};
+
+/// Its folder holds `ca.pem`, `server.pem` and `server.key`.
+#[derive(Clone, Debug)]
+pub struct Ca {
+    folder: PathBuf,
+}
+
+impl Ca {
+    /// Signs one certificate, for `localhost` and the address.
+    pub(crate) fn make(folder: &Path, address: IpAddr) -> Result<Self> {
+        fs::create_dir_all(folder).context("no folder for certificates")?;
+        let config = format!(
+            "[req]\ndistinguished_name = dn\n[dn]\n[ca]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign, cRLSign\nsubjectKeyIdentifier = hash\n\
+             [server]\nbasicConstraints = CA:FALSE\nextendedKeyUsage = serverAuth\nsubjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n\
+             subjectAltName = DNS:localhost, IP:{address}\n"
+        );
+        fs::write(folder.join("openssl.cnf"), config).context("could not write openssl.cnf")?;
+        for name in ["ca", "server"] {
+            openssl(folder, &["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", &format!("{name}.key")])?;
+        }
+        let ca = "req -x509 -new -key ca.key -days 3650 -subj /CN=mailbed-ca -extensions ca -config openssl.cnf -out ca.pem";
+        let request = "req -new -key server.key -subj /CN=localhost -config openssl.cnf -out server.csr";
+        let sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile openssl.cnf -extensions server -out server.pem";
+        for words in [ca, request, sign] {
+            openssl(folder, &words.split(' ').collect::<Vec<_>>())?;
+        }
+        Ok(Ca { folder: folder.into() })
+    }
+
+    pub fn ca_pem(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.join("server.pem")
+    }
+
+    pub(crate) fn key(&self) -> PathBuf {
+        self.folder.join("server.key")
+    }
+}
+
+fn openssl(folder: &Path, arguments: &[&str]) -> Result<()> {
+    let output =
+        Command::new("openssl").args(arguments).current_dir(folder).stdin(Stdio::null()).output().context("openssl cannot be run")?;
+    if !output.status.success() {
+        bail!("openssl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// The code that proves who wrote a text: HMAC with SHA-256.
+pub(crate) fn hmac_sha256(key: &[u8], text: &[u8]) -> Result<Vec<u8>> {
+    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut command = Command::new("openssl");
+    command.args(["dgst", "-sha256", "-mac", "HMAC", "-macopt", &format!("hexkey:{key}"), "-binary"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("openssl cannot be run")?;
+    // Dropped here: openssl reads to the end.
+    child.stdin.take().context("a pipe was asked for")?.write_all(text).context("openssl does not listen")?;
+    Ok(child.wait_with_output().context("openssl does not answer")?.stdout)
+}
