@@ -1,0 +1,46 @@
+//! What these tests share.
+
+use std::path::Path;
+use std::process::Output;
+
+use mailferry_mailbed::compare::{Report, compare};
+use mailferry_mailbed::servers::{Kind, Server, available};
+use mailferry_tests::console;
+
+/// Says so where it cannot run here.
+pub fn is_ready(kinds: &[Kind]) -> bool {
+    kinds.iter().all(|kind| match available(*kind) {
+        Ok(()) => true,
+        Err(reason) => {
+            eprintln!("SKIPPED: {reason}");
+            false
+        }
+    })
+}
+
+/// The address of a user, with the password in a file.
+pub fn url(server: &Server, user: usize, folder: &Path) -> String {
+    let (name, password) = server.user(user);
+    let file = folder.join(format!("{name}.password"));
+    std::fs::write(&file, password).expect("written");
+    #[cfg(unix)]
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
+    format!("imap://{name}@{}/?tls=off&password-file={}", server.address(), file.display())
+}
+
+pub fn migrate(source: &str, target: &str, work: &Path) -> serde_json::Value {
+    let output = run(source, target, work);
+    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("a summary")
+}
+
+pub fn run(source: &str, target: &str, work: &Path) -> Output {
+    console(&["--json", "migrate", source, target, "--apply-deletions", "--work", &work.display().to_string()])
+}
+
+/// What differs between the accounts of a user, as the servers tell it.
+pub fn differences((source, source_user): (&Server, usize), (target, target_user): (&Server, usize)) -> Report {
+    let mut source = source.talk(source_user).expect("a login");
+    let mut target = target.talk(target_user).expect("a login");
+    compare(&mut source, &mut target).expect("compared")
+}

@@ -1,0 +1,4 @@
+//! IMAP accounts of real servers, as source and as target. What is at the target is read by `mailbed`, never by our own client.
+
+mod kit;
+mod migrate;
