@@ -314,6 +314,10 @@ impl Connection {
         self.framer.stream_bodies = on;
     }
 
+    pub fn streams_bodies(&self) -> bool {
+        self.framer.stream_bodies
+    }
+
     async fn fill(&mut self) -> Result<()> {
         let Connection { stream, scratch, .. } = self;
         let mut buffer = ReadBuf::new(scratch);
@@ -358,13 +362,16 @@ impl Connection {
         reason.map_or(error, |text| ImapError::new("talk to the server", Kind::Bye(text)))
     }
 
-    /// Takes answers until this command ends; the others go to `each`, untagged ones and those of earlier commands.
+    /// Takes answers until this command ends; untagged ones go to `each`, the ends of other commands are kept for their callers.
     pub async fn finish(&mut self, tag: &Tag, what: &str, mut each: impl FnMut(Response)) -> Result<Done> {
+        let mut others = Vec::new();
         loop {
             match self.event().await? {
                 Event::Response(Response::Tagged { tag: ended, status, code, text }) if ended == tag.0 => {
+                    self.held.extend(others);
                     return ended_as(status, code, text, what);
                 }
+                Event::Response(other @ Response::Tagged { .. }) => others.push(other),
                 Event::Response(response) => each(response),
                 Event::Body { .. } => while self.skip_body().await? {},
             }

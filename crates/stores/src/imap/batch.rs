@@ -2,7 +2,9 @@
 //! literals that need no permission where the server reads them so (RFC 7888). Groups are written while earlier ones are still
 //! unanswered, and each keeps its bytes until its answer is there, so that a refusal can be looked into.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use mailferry_core::model::{FolderPath, InternalDate, Marks, TargetId};
 use mailferry_imap::{Code, Connection, ImapError, Kind, Tag};
@@ -10,6 +12,7 @@ use mailferry_imap::{Code, Connection, ImapError, Kind, Tag};
 use super::dates;
 use super::marks::Storable;
 use super::repair::{self, LADDER};
+use super::throttle;
 
 /// Bytes of one group.
 pub const GROUP_BYTES: usize = 1 << 20;
@@ -18,6 +21,10 @@ pub const GROUP_MESSAGES: usize = 100;
 /// Groups that are written and not answered.
 pub const GROUPS_IN_FLIGHT: usize = 4;
 
+/// Pauses when the server asks for one and does not say how long; each is twice as long as the one before.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(64);
+
 /// A message to append, with its bytes as they go over the wire.
 pub struct Waiting {
     /// What the caller knows it by.
@@ -25,6 +32,23 @@ pub struct Waiting {
     pub marks: Marks,
     pub date: InternalDate,
     pub bytes: Vec<u8>,
+}
+
+/// A message in the form in which it is sent.
+struct Form<'a> {
+    marks: &'a Marks,
+    date: InternalDate,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl Waiting {
+    fn whole(&self) -> Form<'_> {
+        Form { marks: &self.marks, date: self.date, bytes: Cow::Borrowed(&self.bytes) }
+    }
+
+    fn marks(&self) -> &Marks {
+        &self.marks
+    }
 }
 
 /// Messages of one folder.
@@ -59,7 +83,7 @@ impl Group {
     }
 
     /// Writes the commands of a group.
-    pub async fn send(self, connection: &mut Connection) -> Result<Sent, ImapError> {
+    pub async fn send(&self, connection: &mut Connection) -> Result<Vec<Tag>, ImapError> {
         let nonsync = connection.nonsync_bytes_max();
         let free = self.messages.iter().all(|message| message.bytes.len() as u64 <= nonsync);
         let mut tags = Vec::new();
@@ -67,17 +91,17 @@ impl Group {
             let tag = connection.begin();
             connection.write(&begun(&self.name)).await?;
             for message in &self.messages {
-                connection.write(&head(message, &self.storable, "+")).await?;
+                connection.write(&head(&message.whole(), &self.storable, "+")).await?;
                 connection.write(&message.bytes).await?;
             }
             connection.write(b"\r\n").await?;
             tags.push(tag);
         } else {
             for message in &self.messages {
-                tags.push(append(connection, &self.name, message, &self.storable).await?);
+                tags.push(append(connection, &self.name, &message.whole(), &self.storable).await?);
             }
         }
-        Ok(Sent { group: self, tags })
+        Ok(tags)
     }
 }
 
@@ -89,14 +113,14 @@ fn begun(name: &[u8]) -> Vec<u8> {
     }
 }
 
-fn head(message: &Waiting, storable: &Storable, plus: &str) -> Vec<u8> {
-    let (flags, _) = storable.write(&message.marks);
+fn head(message: &Form<'_>, storable: &Storable, plus: &str) -> Vec<u8> {
+    let (flags, _) = storable.write(message.marks);
     let date = dates::format(&message.date).map(|date| format!(" {date}")).unwrap_or_default();
     format!(" {flags}{date} {{{}{plus}}}\r\n", message.bytes.len()).into_bytes()
 }
 
 /// Writes one APPEND. Where the server wants to be asked, it is; a refusal then ends the command, and its answer tells.
-async fn append(connection: &mut Connection, name: &[u8], message: &Waiting, storable: &Storable) -> Result<Tag, ImapError> {
+async fn append(connection: &mut Connection, name: &[u8], message: &Form<'_>, storable: &Storable) -> Result<Tag, ImapError> {
     let free = message.bytes.len() as u64 <= connection.nonsync_bytes_max();
     let tag = connection.begin();
     connection.write(&begun(name)).await?;
@@ -108,51 +132,51 @@ async fn append(connection: &mut Connection, name: &[u8], message: &Waiting, sto
     Ok(tag)
 }
 
-/// Takes the answers of a group. A refused group is sent again message by message, and a refused message goes up the ladder.
-pub async fn answers(connection: &mut Connection, sent: Sent) -> Result<Vec<(Waiting, Result<Stored, ImapError>)>, ImapError> {
+/// What became of the messages of a group, in their order, as far as the connection held.
+pub type Verdicts = Vec<Result<Stored, ImapError>>;
+
+/// Takes the answers of a group. A refused group is sent again message by message, and a refused message goes up the ladder. The
+/// outer error is one of the connection: what `verdicts` does not tell is not known then.
+pub async fn answers(connection: &mut Connection, sent: &Sent, verdicts: &mut Verdicts) -> Result<(), ImapError> {
     let Sent { group, tags } = sent;
-    let Group { name, storable, messages, .. } = group;
-    let mut done = Vec::with_capacity(messages.len());
-    if let ([tag], true) = (&tags[..], messages.len() > 1) {
+    if let ([tag], true) = (&tags[..], group.messages.len() > 1) {
         match finished(connection, tag).await? {
             Ok(code) => {
-                let uids = appended(code, messages.len());
-                for (at, message) in messages.into_iter().enumerate() {
-                    let keywords_lost = storable.write(&message.marks).1;
+                let uids = appended(code, group.messages.len());
+                for (at, message) in group.messages.iter().enumerate() {
+                    let keywords_lost = group.storable.write(&message.marks).1;
                     let uid = uids.as_ref().map(|(validity, uids)| (*validity, uids[at]));
-                    done.push((message, Ok(Stored { uid, keywords_lost, repaired: Vec::new() })));
+                    verdicts.push(Ok(Stored { uid, keywords_lost, repaired: Vec::new() }));
                 }
             }
             // All or nothing (RFC 3502): nothing is there.
             Err(_) => {
-                for message in messages {
-                    let tag = append(connection, &name, &message, &storable).await?;
-                    done.push(one(connection, &name, &storable, message, tag).await?);
+                for message in &group.messages {
+                    verdicts.push(alone(connection, &group.name, &group.storable, message).await?);
                 }
             }
         }
-        return Ok(done);
+        return Ok(());
     }
     // The answers of all first: what is repaired is sent behind them.
-    let mut verdicts = Vec::with_capacity(tags.len());
-    for tag in &tags {
-        verdicts.push(finished(connection, tag).await?);
+    let mut first = Vec::with_capacity(tags.len());
+    for tag in tags {
+        first.push(finished(connection, tag).await?);
     }
-    for (message, verdict) in messages.into_iter().zip(verdicts) {
-        done.push(judged(connection, &name, &storable, message, verdict).await?);
+    for (message, verdict) in group.messages.iter().zip(first) {
+        verdicts.push(judged(connection, &group.name, &group.storable, message, verdict).await?);
     }
-    Ok(done)
+    Ok(())
 }
 
-type Verdict = (Waiting, Result<Stored, ImapError>);
-
-async fn one(
+/// One message by itself, waited for.
+pub async fn alone(
     connection: &mut Connection,
     name: &[u8],
     storable: &Storable,
-    message: Waiting,
-    tag: Tag,
-) -> Result<Verdict, ImapError> {
+    message: &Waiting,
+) -> Result<Result<Stored, ImapError>, ImapError> {
+    let tag = append(connection, name, &message.whole(), storable).await?;
     let verdict = finished(connection, &tag).await?;
     judged(connection, name, storable, message, verdict).await
 }
@@ -161,18 +185,31 @@ async fn judged(
     connection: &mut Connection,
     name: &[u8],
     storable: &Storable,
-    message: Waiting,
-    verdict: Result<Option<Code>, ImapError>,
-) -> Result<Verdict, ImapError> {
-    match verdict {
-        Ok(code) => {
-            let uid = appended(code, 1).map(|(validity, uids)| (validity, uids[0]));
-            let keywords_lost = storable.write(&message.marks).1;
-            Ok((message, Ok(Stored { uid, keywords_lost, repaired: Vec::new() })))
+    message: &Waiting,
+    mut verdict: Result<Option<Code>, ImapError>,
+) -> Result<Result<Stored, ImapError>, ImapError> {
+    let mut pause = PAUSE_MIN;
+    loop {
+        match verdict {
+            Ok(code) => return Ok(Ok(stored(code, storable, message.marks(), Vec::new()))),
+            Err(error) => match throttle::pause(&error, pause) {
+                Some(asked) if pause <= PAUSE_MAX => {
+                    tracing::info!(seconds = asked.as_secs_f64(), "the server asks for a pause");
+                    tokio::time::sleep(asked).await;
+                    pause *= 2;
+                    let tag = append(connection, name, &message.whole(), storable).await?;
+                    verdict = finished(connection, &tag).await?;
+                }
+                _ if is_about_the_message(&error) => return climb(connection, name, storable, message, error).await,
+                _ => return Ok(Err(error)),
+            },
         }
-        Err(error) if is_about_the_message(&error) => climb(connection, name, storable, message, error).await,
-        Err(error) => Ok((message, Err(error))),
     }
+}
+
+fn stored(code: Option<Code>, storable: &Storable, marks: &Marks, repaired: Vec<&'static str>) -> Stored {
+    let uid = appended(code, 1).map(|(validity, uids)| (validity, uids[0]));
+    Stored { uid, keywords_lost: storable.write(marks).1, repaired }
 }
 
 /// Tries the ladder, each step on top of those before it.
@@ -180,49 +217,45 @@ async fn climb(
     connection: &mut Connection,
     name: &[u8],
     storable: &Storable,
-    mut message: Waiting,
+    message: &Waiting,
     refusal: ImapError,
-) -> Result<Verdict, ImapError> {
-    let original = message.bytes.clone();
+) -> Result<Result<Stored, ImapError>, ImapError> {
+    let bare = Storable::flags_alone();
+    let mut form = Form { marks: &message.marks, date: message.date, bytes: Cow::Borrowed(&message.bytes) };
+    let mut kept = storable;
     let mut repaired = Vec::new();
-    let bare = Storable::new(Some(vec!["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"].into_iter().map(str::to_owned).collect()));
-    let mut steps = LADDER.iter();
-    let (mut kept, mut tried_bare, mut tried_date) = (storable, false, false);
-    loop {
-        if !tried_bare {
-            tried_bare = true;
-            kept = &bare;
-            if storable.write(&message.marks) == bare.write(&message.marks) {
-                continue;
+    for step in 0..2 + LADDER.len() {
+        let changed = match step {
+            0 => {
+                kept = &bare;
+                storable.write(form.marks).0 != bare.write(form.marks).0
             }
-        } else if !tried_date {
-            tried_date = true;
             // Before 1970 or behind 2038, some servers take no date (T07).
-            if (0..=i64::from(i32::MAX)).contains(&message.date.seconds) {
-                continue;
+            1 => {
+                let seconds = form.date.seconds.clamp(0, i64::from(i32::MAX));
+                let changed = form.date.seconds != seconds;
+                form.date.seconds = seconds;
+                repaired.extend(changed.then_some("the internal date was brought into 1970 to 2038"));
+                changed
             }
-            message.date.seconds = message.date.seconds.clamp(0, i64::from(i32::MAX));
-            repaired.push("the internal date was brought into 1970 to 2038");
-        } else {
-            let Some((what, step)) = steps.next() else {
-                message.bytes = original;
-                return Ok((message, Err(refusal)));
-            };
-            let Some(bytes) = step(&message.bytes) else { continue };
-            message.bytes = bytes;
-            repaired.push(*what);
+            step => {
+                let (what, mend) = LADDER[step - 2];
+                let mended = mend(&form.bytes);
+                repaired.extend(mended.is_some().then_some(what));
+                mended.map(|bytes| form.bytes = Cow::Owned(bytes)).is_some()
+            }
+        };
+        if !changed {
+            continue;
         }
-        let tag = append(connection, name, &message, kept).await?;
+        let tag = append(connection, name, &form, kept).await?;
         match finished(connection, &tag).await? {
-            Ok(code) => {
-                let uid = appended(code, 1).map(|(validity, uids)| (validity, uids[0]));
-                let keywords_lost = kept.write(&message.marks).1;
-                return Ok((message, Ok(Stored { uid, keywords_lost, repaired })));
-            }
-            Err(error) if !is_about_the_message(&error) => return Ok((message, Err(error))),
+            Ok(code) => return Ok(Ok(stored(code, kept, &message.marks, repaired))),
+            Err(error) if !is_about_the_message(&error) => return Ok(Err(error)),
             Err(_) => {}
         }
     }
+    Ok(Err(refusal))
 }
 
 /// The end of one command; the outer error is one of the connection.
@@ -252,7 +285,7 @@ fn is_about_the_message(error: &ImapError) -> bool {
         Kind::No { code, text } => {
             let other = [Code::OverQuota, Code::TooBig, Code::TryCreate, Code::Limit, Code::InUse, Code::Unavailable, Code::Nonexistent];
             let text = text.to_ascii_lowercase();
-            let full = ["quota", "throttl", "too large", "too big", "exceed"].iter().any(|word| text.contains(word));
+            let full = ["quota", "too large", "too big", "exceed"].iter().any(|word| text.contains(word));
             !full && !code.as_ref().is_some_and(|code| other.contains(code))
         }
         _ => false,
@@ -262,7 +295,7 @@ fn is_about_the_message(error: &ImapError) -> bool {
 /// The bytes as they go over the wire; see `repair`.
 pub fn wire(body: Vec<u8>) -> Vec<u8> {
     match repair::on_the_wire(&body) {
-        std::borrow::Cow::Owned(bytes) => bytes,
-        std::borrow::Cow::Borrowed(_) => body,
+        Cow::Owned(bytes) => bytes,
+        Cow::Borrowed(_) => body,
     }
 }

@@ -26,6 +26,30 @@ pub fn parse(text: &str) -> Option<InternalDate> {
     Some(InternalDate { seconds, nanos: 0, offset_minutes: Some(offset) })
 }
 
+/// The date of the first `Received`, else of `Date` (RFC 5322, 3.6).
+pub fn of_header(header: &[u8]) -> Option<InternalDate> {
+    let text = String::from_utf8_lossy(header).replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", " ");
+    let field = |name: &str| {
+        text.lines().find_map(|line| {
+            let (there, value) = line.split_once(':')?;
+            there.trim().eq_ignore_ascii_case(name).then(|| value.to_owned())
+        })
+    };
+    let received = field("Received").and_then(|value| value.rsplit(';').next().and_then(rfc5322));
+    received.or_else(|| field("Date").as_deref().and_then(rfc5322))
+}
+
+/// `[Day,] 4 Jan 2010 10:00:00 +0530 (comment)`
+fn rfc5322(text: &str) -> Option<InternalDate> {
+    let text = text.split('(').next()?;
+    let text = text.split_once(',').map_or(text, |(_, rest)| rest);
+    let mut parts = text.split_ascii_whitespace();
+    let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let time = if time.matches(':').count() == 1 { format!("{time}:00") } else { time.to_owned() };
+    let zone = parts.next().filter(|zone| zone.starts_with(['+', '-'])).unwrap_or("+0000");
+    parse(&format!("{day}-{month}-{year} {time} {zone}"))
+}
+
 fn offset(text: &str) -> Option<i16> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'+' => (1, &text[1..]),
@@ -61,6 +85,14 @@ pub fn format(date: &InternalDate) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_tells_the_date_where_the_server_does_not() {
+        let received = b"Received: from a by b\r\n\tfor c; Mon, 4 Jan 2010 10:00:00 +0530 (IST)\r\nDate: Sun, 3 Jan 2010 00:00 GMT\r\n\r\n";
+        assert_eq!(of_header(received).map(|date| date.seconds), Some(1_262_579_400));
+        assert_eq!(of_header(b"Date: Sun, 3 Jan 2010 00:00 GMT\r\n\r\n").map(|date| date.seconds), Some(1_262_476_800));
+        assert_eq!(of_header(b"Date: yesterday\r\n\r\n"), None);
+    }
 
     #[test]
     fn dates_are_read_as_servers_write_them_and_written_as_the_grammar_wants() {

@@ -7,14 +7,24 @@ use mailferry_imap::{Code, Connection, ImapError, Kind};
 use tokio::runtime::Runtime;
 
 use super::settings::ImapUrl;
+use super::throttle;
 
 pub struct Line {
     runtime: Runtime,
     pub connection: Connection,
+    settings: ImapUrl,
     url: String,
 }
 
 impl Line {
+    /// In place of a connection that broke: logs in again, with a secret fetched anew.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        let streams = self.connection.streams_bodies();
+        *self = Line::open(&self.settings)?;
+        self.connection.stream_bodies(streams);
+        Ok(())
+    }
+
     pub fn open(url: &ImapUrl) -> Result<Line, StoreError> {
         let place = url.to_string();
         let settings = |trouble: Trouble| {
@@ -28,7 +38,7 @@ impl Line {
             .map_err(|error| StoreError::io(Blast::Store, "prepare a connection", place.clone(), &error))?;
         let connection =
             runtime.block_on(mailferry_imap::connect(&endpoint, &account)).map_err(|error| store_error(error, &place, Blast::Mailbox))?;
-        Ok(Line { runtime, connection, url: place })
+        Ok(Line { runtime, connection, settings: url.clone(), url: place })
     }
 
     /// Does something on the connection. `blast`: how far a refusal reaches.
@@ -90,13 +100,7 @@ fn store_error(error: ImapError, place: &str, blast: Blast) -> StoreError {
             made
         }
         Kind::No { code: Some(Code::Limit | Code::InUse | Code::Unavailable), .. } => made(blast.max(Blast::Mailbox), Retry::Later),
-        Kind::No { text, .. } | Kind::Bad(text) if is_throttle(text) => made(Blast::Mailbox, Retry::Later),
+        Kind::No { text, .. } | Kind::Bad(text) if throttle::is_throttle(text) => made(Blast::Mailbox, Retry::Later),
         Kind::No { .. } | Kind::Bad(_) => made(blast, if blast == Blast::Mailbox { Retry::Later } else { Retry::Never }),
     }
-}
-
-/// What servers say when they want to be left alone for a while (T15).
-fn is_throttle(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    ["throttl", "backoff", "back off", "too many", "bandwidth", "try again", "temporar"].iter().any(|word| text.contains(word))
 }

@@ -77,6 +77,11 @@ impl Listing {
         }
     }
 
+    /// Whether a message that was just appended may be this one.
+    pub fn may_be_new(&self, uid: u32) -> bool {
+        !self.taken.contains(&uid) && !self.sizes.contains_key(&uid)
+    }
+
     pub fn first_free_behind(&self, uid: u32) -> Option<u32> {
         self.sizes.keys().copied().find(|there| *there > uid && !self.taken.contains(there))
     }

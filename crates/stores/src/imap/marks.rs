@@ -39,6 +39,11 @@ impl Storable {
         Storable { permanent }
     }
 
+    /// The flags of the standard and no keyword.
+    pub fn flags_alone() -> Self {
+        Storable { permanent: Some(NAMES.iter().map(|(_, name)| (*name).to_owned()).collect()) }
+    }
+
     fn keyword(&self, keyword: &str) -> bool {
         let named = |list: &[String]| list.iter().any(|there| there == "\\*" || there.eq_ignore_ascii_case(keyword));
         is_atom(keyword) && self.permanent.as_deref().is_none_or(named)

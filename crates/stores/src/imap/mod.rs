@@ -11,6 +11,8 @@
 //! target    writing: appends in flight, everything else in turn
 //! batch     appends that go together and are answered later
 //! repair    what may be changed on a message that a server refuses (X05)
+//! recovery  what became of appends whose connection broke
+//! throttle  pauses that a server asks for (T15)
 //! listing   what stands in a target folder, to find what was appended before (R42)
 //! ```
 //!
@@ -24,10 +26,12 @@ mod line;
 mod listing;
 mod marks;
 mod names;
+mod recovery;
 mod repair;
 mod settings;
 mod source;
 mod target;
+mod throttle;
 
 pub use settings::ImapUrl;
 pub use source::ImapSource;

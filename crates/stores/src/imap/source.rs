@@ -3,7 +3,7 @@
 //! `expect` says which messages will be opened next. They are asked for together, and come one behind another while the agent packs
 //! the one before: no message waits for a round trip.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 
 use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
@@ -17,8 +17,10 @@ use super::{dates, key, marks, parse_key};
 
 /// Messages of which a scan asks at a time.
 const WINDOW: u32 = 5_000;
-/// Messages asked for in one FETCH; half as many are left when the next is sent.
+/// Messages asked for in one FETCH; two are under way.
 const FETCH_MESSAGES: usize = 400;
+/// Of a set of UIDs as it is written: servers read lines of about a thousand (RFC 2683, 3.2.1.5).
+const SET_BYTES_MAX: usize = 800;
 /// Bytes of a message gathered because its UID comes behind it.
 const NAMELESS_BYTES_MAX: u64 = 64 << 20;
 
@@ -119,7 +121,7 @@ impl ImapSource {
                 }
             }
             if uids.is_empty() {
-                uids.extend(ahead.expected.drain(..ahead.expected.len().min(FETCH_MESSAGES)));
+                uids = first_set(&mut ahead.expected);
             }
             if uids.is_empty() {
                 return Ok(());
@@ -206,6 +208,18 @@ impl ImapSource {
         }
         Ok(Advance::On)
     }
+}
+
+/// As many as fit into one command.
+fn first_set(expected: &mut VecDeque<u32>) -> Vec<u32> {
+    let mut set = UidSet::default();
+    let mut uids = Vec::new();
+    while let Some(uid) = expected.front().copied().filter(|_| uids.len() < FETCH_MESSAGES && set.to_string().len() < SET_BYTES_MAX) {
+        expected.pop_front();
+        set.push(uid);
+        uids.push(uid);
+    }
+    uids
 }
 
 #[derive(PartialEq, Eq)]
@@ -306,7 +320,14 @@ impl MailSource for ImapSource {
         self.examine(folder, false)?;
         let validity = self.open.as_ref().map_or(0, |open| open.selected.uid_validity);
         let Some((_, uid)) = parse_key(&key.0).filter(|(of, _)| *of == validity) else { return Ok(None) };
-        if !self.seek(uid)? {
+        let found = match self.find(uid) {
+            Err(error) if error.away => {
+                tracing::info!(cause = error.cause, "the connection broke while messages were read: logging in again");
+                self.come_back(folder, uid, validity)?
+            }
+            found => found?,
+        };
+        if !found {
             return Ok(None);
         }
         let Some(coming) = self.open.as_mut().and_then(|open| open.ahead.next.take()) else { return Ok(None) };
@@ -316,6 +337,44 @@ impl MailSource for ImapSource {
                 None => Box::new(Body { line: &mut self.line, left: coming.size }),
             },
         }))
+    }
+}
+
+impl ImapSource {
+    /// Goes on until the bytes of this message come next. False when it is gone; one that is there and does not come is an error (T06).
+    fn find(&mut self, uid: u32) -> Result<bool, StoreError> {
+        if self.seek(uid)? {
+            return Ok(true);
+        }
+        let Some(place) = self.open.as_ref().map(|open| format!("UID {uid} in {}", open.path)) else { return Ok(false) };
+        if self.open.as_ref().is_some_and(|open| open.ahead.next.is_some()) {
+            // The bytes of another come next: whether this one is there is seen at the next pass.
+            return Ok(false);
+        }
+        let mut there = false;
+        self.line.run(Blast::Folder, async |connection| {
+            let each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
+            connection.run(Command::new(format!("UID FETCH {uid} (UID)")), each).await
+        })?;
+        let cause = "it is there, and the server does not give it";
+        if there { Err(StoreError::new(Blast::Item, Retry::Later, "read a message", place, cause)) } else { Ok(false) }
+    }
+
+    /// A connection that broke between two messages, or a token that ran out (T16): the same again, once.
+    fn come_back(&mut self, folder: &FolderPath, uid: u32, validity: u32) -> Result<bool, StoreError> {
+        let mut expected: Vec<u32> = Vec::new();
+        if let Some(open) = self.open.take() {
+            expected.extend(open.ahead.asked.iter().flat_map(|(_, uids)| uids).filter(|there| **there >= uid));
+            expected.extend(open.ahead.expected);
+            expected.sort_unstable();
+            expected.dedup();
+        }
+        self.line.reopen()?;
+        self.folders = None;
+        self.examine(folder, true)?;
+        let Some(open) = self.open.as_mut().filter(|open| open.selected.uid_validity == validity) else { return Ok(false) };
+        open.ahead.expected = expected.into();
+        self.find(uid)
     }
 }
 
@@ -353,17 +412,44 @@ impl ImapSource {
         fetched.retain(|fetch| fetch.uid.is_some() && fetch.flags.is_some());
         fetched.sort_by_key(|fetch| fetch.uid);
         fetched.dedup_by_key(|fetch| fetch.uid);
-        Ok(fetched.into_iter().filter_map(|fetch| seen(fetch, validity)).collect())
+        let undated: Vec<u32> = fetched.iter().filter(|fetch| date_of(fetch).is_none()).filter_map(|fetch| fetch.uid).collect();
+        let dates = if undated.is_empty() { HashMap::new() } else { self.dates_by_header(&undated)? };
+        Ok(fetched.into_iter().filter_map(|fetch| seen(fetch, validity, &dates)).collect())
+    }
+
+    /// Messages without a usable internal date have that of their last relay, else that of their author (T07).
+    fn dates_by_header(&mut self, uids: &[u32]) -> Result<HashMap<u32, InternalDate>, StoreError> {
+        let mut found = HashMap::new();
+        for some in uids.chunks(50) {
+            let set: UidSet = some.iter().copied().collect();
+            let command = Command::new(format!("UID FETCH {set} (UID BODY.PEEK[HEADER.FIELDS (RECEIVED DATE)])"));
+            self.line.run(Blast::Folder, async |connection| {
+                let each = |response| {
+                    if let Response::Fetch(fetch) = response
+                        && let (Some(uid), Some(date)) = (fetch.uid, fetch.header.as_deref().and_then(dates::of_header))
+                    {
+                        found.insert(uid, date);
+                    }
+                };
+                connection.run(command, each).await
+            })?;
+        }
+        Ok(found)
     }
 }
 
-fn seen(fetch: Fetch, validity: u32) -> Option<SeenItem> {
+/// Before 1900 and behind 2100 it is a mistake of the server.
+fn date_of(fetch: &Fetch) -> Option<InternalDate> {
+    fetch.internal_date.as_deref().and_then(dates::parse).filter(|date| (-2_208_988_800..4_102_444_800).contains(&date.seconds))
+}
+
+fn seen(fetch: Fetch, validity: u32, dates: &HashMap<u32, InternalDate>) -> Option<SeenItem> {
+    let uid = fetch.uid?;
+    let date = date_of(&fetch).or_else(|| dates.get(&uid).copied()).unwrap_or_default();
     let marks: Marks = fetch.flags.map(|flags| marks::parse(&flags)).unwrap_or_default();
-    // A date that is none is taken for the beginning of time (T07).
-    let date = fetch.internal_date.as_deref().and_then(dates::parse).unwrap_or(InternalDate::default());
     // A size of zero is a lie (T05).
     let size = fetch.size.filter(|size| *size > 0);
-    Some(SeenItem { key: ItemKey(key(validity, fetch.uid?)), move_hint: None, marks, date, sender: None, size })
+    Some(SeenItem { key: ItemKey(key(validity, uid)), move_hint: None, marks, date, sender: None, size })
 }
 
 fn harmless(error: ImapError) -> Result<(), ImapError> {

@@ -12,7 +12,7 @@ use mailferry_core::ports::{Appended, Blast, MailTarget, NewItem, Retry, StoreEr
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 
 use super::account::{Folder, Folders};
-use super::batch::{self, GROUPS_IN_FLIGHT, Group, InFlight, Stored, Waiting};
+use super::batch::{self, GROUPS_IN_FLIGHT, Group, InFlight, Sent, Stored, Waiting};
 use super::line::Line;
 use super::listing::Listing;
 use super::marks::Storable;
@@ -25,20 +25,20 @@ const HELD_BYTES_MAX: u64 = 8 << 20;
 const IN_FLIGHT_BYTES_MAX: usize = 12 << 20;
 
 pub struct ImapTarget {
-    line: Line,
+    pub(super) line: Line,
     folders: Folders,
-    selected: Option<(FolderPath, Selected)>,
+    pub(super) selected: Option<(FolderPath, Selected)>,
     /// Permanent flags of folders, as far as they were asked for.
     storable: HashMap<FolderPath, Storable>,
-    listings: HashMap<FolderPath, Listing>,
+    pub(super) listings: HashMap<FolderPath, Listing>,
     /// Listings whose claims are known.
     claimed: HashMap<FolderPath, bool>,
-    group: Group,
-    in_flight: InFlight,
+    pub(super) group: Group,
+    pub(super) in_flight: InFlight,
     tickets: u64,
     /// What tickets stand for.
     answers: HashMap<TargetId, (u32, u32)>,
-    settled: Vec<(TargetId, Result<Appended, StoreError>)>,
+    pub(super) settled: Vec<(TargetId, Result<Appended, StoreError>)>,
 }
 
 impl ImapTarget {
@@ -60,7 +60,7 @@ impl ImapTarget {
         })
     }
 
-    fn place(&self, folder: &FolderPath) -> String {
+    pub(super) fn place(&self, folder: &FolderPath) -> String {
         format!("{folder} in {}", self.line.url())
     }
 
@@ -70,7 +70,7 @@ impl ImapTarget {
         })
     }
 
-    fn select(&mut self, folder: &FolderPath) -> Result<Selected, StoreError> {
+    pub(super) fn select(&mut self, folder: &FolderPath) -> Result<Selected, StoreError> {
         match &self.selected {
             Some((path, selected)) if path == folder => return Ok(selected.clone()),
             _ => {}
@@ -111,8 +111,13 @@ impl ImapTarget {
         if group.messages.is_empty() {
             return Ok(());
         }
-        let sent = self.line.run(Blast::Mailbox, async |connection| group.send(connection).await)?;
-        self.in_flight.push_back(sent);
+        match self.line.attempt(async |connection| group.send(connection).await) {
+            Ok(tags) => self.in_flight.push_back(Sent { group, tags }),
+            Err(error) => {
+                self.in_flight.push_back(Sent { group, tags: Vec::new() });
+                return self.recover(error);
+            }
+        }
         let bytes = |in_flight: &InFlight| in_flight.iter().map(|sent| sent.group.bytes).sum::<usize>();
         while self.in_flight.len() > GROUPS_IN_FLIGHT || self.in_flight.len() > 1 && bytes(&self.in_flight) > IN_FLIGHT_BYTES_MAX {
             self.take_answers()?;
@@ -122,27 +127,50 @@ impl ImapTarget {
 
     /// Waits for the answers of the oldest group.
     fn take_answers(&mut self) -> Result<(), StoreError> {
-        let Some(sent) = self.in_flight.pop_front() else { return Ok(()) };
+        let Some(mut sent) = self.in_flight.pop_front() else { return Ok(()) };
+        let mut verdicts = Vec::new();
+        let done = self.line.attempt(async |connection| batch::answers(connection, &sent, &mut verdicts).await);
         let folder = sent.group.folder.clone().unwrap_or_else(FolderPath::inbox);
-        let verdicts = self.line.run(Blast::Mailbox, async |connection| batch::answers(connection, sent).await)?;
+        let left = sent.group.messages.split_off(verdicts.len());
+        let told = std::mem::replace(&mut sent.group.messages, left);
+        if let Err(error) = done {
+            self.in_flight.push_front(sent);
+            self.judge(&folder, told, verdicts)?;
+            return self.recover(error);
+        }
+        self.judge(&folder, told, verdicts)
+    }
+
+    pub(super) fn judge(&mut self, folder: &FolderPath, messages: Vec<Waiting>, verdicts: batch::Verdicts) -> Result<(), StoreError> {
         let mut nameless = Vec::new();
-        for (message, verdict) in verdicts {
+        let mut held_up = None;
+        for (message, verdict) in messages.into_iter().zip(verdicts) {
             match verdict {
-                Ok(Stored { uid: Some(uid), keywords_lost, repaired }) => self.note(&folder, message.ticket, uid, keywords_lost, &repaired),
-                Ok(stored) => nameless.push((message, stored)),
+                Ok(stored) => match stored.uid.filter(|uid| self.is_plausible(folder, *uid)) {
+                    Some(uid) => self.note(folder, message.ticket, uid, stored.keywords_lost, &stored.repaired),
+                    None => nameless.push((message, stored)),
+                },
                 Err(error) => {
                     let error = self.line.error(error, Blast::Item);
-                    if error.blast > Blast::Item {
-                        return Err(error);
+                    match error.blast {
+                        Blast::Item => self.settled.push((message.ticket, Err(error))),
+                        _ => held_up = Some(error),
                     }
-                    self.settled.push((message.ticket, Err(error)));
                 }
             }
         }
-        if nameless.is_empty() { Ok(()) } else { self.find_nameless(&folder, nameless) }
+        if !nameless.is_empty() {
+            self.find_nameless(folder, nameless)?;
+        }
+        held_up.map_or(Ok(()), Err)
     }
 
-    fn note(&mut self, folder: &FolderPath, ticket: TargetId, uid: (u32, u32), keywords_lost: Vec<String>, repaired: &[&str]) {
+    /// Some servers tell the UIDVALIDITY of another folder, or the UID of another message (T25).
+    fn is_plausible(&self, folder: &FolderPath, (validity, uid): (u32, u32)) -> bool {
+        self.listings.get(folder).is_none_or(|listing| (listing.validity == validity || listing.validity == 0) && listing.may_be_new(uid))
+    }
+
+    pub(super) fn note(&mut self, folder: &FolderPath, ticket: TargetId, uid: (u32, u32), keywords_lost: Vec<String>, repaired: &[&str]) {
         if !repaired.is_empty() {
             tracing::warn!(folder = %folder, uid = uid.1, repairs = repaired.join("; "), "a message was changed so that the server takes it");
         }
@@ -168,8 +196,8 @@ impl ImapTarget {
             let digest = mailferry_core::model::Digest::of(&message.bytes);
             let wanted = Wanted { token: mailferry_core::model::Token::FIRST, digest, size: message.bytes.len() as u64 };
             let found = self.line.run(Blast::Folder, async |connection| listing.find(connection, &wanted).await)?;
-            // A server that changes what it stores: in the order in which they came.
-            let uid = found.or_else(|| listing.first_free_behind(before));
+            // A server that changes what it stores: in the order in which they came, where nothing else is under way.
+            let uid = found.or_else(|| listing.first_free_behind(before).filter(|_| self.in_flight.is_empty()));
             match uid {
                 Some(uid) => {
                     listing.take(uid);

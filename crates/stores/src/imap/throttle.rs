@@ -1,0 +1,56 @@
+//! What servers say when they want to be left alone for a while, and for how long (T15, X08).
+
+use std::time::Duration;
+
+use mailferry_imap::{Code, ImapError, Kind};
+
+/// Longer pauses are not waited for within a session: the mailbox is held up and comes again.
+const WAIT_MAX: Duration = Duration::from_secs(330);
+
+/// How long to wait before the same is tried again; `None` when this is no wish for a pause, or one too long. `usual`: where the
+/// server does not say how long.
+pub fn pause(error: &ImapError, usual: Duration) -> Option<Duration> {
+    let text = match &error.kind {
+        Kind::No { code: Some(Code::InUse | Code::Unavailable | Code::Limit), text } if suggested(text).is_none() => return Some(usual.max(said(text)?)),
+        Kind::No { text, .. } | Kind::Bad(text) => text,
+        _ => return None,
+    };
+    let wait = said(text)?.max(if suggested(text).is_some() { Duration::ZERO } else { usual });
+    (wait <= WAIT_MAX).then_some(wait)
+}
+
+pub fn is_throttle(text: &str) -> bool {
+    said(text).is_some()
+}
+
+/// Zero where no time is named.
+fn said(text: &str) -> Option<Duration> {
+    let text = text.to_ascii_lowercase();
+    let words = ["throttl", "backoff", "back off", "bandwidth limit", "too many simultaneous", "too many connections", "try again later", "rate limit"];
+    words.iter().any(|word| text.contains(word)).then(|| suggested(&text).unwrap_or_default())
+}
+
+/// `Suggested Backoff Time: 299961 milliseconds` (Exchange).
+fn suggested(text: &str) -> Option<Duration> {
+    let text = text.to_ascii_lowercase();
+    let rest = &text[text.find("backoff time:")? + "backoff time:".len()..];
+    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_as_long_as_the_server_says() {
+        let usual = Duration::from_secs(1);
+        let bad = |text: &str| pause(&ImapError::new("x", Kind::Bad(text.into())), usual);
+        assert_eq!(bad("Request is throttled. Suggested Backoff Time: 299961 milliseconds"), Some(Duration::from_millis(299_961)));
+        assert_eq!(bad("Request is throttled. Suggested Backoff Time: 9999999 milliseconds"), None);
+        assert_eq!(bad("Account exceeded command or bandwidth limits."), Some(usual));
+        assert_eq!(bad("Unknown command"), None);
+        let no = |code| pause(&ImapError::new("x", Kind::No { code: Some(code), text: "Quota exceeded".into() }), usual);
+        assert_eq!(no(Code::OverQuota), None);
+    }
+}
