@@ -15,7 +15,8 @@ pub fn copy_user(source: SocketAddr, target: SocketAddr, user: &str, password: &
     let mut from = Talk::login(source, user, password)?;
     let mut to = Talk::login(target, user, password)?;
     let listed = from.ok("LIST \"\" \"*\"")?;
-    let folders: Vec<String> = listed.all("LIST").filter_map(|values| values.get(3).and_then(Value::text)).collect();
+    let selectable = listed.all("LIST").filter(|values| !values[1].list().iter().any(|word| word.is_atom("\\Noselect")));
+    let folders: Vec<String> = selectable.filter_map(|values| values.get(3).and_then(Value::text)).collect();
     let mut full = Vec::new();
     for folder in folders {
         to.command(&format!("CREATE {}", quoted(&folder)))?;

@@ -73,7 +73,8 @@ impl Bench {
             }
             let job = Job { source: &source, target: &target, users: users.clone(), folder: work.path() };
             let commands = (tool.commands)(&job)?;
-            let measured = measure(commands, [&source, &target], work.path()).with_context(|| format!("{} failed", tool.name))?;
+            let measured =
+                measure(commands, tool.also_done, [&source, &target], work.path()).with_context(|| format!("{} failed", tool.name))?;
             println!("  {pass:?}: {measured:?}");
             row.add(pass, measured);
         }

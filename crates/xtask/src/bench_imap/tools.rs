@@ -19,6 +19,8 @@ pub(super) struct Tool {
     pub copies_big: bool,
     /// Whether it has a second pass.
     pub knows_changes: bool,
+    /// How it ends when it is done but not content.
+    pub also_done: &'static [i32],
     pub commands: fn(&Job<'_>) -> Result<Vec<Command>>,
 }
 
@@ -31,15 +33,32 @@ pub(super) struct Job<'j> {
 }
 
 pub(super) const TOOLS: &[Tool] = &[
-    Tool { name: "raw", title: "raw limit", users_max: usize::MAX, copies_big: true, knows_changes: false, commands: raw },
-    Tool { name: "dsync", title: "dsync, imapc", users_max: usize::MAX, copies_big: true, knows_changes: true, commands: dsync },
-    Tool { name: "mbsync", title: "mbsync", users_max: usize::MAX, copies_big: true, knows_changes: true, commands: mbsync },
+    Tool { name: "raw", title: "raw limit", users_max: usize::MAX, copies_big: true, knows_changes: false, also_done: &[], commands: raw },
+    Tool {
+        name: "dsync",
+        title: "dsync, imapc",
+        users_max: usize::MAX,
+        copies_big: true,
+        knows_changes: true,
+        also_done: &[2],
+        commands: dsync,
+    },
+    Tool {
+        name: "mbsync",
+        title: "mbsync",
+        users_max: usize::MAX,
+        copies_big: true,
+        knows_changes: true,
+        also_done: &[],
+        commands: mbsync,
+    },
     Tool {
         name: "offlineimap",
         title: "OfflineIMAP (2 users)",
         users_max: 2,
         copies_big: false,
         knows_changes: true,
+        also_done: &[],
         commands: offlineimap,
     },
 ];
