@@ -16,5 +16,6 @@ pub mod fill;
 pub mod hostile;
 pub mod mutate;
 pub mod raw_copy;
+#[cfg(unix)]
 pub mod servers;
 pub mod talk;

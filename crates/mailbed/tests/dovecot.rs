@@ -1,8 +1,9 @@
 //! Dovecot as a guard: what it offers, and that nothing of it is left.
+#![cfg(unix)]
 
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -83,7 +84,7 @@ fn nothing_is_left_of_a_server_whose_test_was_killed() {
 
 fn be_killed(server: &Server) {
     let processes: Vec<String> = server.process_ids().iter().map(u32::to_string).collect();
-    println!("\nvictim {} {}", server.folder().display(), processes.join(" "));
+    let _ = writeln!(std::io::stdout(), "\nvictim {} {}", server.folder().display(), processes.join(" "));
     // Nobody writes there.
     let _ = std::io::stdin().read_line(&mut String::new());
 }

@@ -1,4 +1,5 @@
 //! What fills a server is there afterwards, and what changes it changes it.
+#![cfg(unix)]
 
 mod common;
 

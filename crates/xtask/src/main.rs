@@ -1,6 +1,8 @@
 //! Every developer task behind one door: `cargo xtask TASK`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[cfg(unix)]
+mod bench_imap;
 mod bench_ledger;
 mod bench_pack;
 mod bench_replication;
@@ -46,6 +48,9 @@ enum Bench {
     Replication(bench_replication::Arguments),
     /// Look-ups, items and their replication in ledgers of up to twenty million rows
     Ledger(bench_ledger::Arguments),
+    /// IMAP to IMAP beside dsync, mbsync, OfflineIMAP and the raw limit
+    #[cfg(unix)]
+    Imap(bench_imap::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -80,5 +85,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Bench(Bench::Pack(arguments)) => bench_pack::run(&arguments),
         Task::Bench(Bench::Replication(arguments)) => bench_replication::run(&arguments),
         Task::Bench(Bench::Ledger(arguments)) => bench_ledger::run(&arguments),
+        #[cfg(unix)]
+        Task::Bench(Bench::Imap(arguments)) => bench_imap::run_bench(&arguments),
     }
 }

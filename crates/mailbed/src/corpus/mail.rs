@@ -35,7 +35,7 @@ impl Writer {
 
     pub fn small(&self, random: &mut Random, user: usize, date_s: i64, bytes: usize) -> Vec<u8> {
         let id = message_id(random);
-        let header = format!("Received: by mail.example.com id {:X}; {}\r\n", random.next(), mail_date(date_s));
+        let header = format!("Received: by mail.example.com id {:X}; {}\r\n", random.draw(), mail_date(date_s));
         let subject = self.subject(random);
         let mut mail = header + &self.header(random, user, date_s, &subject, Some(&id));
         mail += "Content-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
@@ -91,7 +91,7 @@ impl Writer {
 
     /// Text alone, text beside HTML, or text with attachments, as there is room for.
     fn body(&self, random: &mut Random, room: usize, mail: &mut Vec<u8>) {
-        let boundary = format!("----=_Part_{:x}", random.next());
+        let boundary = format!("----=_Part_{:x}", random.draw());
         if room < 2500 {
             mail.extend_from_slice(b"Content-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
             mail.extend_from_slice(self.words.text(random, room.saturating_sub(80)).as_bytes());
@@ -143,13 +143,13 @@ fn recent<'t>(random: &mut Random, threads: &'t [Thread]) -> Option<Thread> {
 }
 
 fn message_id(random: &mut Random) -> String {
-    format!("<{:x}.{:x}@mail.example.com>", random.next(), random.next() >> 32)
+    format!("<{:x}.{:x}@mail.example.com>", random.draw(), random.draw() >> 32)
 }
 
 fn trace(random: &mut Random, date_s: i64) -> String {
     let mut lines = String::new();
     for hop in 0..2 + random.below(3) {
-        let (host, id) = (random.below(255), random.next() >> 20);
+        let (host, id) = (random.below(255), random.draw() >> 20);
         lines += &format!(
             "Received: from mx{hop}.example.org (mx{hop}.example.org [192.0.2.{host}])\r\n\tby mail{hop}.example.com (Postfix) with ESMTPS id {id:X};\r\n\t{}\r\n",
             mail_date(date_s - hop as i64)

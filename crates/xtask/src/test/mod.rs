@@ -10,6 +10,7 @@ mod beds;
 mod cluster;
 mod corpora;
 mod fuzz;
+mod imap;
 mod run;
 mod summary;
 #[cfg(test)]
@@ -50,6 +51,8 @@ enum Optional {
     Cluster,
     /// Real mail, as archives in ../shared/corpora or in MAILFERRY_CORPORA
     Corpora,
+    /// Real mail servers on loopback: Dovecot, Cyrus, Courier
+    Imap,
     /// The fuzz targets of tests/fuzz
     Fuzz,
     /// The build for Windows, tested under Wine
@@ -66,6 +69,10 @@ impl Test {
         let corpora = corpora::prepare();
         if let Err(reason) = &corpora {
             self.not_run(Optional::Corpora, reason.clone(), &mut summary);
+        }
+        // Without them each of their tests says so itself.
+        if let Err(reason) = imap::prepare() {
+            self.not_run(Optional::Imap, reason, &mut summary);
         }
         beds::prepare();
         // The end-to-end suites start the real programs.
@@ -93,6 +100,7 @@ impl Test {
         self.require.contains(&suite)
             || match suite {
                 Optional::Corpora => std::env::var_os("MAILFERRY_CORPORA").is_some(),
+                Optional::Imap => false,
                 Optional::Cluster | Optional::Fuzz | Optional::Windows | Optional::Kills | Optional::Powercut => self.long,
             }
     }

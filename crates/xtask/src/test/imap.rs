@@ -1,0 +1,20 @@
+//! Real mail servers for the suites that talk to them: Dovecot, Cyrus and Courier from Debian's packages.
+
+#[cfg(unix)]
+pub(super) fn prepare() -> Result<(), String> {
+    use crate::shell::{command, is_there, run};
+    use mailferry_mailbed::servers::{Kind, available};
+
+    let missing = || [Kind::Dovecot, Kind::Cyrus, Kind::Courier].into_iter().find_map(|kind| available(kind).err());
+    let root = || command("id", &["-u"]).output().is_ok_and(|output| output.stdout == b"0\n");
+    if missing().is_some() && root() && is_there("apt-get", "--version") {
+        // What it could not do is asked for below.
+        let _ = run(command("bash", &["scripts/mail-servers.sh"]));
+    }
+    missing().map_or(Ok(()), Err)
+}
+
+#[cfg(not(unix))]
+pub(super) fn prepare() -> Result<(), String> {
+    Err("the servers are packages of Debian".into())
+}
