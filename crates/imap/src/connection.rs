@@ -33,7 +33,11 @@ pub enum Event {
     Response(Response),
     /// The bytes of a message follow: take them with `body` before anything else. The response they belong to comes as
     /// `Response::Fetch` behind them; its UID is here when the server named it first.
-    Body { uid: Option<u32>, internal_date: Option<String>, size: u64 },
+    Body {
+        uid: Option<u32>,
+        internal_date: Option<String>,
+        size: u64,
+    },
 }
 
 /// The end of a command that succeeded.
@@ -336,8 +340,9 @@ impl Connection {
     fn note(&mut self, response: &Response) {
         match response {
             Response::Capability(list) => self.offer(list.clone()),
-            Response::Tagged { code: Some(Code::Capability(list)), .. }
-            | Response::Untagged { code: Some(Code::Capability(list)), .. } => self.offer(list.clone()),
+            Response::Tagged { code: Some(Code::Capability(list)), .. } | Response::Untagged { code: Some(Code::Capability(list)), .. } => {
+                self.offer(list.clone())
+            }
             Response::Untagged { status: Status::Bye, text, .. } => self.farewell = Some(text.clone()),
             Response::Untagged { code: Some(Code::Alert), text, .. } => tracing::warn!(alert = text, "the server warns"),
             _ => {}

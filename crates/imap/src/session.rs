@@ -74,14 +74,14 @@ async fn opened(endpoint: &Endpoint) -> std::result::Result<Connection, Kind> {
     if connection.has("STARTTLS") {
         connection.run(Command::new("STARTTLS"), |_| {}).await.map_err(|error| error.kind)?;
         let host = &endpoint.host;
-        let mut connection =
-            connection.layer(|stream| async move { transport::encrypted(stream, host, &endpoint.trust).await }).await?;
+        let mut connection = connection.layer(|stream| async move { transport::encrypted(stream, host, &endpoint.trust).await }).await?;
         // What was said before the encryption is not believed (RFC 9051, 6.2.1).
         connection.offer(Vec::new());
         return Ok(connection);
     }
     if endpoint.security == Security::StartTls || !endpoint.is_here() {
-        let text = "the server offers no encryption, and a password would go over the network readable: use imaps://, or ?tls=off to accept it";
+        let text =
+            "the server offers no encryption, and a password would go over the network readable: use imaps://, or ?tls=off to accept it";
         return Err(Kind::Settings(text.into()));
     }
     if let Event::Response(greeting) = greeting {

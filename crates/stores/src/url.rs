@@ -167,7 +167,16 @@ mod tests {
 
     #[test]
     fn a_store_url_reads_back_as_itself() {
-        for text in ["maildir:/var/mail/a", "mbox:a/b", "mboxrd:x", "mboxo:.", "mboxcl2:../x", "maildir:C:\\mail", "maildir:/a:b", "imaps://a@h:1/?auth=plain"] {
+        for text in [
+            "maildir:/var/mail/a",
+            "mbox:a/b",
+            "mboxrd:x",
+            "mboxo:.",
+            "mboxcl2:../x",
+            "maildir:C:\\mail",
+            "maildir:/a:b",
+            "imaps://a@h:1/?auth=plain",
+        ] {
             let url = StoreUrl::parse(text).expect("a store URL");
             assert_eq!(url.to_string(), text);
         }

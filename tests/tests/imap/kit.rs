@@ -1,6 +1,6 @@
 //! What these tests share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use mailferry_mailbed::compare::{Report, compare};
@@ -21,11 +21,17 @@ pub fn is_ready(kinds: &[Kind]) -> bool {
 /// The address of a user, with the password in a file.
 pub fn url(server: &Server, user: usize, folder: &Path) -> String {
     let (name, password) = server.user(user);
-    let file = folder.join(format!("{name}.password"));
-    std::fs::write(&file, password).expect("written");
+    let file = secret_file(folder, &format!("{name}.password"), &password);
+    format!("imap://{name}@{}/?tls=off&password-file={}", server.address(), file.display())
+}
+
+/// A file that nobody else may read.
+pub fn secret_file(folder: &Path, name: &str, secret: &str) -> PathBuf {
+    let file = folder.join(name);
+    std::fs::write(&file, secret).expect("written");
     #[cfg(unix)]
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
-    format!("imap://{name}@{}/?tls=off&password-file={}", server.address(), file.display())
+    file
 }
 
 pub fn migrate(source: &str, target: &str, work: &Path) -> serde_json::Value {

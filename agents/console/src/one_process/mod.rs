@@ -90,7 +90,7 @@ pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Wa
         }
     }
     let mut tally = Tally::default();
-    let mut first = true;
+    let (mut first, mut packed) = (true, false);
     loop {
         let before = tally.counts;
         let reports = sessions(&mut agents, first, watch, stop);
@@ -100,6 +100,11 @@ pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Wa
         }
         first = false;
         let failed = reports.iter().any(|report| matches!(report.end, SessionEnd::HeldUp(_)));
+        if !packed {
+            // Later rounds do not look at the source again: what could not be read now stays unread.
+            tally.unread = reports[0].stalls.iter().map(|stall| format!("{}: {}", stall.what, stall.why)).collect();
+        }
+        packed |= matches!(reports[0].end, SessionEnd::Completed);
         tally.add(&reports);
         if stop.load(Ordering::Relaxed) {
             return Ok(tally.outcome(true));
@@ -178,6 +183,8 @@ fn agent(
 struct Tally {
     counts: Counts,
     waits: Vec<String>,
+    /// What the last look at the source left out.
+    unread: Vec<String>,
 }
 
 impl Tally {
@@ -194,7 +201,10 @@ impl Tally {
     }
 
     fn outcome(self, interrupted: bool) -> Outcome {
-        Outcome { counts: self.counts, waits: self.waits, interrupted }
+        let mut waits = [self.waits, self.unread].concat();
+        waits.sort();
+        waits.dedup();
+        Outcome { counts: self.counts, waits, interrupted }
     }
 }
 

@@ -13,8 +13,11 @@ use crate::ports::Steps;
 pub const APPLICATION_ID: u32 = 0x4d46_5259;
 
 /// In order; the first makes schema 1. A script that has left the house is never edited.
-pub const SCRIPTS: &[&[&str]] =
-    &[&[LOCAL, include_str!("schema.sql")], &[LOCAL_2, include_str!("schema_2.sql"), include_str!("stock.sql")], &[include_str!("schema_3.sql")]];
+pub const SCRIPTS: &[&[&str]] = &[
+    &[LOCAL, include_str!("schema.sql")],
+    &[LOCAL_2, include_str!("schema_2.sql"), include_str!("stock.sql")],
+    &[include_str!("schema_3.sql")],
+];
 
 /// The tables of the node alone, which every schema needs.
 pub const LOCAL: &str = include_str!("local.sql");

@@ -18,7 +18,10 @@ const SMALL_INDICES: [&str; 3] = ["published_unanswered", "taken_without_receipt
 const ALLOWED: [(&str, &str); 6] = [
     ("SELECT mailbox, seq, epoch FROM published WHERE mailbox = ?1 AND outcome IS NULL", "the containers on their way, for tests"),
     ("UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", "only when a container of receipts arrived damaged"),
-    ("SELECT target_id FROM tracking WHERE mailbox = ?1", "once per folder and opened store, where the store keeps no tokens and is not empty"),
+    (
+        "SELECT target_id FROM tracking WHERE mailbox = ?1",
+        "once per folder and opened store, where the store keeps no tokens and is not empty",
+    ),
     ("SELECT count(*), coalesce(sum(size), 0) FROM source_item", "`migrate`, once per unchanged folder, for its progress bar"),
     ("SELECT count(*) FROM tracking WHERE mailbox = ?1", "`migrate`, once at its end"),
     ("SELECT area, mailbox, seq, epoch, digest FROM tombstone ORDER BY", "for tests and support"),

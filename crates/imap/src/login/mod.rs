@@ -126,9 +126,7 @@ impl Exchange {
                 let (scram, first) = Scram::begin(hash, user, secret, act_as).map_err(|kind| ImapError::new("log in", kind))?;
                 (Exchange::Scram(Box::new(scram)), first)
             }
-            Mechanism::XOAuth2 => {
-                (Exchange::Once(Some(Vec::new())), format!("user={user}\x01auth=Bearer {secret}\x01\x01").into_bytes())
-            }
+            Mechanism::XOAuth2 => (Exchange::Once(Some(Vec::new())), format!("user={user}\x01auth=Bearer {secret}\x01\x01").into_bytes()),
             Mechanism::OAuthBearer => {
                 let first = format!("n,a={user},\x01host={host}\x01port={port}\x01auth=Bearer {secret}\x01\x01");
                 (Exchange::Once(Some(b"\x01".to_vec())), first.into_bytes())
@@ -153,13 +151,7 @@ impl Exchange {
     }
 }
 
-async fn authenticate(
-    connection: &mut Connection,
-    account: &Account,
-    mechanism: Mechanism,
-    host: &str,
-    port: u16,
-) -> Result<Option<Code>> {
+async fn authenticate(connection: &mut Connection, account: &Account, mechanism: Mechanism, host: &str, port: u16) -> Result<Option<Code>> {
     let (mut exchange, first) = Exchange::begin(account, mechanism, host, port)?;
     let name = mechanism.name().to_uppercase();
     let mut first = Some(first);

@@ -177,7 +177,14 @@ mod tests {
         let whole = run(bytes, bytes.len());
         assert_eq!(
             whole,
-            ["body", "ab\ncd", "* 1 FETCH (UID 7 BODY[] {0}\r\n FLAGS (a))\r\n", "* LIST () \"/\" {3}\r\na\"b\r\n", "* OK braces {5}\r\n", "A1 OK done\n"]
+            [
+                "body",
+                "ab\ncd",
+                "* 1 FETCH (UID 7 BODY[] {0}\r\n FLAGS (a))\r\n",
+                "* LIST () \"/\" {3}\r\na\"b\r\n",
+                "* OK braces {5}\r\n",
+                "A1 OK done\n"
+            ]
         );
         for step in 1..40 {
             assert_eq!(run(bytes, step).concat(), whole.concat(), "in steps of {step}");

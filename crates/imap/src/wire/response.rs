@@ -402,10 +402,13 @@ fn code(inner: &[u8]) -> Code {
 
 fn append_uid(cursor: &mut Cursor<'_>) -> Option<Code> {
     let validity = u32::try_from(cursor.number()?).ok()?;
-    Some(Code::AppendUid(validity, UidSet::parse({
-        cursor.spaces();
-        cursor.plain_atom()
-    })?))
+    Some(Code::AppendUid(
+        validity,
+        UidSet::parse({
+            cursor.spaces();
+            cursor.plain_atom()
+        })?,
+    ))
 }
 
 fn copy_uid(cursor: &mut Cursor<'_>) -> Option<Code> {
@@ -489,7 +492,8 @@ mod tests {
         assert_eq!(parse("+ go on\r\n"), Response::Continue("go on".into()));
         let status = StatusItems { messages: Some(3), uid_next: Some(9), highest_modseq: Some(7), ..StatusItems::default() };
         assert_eq!(parse("* STATUS \"a\" (MESSAGES 3 X-GUID abc UIDNEXT 9 HIGHESTMODSEQ 7)"), Response::StatusOf(b"a".to_vec(), status));
-        let namespace = Namespace { personal: vec![(b"INBOX.".to_vec(), Some(b'.'))], others: vec![], shared: vec![(b"#sh".to_vec(), None)] };
+        let namespace =
+            Namespace { personal: vec![(b"INBOX.".to_vec(), Some(b'.'))], others: vec![], shared: vec![(b"#sh".to_vec(), None)] };
         assert_eq!(parse("* NAMESPACE ((\"INBOX.\" \".\")) NIL ((\"#sh\" NIL))"), Response::Namespace(namespace));
         assert!(matches!(parse("* 4294967296 EXISTS"), Response::Other(_)));
         assert!(matches!(parse("garbage"), Response::Other(_)));

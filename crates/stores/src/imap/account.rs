@@ -95,7 +95,8 @@ fn is_below(name: &[u8], prefix: &[u8]) -> bool {
 /// RFC 6154, and the names XLIST had for it.
 fn special_use(listed: &Listed) -> Option<String> {
     const USES: [&str; 8] = ["All", "Archive", "Drafts", "Flagged", "Junk", "Sent", "Trash", "Important"];
-    let used = |attribute: &String| USES.iter().find(|known| attribute.strip_prefix('\\').is_some_and(|name| name.eq_ignore_ascii_case(known)));
+    let used =
+        |attribute: &String| USES.iter().find(|known| attribute.strip_prefix('\\').is_some_and(|name| name.eq_ignore_ascii_case(known)));
     let old = |attribute: &String| match attribute.to_ascii_lowercase().as_str() {
         "\\spam" => Some(&"Junk"),
         "\\starred" => Some(&"Flagged"),

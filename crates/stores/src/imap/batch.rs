@@ -285,7 +285,7 @@ fn is_about_the_message(error: &ImapError) -> bool {
         Kind::No { code, text } => {
             let other = [Code::OverQuota, Code::TooBig, Code::TryCreate, Code::Limit, Code::InUse, Code::Unavailable, Code::Nonexistent];
             let text = text.to_ascii_lowercase();
-            let full = ["quota", "too large", "too big", "exceed"].iter().any(|word| text.contains(word));
+            let full = ["quota", "too large", "too big", "size", "storage"].iter().any(|word| text.contains(word));
             !full && !code.as_ref().is_some_and(|code| other.contains(code))
         }
         _ => false,

@@ -27,9 +27,8 @@ impl Line {
 
     pub fn open(url: &ImapUrl) -> Result<Line, StoreError> {
         let place = url.to_string();
-        let settings = |trouble: Trouble| {
-            StoreError::new(Blast::Mailbox, Retry::Never, "log in to a mail server", place.clone(), trouble.to_string())
-        };
+        let settings =
+            |trouble: Trouble| StoreError::new(Blast::Mailbox, Retry::Never, "log in to a mail server", place.clone(), trouble.to_string());
         let (endpoint, account) = (url.endpoint().map_err(settings)?, url.account().map_err(settings)?);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -42,11 +41,7 @@ impl Line {
     }
 
     /// Does something on the connection. `blast`: how far a refusal reaches.
-    pub fn run<T>(
-        &mut self,
-        blast: Blast,
-        work: impl AsyncFnOnce(&mut Connection) -> Result<T, ImapError>,
-    ) -> Result<T, StoreError> {
+    pub fn run<T>(&mut self, blast: Blast, work: impl AsyncFnOnce(&mut Connection) -> Result<T, ImapError>) -> Result<T, StoreError> {
         self.attempt(work).map_err(|error| self.error(error, blast))
     }
 

@@ -49,7 +49,13 @@ impl ImapTarget {
         Ok(())
     }
 
-    fn settle_one(&mut self, folder: &FolderPath, name: &[u8], storable: &super::marks::Storable, message: Waiting) -> Result<(), StoreError> {
+    fn settle_one(
+        &mut self,
+        folder: &FolderPath,
+        name: &[u8],
+        storable: &super::marks::Storable,
+        message: Waiting,
+    ) -> Result<(), StoreError> {
         let wanted = Wanted { token: Token::FIRST, digest: Digest::of(&message.bytes), size: message.bytes.len() as u64 };
         for deaths in 0..=DEATHS_MAX {
             let Some(mut listing) = self.listings.remove(folder) else { break };

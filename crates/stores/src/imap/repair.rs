@@ -62,7 +62,8 @@ fn nul_bytes(body: &[u8]) -> Option<Vec<u8>> {
 fn long_lines(body: &[u8]) -> Option<Vec<u8>> {
     const MAX: usize = 998;
     let is_long = |line: &[u8]| line.len() > MAX + 2;
-    if memchr::memmem::find(&body.to_ascii_lowercase(), b"multipart/signed").is_some() || !body.split_inclusive(|byte| *byte == b'\n').any(is_long)
+    if memchr::memmem::find(&body.to_ascii_lowercase(), b"multipart/signed").is_some()
+        || !body.split_inclusive(|byte| *byte == b'\n').any(is_long)
     {
         return None;
     }

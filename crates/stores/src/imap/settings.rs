@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused_with_what_can() {
-        for text in ["imap://", "imap://host", "imap://a@", "imap://a@h:x", "imap://a@h/b", "imap://a@h?tls=maybe", "imap://a@h?colour=red"] {
+        for text in ["imap://", "imap://host", "imap://a@", "imap://a@h:x", "imap://a@h/b", "imap://a@h?tls=maybe", "imap://a@h?colour=red"]
+        {
             assert!(parse(text).expect_err(text).contains("hint:"), "{text}");
         }
     }

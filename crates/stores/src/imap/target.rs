@@ -65,9 +65,10 @@ impl ImapTarget {
     }
 
     fn name(&self, folder: &FolderPath) -> Result<Vec<u8>, StoreError> {
-        self.folders.name(folder).map(<[u8]>::to_vec).ok_or_else(|| {
-            StoreError::new(Blast::Folder, Retry::Later, "find a folder", self.place(folder), "it is not there (any more)")
-        })
+        self.folders
+            .name(folder)
+            .map(<[u8]>::to_vec)
+            .ok_or_else(|| StoreError::new(Blast::Folder, Retry::Later, "find a folder", self.place(folder), "it is not there (any more)"))
     }
 
     pub(super) fn select(&mut self, folder: &FolderPath) -> Result<Selected, StoreError> {
@@ -188,9 +189,8 @@ impl ImapTarget {
         self.selected = None;
         let selected = self.select(folder)?;
         let before = taken.as_ref().map_or(0, Listing::highest);
-        let mut listing = self.line.run(Blast::Folder, async |connection| {
-            Listing::read(connection, selected.uid_validity, selected.exists).await
-        })?;
+        let mut listing =
+            self.line.run(Blast::Folder, async |connection| Listing::read(connection, selected.uid_validity, selected.exists).await)?;
         listing.inherit(taken);
         for (message, stored) in messages {
             let digest = mailferry_core::model::Digest::of(&message.bytes);
@@ -313,7 +313,8 @@ impl ImapTarget {
             }
         }
         let error = refusal.map(|error| self.line.error(error, Blast::Folder));
-        Err(error.unwrap_or_else(|| StoreError::new(Blast::Folder, Retry::Later, "make a folder", self.place(&info.path), "it was not tried")))
+        Err(error
+            .unwrap_or_else(|| StoreError::new(Blast::Folder, Retry::Later, "make a folder", self.place(&info.path), "it was not tried")))
     }
 }
 
@@ -417,7 +418,8 @@ impl MailTarget for ImapTarget {
         }
         let storable = self.storable(folder)?;
         let mut bytes = Vec::with_capacity(usize::try_from(item.size).unwrap_or(0));
-        body.read_to_end(&mut bytes).map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
+        body.read_to_end(&mut bytes)
+            .map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
         let bytes = batch::wire(bytes);
         if self.group.folder.as_ref() != Some(folder) || self.group.bytes + bytes.len() > batch::GROUP_BYTES {
             self.send_group()?;
@@ -503,7 +505,9 @@ async fn moved(connection: &mut Connection, uid: u32, to: &[u8]) -> Result<Moved
     let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
     let command = connection.send(Command::new(format!("UID {verb} {uid}")).string(to)).await?;
     let mut there = false;
-    connection.finish(&looked, "look for a message", |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid))).await?;
+    connection
+        .finish(&looked, "look for a message", |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid)))
+        .await?;
     let mut copied = None;
     let each = |response| {
         if let Response::Untagged { code: Some(Code::CopyUid(validity, _, uids)), .. } = response {

@@ -11,7 +11,9 @@ const WAIT_MAX: Duration = Duration::from_secs(330);
 /// server does not say how long.
 pub fn pause(error: &ImapError, usual: Duration) -> Option<Duration> {
     let text = match &error.kind {
-        Kind::No { code: Some(Code::InUse | Code::Unavailable | Code::Limit), text } if suggested(text).is_none() => return Some(usual.max(said(text)?)),
+        Kind::No { code: Some(Code::InUse | Code::Unavailable | Code::Limit), text } if suggested(text).is_none() => {
+            return Some(usual.max(said(text)?));
+        }
         Kind::No { text, .. } | Kind::Bad(text) => text,
         _ => return None,
     };
@@ -26,7 +28,16 @@ pub fn is_throttle(text: &str) -> bool {
 /// Zero where no time is named.
 fn said(text: &str) -> Option<Duration> {
     let text = text.to_ascii_lowercase();
-    let words = ["throttl", "backoff", "back off", "bandwidth limit", "too many simultaneous", "too many connections", "try again later", "rate limit"];
+    let words = [
+        "throttl",
+        "backoff",
+        "back off",
+        "bandwidth limit",
+        "too many simultaneous",
+        "too many connections",
+        "try again later",
+        "rate limit",
+    ];
     words.iter().any(|word| text.contains(word)).then(|| suggested(&text).unwrap_or_default())
 }
 
