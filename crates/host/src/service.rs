@@ -60,7 +60,11 @@ impl Service {
         self.tell_findings(&loaded.findings);
         let role = self.home.role(&desired)?;
         let mut agent = self.home.agent(&desired, &loaded, role, self.stores.clone())?;
-        let report = agent.session();
+        let mut report = agent.session();
+        while let Some(ms) = report.again_in_ms {
+            self.sleep(Duration::from_millis(ms), &mut |_| false, &AtomicBool::new(false));
+            report = agent.session();
+        }
         self.publish(&report);
         Ok(report)
     }
@@ -131,7 +135,7 @@ impl Service {
             agent = Some((running, role.clone()));
             last_turn_ms = clock.now_ms();
             if let Turn::Sleep(settings) = self.after(&report, &loaded.settings, stop) {
-                let (started, nap) = (clock.now_ms(), nap(self.home.kind, &settings));
+                let (started, nap) = (clock.now_ms(), nap(self.home.kind, &settings, &report));
                 let mut wake =
                     |looked: u32| role.changes() != role_changes || (looked.is_multiple_of(LOOKS_AT_FILES_EVERY) && files.something_new());
                 self.sleep(nap, &mut wake, stop);
@@ -178,12 +182,14 @@ impl Service {
     }
 }
 
-/// The poll interval differs by up to a tenth each time, so that agents do not march in step (R30).
-fn nap(kind: AgentKind, settings: &AgentSettings) -> Duration {
+/// The poll interval differs by up to a tenth each time, so that agents do not march in step (R30). A session that waits for a moment is
+/// begun again when that is over.
+fn nap(kind: AgentKind, settings: &AgentSettings, report: &SessionReport) -> Duration {
     let interval =
         if kind == AgentKind::Transmission { settings.transmission_poll_interval.duration() } else { settings.sleep_interval.duration() };
     let dice = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() % 2001);
-    interval.mul_f64(0.9 + f64::from(dice) / 10_000.0)
+    let usual = interval.mul_f64(0.9 + f64::from(dice) / 10_000.0);
+    report.again_in_ms.map_or(usual, |ms| usual.min(Duration::from_millis(ms)))
 }
 
 /// Looks for new files in the folders that an agent reads.

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailferry_core::model::{Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
-use mailferry_core::ports::{Appended, Blast, MailSource, MailTarget, NewItem, OpenItem, Retry, SeenItem, StoreError, Stores, Wanted};
+use mailferry_core::ports::{Appended, Blast, MailSource, MailTarget, May, NewItem, OpenItem, Retry, SeenItem, StoreError, Stores, Wanted};
 
 use crate::process::Process;
 
@@ -304,10 +304,12 @@ impl MailTarget for SimTarget {
         self.stage(Op::Remove(folder.clone(), id.0.clone())).map(|_| ())
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {
         for op in std::mem::take(&mut self.staged) {
             let failed = |cause: String| StoreError::new(Blast::Store, Retry::Later, "change a store", &self.url, cause);
+            // Others may have had their turns since the last step: asked is behind the pause, as a real store asks right before it acts.
             let effect = || {
+                may()?;
                 if let Some(mailbox) = locked(&self.shelf).get_mut(&self.url) {
                     if let Op::Append(_, item) = &op {
                         self.process.watch().appending(mailbox, &self.url, item.token);

@@ -69,8 +69,17 @@ pub trait MailTarget: Send {
     fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError>;
 
     /// Makes everything staged so far durable and visible.
-    fn flush(&mut self) -> Result<(), StoreError>;
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.flush_while(&mut || Ok(()))
+    }
+
+    /// The same, but `may` is asked right before each step that others see, a rename or the rewrite of a file. Where it refuses,
+    /// nothing more is changed and its error is given back: as after any error, a prefix has happened.
+    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError>;
 }
+
+/// Asked whether the next step may be taken.
+pub type May<'a> = &'a mut dyn FnMut() -> Result<(), StoreError>;
 
 /// An item to append.
 #[derive(Clone, Debug)]

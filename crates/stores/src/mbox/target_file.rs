@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use mailferry_core::model::{Envelope, Token};
-use mailferry_core::ports::StoreError;
+use mailferry_core::ports::{May, StoreError};
 
 use super::block::Block;
 use super::lines::Lines;
@@ -158,15 +158,18 @@ impl TargetFile {
         Ok(Some((message, body)))
     }
 
-    pub(super) fn sync_appended(&mut self) -> Result<(), StoreError> {
+    pub(super) fn sync_appended(&mut self, may: May<'_>) -> Result<(), StoreError> {
         let Some(open) = self.open.as_mut().filter(|open| open.journaled) else { return Ok(()) };
-        let synced = open.file.flush().and_then(|()| open.file.get_ref().sync_all()).and_then(|()| journal::end(&self.path));
-        synced.map_err(|error| folder_error("write an mbox file to disk", &self.path, &error))?;
+        let failed = |error: &io::Error| folder_error("write an mbox file to disk", &self.path, error);
+        may()?;
+        open.file.flush().and_then(|()| open.file.get_ref().sync_all()).map_err(|error| failed(&error))?;
+        may()?;
+        journal::end(&self.path).map_err(|error| failed(&error))?;
         open.journaled = false;
         Ok(())
     }
 
-    pub(super) fn apply_edits(&mut self) -> Result<(), StoreError> {
+    pub(super) fn apply_edits(&mut self, may: May<'_>) -> Result<(), StoreError> {
         if self.edits.is_empty() {
             return Ok(());
         }
@@ -175,7 +178,7 @@ impl TargetFile {
         let Open { file, lock, .. } = open;
         drop(file);
         let edits = std::mem::take(&mut self.edits);
-        rewrite::apply(&self.path, &|message| edits.get(&message.block.as_ref()?.token).cloned())?;
+        rewrite::apply(&self.path, &|message| edits.get(&message.block.as_ref()?.token).cloned(), may)?;
         self.index = None;
         drop(lock);
         Ok(())

@@ -142,6 +142,7 @@ impl Agent {
             receipts_again: Vec::new(),
         };
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
+            self.may_still_change()?;
             self.apply_record(&mut import, record)?;
             self.commit_when_full(&mut import)?;
         }
@@ -211,10 +212,22 @@ impl Agent {
         Ok(())
     }
 
-    /// The one moment in which the target store changes: asked before is whether this node may still change it (R2).
+    /// The moment in which the target store changes. Whether this node may still change it (R2) is asked before, and before each single
+    /// step whenever the last answer is older than its lease: a flush may take long, and its node may freeze in the middle of it.
     fn flush(&self, import: &mut Import) -> Result<(), ApplyError> {
         self.still_active()?;
-        Ok(import.store.flush()?)
+        let mut halt = None;
+        let flushed = import.store.flush_while(&mut || {
+            self.may_still_change().map_err(|why| {
+                let refused = StoreError::new(Blast::Store, Retry::Later, "change a store", String::new(), why.to_string());
+                halt = Some(why);
+                refused
+            })
+        });
+        match halt {
+            Some(halt) => Err(halt.into()),
+            None => Ok(flushed?),
+        }
     }
 
     fn apply_record(&mut self, import: &mut Import, record: Record) -> Result<(), ApplyError> {

@@ -35,6 +35,7 @@ impl Agent {
 
     fn import(&mut self, incoming: Incoming) -> Result<Handled, Halt> {
         let name = incoming.name;
+        self.predecessor_has_let_go()?;
         self.still_active()?;
         let begun = self.db.read(|db| Ok(inbound::attempt(db, &name)?))?;
         let now_ms = self.now_ms();
