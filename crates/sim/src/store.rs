@@ -23,6 +23,8 @@ pub struct SimItem {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct SimMailbox {
     pub folders: BTreeMap<FolderPath, Vec<SimItem>>,
+    /// Folders that the store cannot read as such at the moment, as under a mount point without its mount.
+    pub hidden: BTreeSet<FolderPath>,
     pub(crate) next: u64,
 }
 
@@ -137,7 +139,10 @@ impl MailSource for SimSource {
     }
 
     fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError> {
-        let folders: Vec<_> = locked(&self.shelf)[&self.url].folders.keys().cloned().map(FolderInfo::plain).collect();
+        let shelf = locked(&self.shelf);
+        let mailbox = &shelf[&self.url];
+        let folders: Vec<_> =
+            mailbox.folders.keys().filter(|path| !mailbox.hidden.contains(path)).cloned().map(FolderInfo::plain).collect();
         if folders.is_empty() {
             return Err(StoreError::new(
                 Blast::Mailbox,
@@ -148,6 +153,12 @@ impl MailSource for SimSource {
             ));
         }
         Ok(folders)
+    }
+
+    fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
+        let stands_there = locked(&self.shelf)[&self.url].hidden.contains(folder);
+        let unsure = || StoreError::new(Blast::Folder, Retry::Later, "read a folder", folder.to_string(), "it is hidden");
+        if stands_there { Err(unsure()) } else { Ok(()) }
     }
 
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {

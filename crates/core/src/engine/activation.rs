@@ -25,6 +25,7 @@ impl Agent {
             Role::Active => {}
             Role::Passive { .. } => {
                 self.epoch = Epoch(0);
+                self.lasting.clear();
                 self.clear_work();
                 let _ = self.replay();
                 self.hand_over();
@@ -176,7 +177,9 @@ impl Agent {
         match grace_left_ms(epoch, since_ms, now_ms) {
             0 => Ok(()),
             ms => {
-                let why = format!("epoch {epoch} is new: the node that was active before may still end what it has begun in the target store; {ms} ms left");
+                let why = format!(
+                    "epoch {epoch} is new: the node that was active before may still end what it has begun in the target store; {ms} ms left"
+                );
                 Err(Halt::Waits { why, ms })
             }
         }

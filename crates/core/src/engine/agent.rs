@@ -104,6 +104,8 @@ pub struct Agent {
     pub(super) open_store: Option<(MailboxId, Box<dyn MailTarget>)>,
     /// Troubles already told: one line when trouble starts, one when it ends.
     pub(super) told: BTreeSet<String>,
+    /// Mailboxes that are held up.
+    pub(super) lasting: BTreeMap<MailboxId, super::lasting::Lasting>,
     /// Links of a chain that are waited for, since when (R41).
     pub(super) gaps: BTreeMap<mailferry_rules::ids::ContainerName, u64>,
     /// Nodes that did not answer (R34).
@@ -137,6 +139,7 @@ impl Agent {
             at_start: true,
             open_store: None,
             told: BTreeSet::new(),
+            lasting: BTreeMap::new(),
             gaps: BTreeMap::new(),
             backoffs: BTreeMap::new(),
             counts: Counts::default(),
@@ -287,6 +290,12 @@ impl Agent {
     pub(super) fn calm(&mut self, name: &'static str) {
         let prefix = format!("{name} ");
         self.told.retain(|text| !text.starts_with(&prefix));
+    }
+
+    /// The same for one thing alone, which the text names.
+    pub(super) fn calm_about(&mut self, name: &'static str, what: &[String]) {
+        let prefix = format!("{name} ");
+        self.told.retain(|text| !(text.starts_with(&prefix) && what.iter().any(|what| text.contains(what))));
     }
 
     pub(super) fn stall(&mut self, what: impl Into<String>, why: impl Into<String>) {

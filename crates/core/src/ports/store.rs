@@ -13,6 +13,11 @@ pub trait MailSource: Send {
     /// All folders, parents before children, each once. A mailbox without any folder is an error, never a success (T18).
     fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError>;
 
+    /// Asked of a folder that held items once and that `folders` does not name as one that does: fine only if it is gone for certain.
+    /// Whatever stands in its place, as a mount point, a damaged file or a link, is an error of that folder: of what cannot be read
+    /// nobody knows that it is gone.
+    fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError>;
+
     /// Every item of a folder, in a stable order (arrival order where the store knows it). Items that appear or vanish
     /// meanwhile may or may not be seen. Must not read message bytes where the store can avoid it: this runs on every pass.
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError>;

@@ -83,7 +83,11 @@ impl MaildirTarget {
         for entry in fs::read_dir(&self.root)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() && entry.file_name().to_string_lossy().starts_with('.') {
-                sweep_tmp(&entry.path())?;
+                match sweep_tmp(&entry.path()) {
+                    // No folder of ours: one is made readable when it is used, or fails then by itself.
+                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (),
+                    swept => swept?,
+                }
             }
         }
         Ok(())

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use mailferry_core::model::Marks;
 use mailferry_core::ports::{May, StoreError};
 
-use super::folder_error;
+use super::block::Batch;
 use super::parse::{self, Message};
 use super::variant::Variant;
+use super::{folder_error, tail};
 use crate::files;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,16 +43,35 @@ pub(super) fn apply(path: &Path, edit: &dyn Fn(&Message) -> Option<Edit>, may: M
     take_place(&part, path).map_err(|error| failed(&error))
 }
 
-/// Without the bytes of an unconfirmed batch, and without what else of ours is torn behind it. What is whole there, a client may have
-/// moved in.
-pub(super) fn without(path: &Path, from: u64, to: u64) -> Result<(), StoreError> {
+/// Without the bytes of an unconfirmed batch, and without what else of it, or of ours, is torn behind them. What is whole there, a client
+/// may have moved in.
+pub(super) fn without(path: &Path, from: u64, to: u64, batch: Option<Batch>) -> Result<(), StoreError> {
     let failed = |error: &io::Error| folder_error("rewrite an mbox file", path, error);
     let length = fs::symlink_metadata(path).map_err(|error| failed(&error))?.len();
     let mut patches = vec![Patch { from, to, by: String::new() }];
     parse::scan(path, to, length, Variant::Mboxo, &mut |message| {
-        patches.extend(message.is_torn().then(|| patch(&message, Edit::Remove)).flatten());
+        let unconfirmed = batch.is_some() && message.block.as_ref().is_some_and(|block| block.batch == batch);
+        patches.extend((message.is_torn() || unconfirmed).then(|| patch(&message, Edit::Remove)).flatten());
         Ok(())
     })?;
+    write_anew(path, &patches).and_then(|part| take_place(&part, path)).map_err(|error| failed(&error))
+}
+
+/// Without what an unconfirmed batch has written, wherever it is; mail of others that stands directly behind something torn stays.
+pub(super) fn without_batch(path: &Path, batch: Batch) -> Result<(), StoreError> {
+    let failed = |error: &io::Error| folder_error("rewrite an mbox file", path, error);
+    let length = fs::symlink_metadata(path).map_err(|error| failed(&error))?.len();
+    let mut patches = Vec::new();
+    parse::scan(path, 0, length, Variant::Mboxo, &mut |message| {
+        if message.block.as_ref().is_some_and(|block| block.batch == Some(batch)) {
+            let to = tail::end_of_ours(path, message.from_at, message.next_at, Some(batch)).map_err(|error| failed(&error))?;
+            patches.push(Patch { from: message.from_at, to, by: String::new() });
+        }
+        Ok(())
+    })?;
+    if patches.is_empty() {
+        return Ok(());
+    }
     write_anew(path, &patches).and_then(|part| take_place(&part, path)).map_err(|error| failed(&error))
 }
 

@@ -99,7 +99,12 @@ fn recover_all(root: &Path) -> Result<(), StoreError> {
     }
     let mut open = vec![root.to_path_buf()];
     while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).map_err(|error| folder_error("list a directory", &dir, &error))?.flatten() {
+        let entries = match fs::read_dir(&dir) {
+            // Not ours; and a file of ours is recovered once more before it is used.
+            Err(error) if dir != root && error.kind() == io::ErrorKind::PermissionDenied => continue,
+            entries => entries.map_err(|error| folder_error("list a directory", &dir, &error))?,
+        };
+        for entry in entries.flatten() {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => open.push(entry.path()),
                 Ok(kind) if kind.is_file() => journal::owner(&entry.path()).map_or(Ok(()), |mbox| journal::recover(&mbox))?,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use mailferry_core::model::{Envelope, Token};
 use mailferry_core::ports::{May, StoreError};
 
-use super::block::Block;
+use super::block::{Batch, Block};
 use super::lines::Lines;
 use super::lock::{self, FileLock};
 use super::parse::{self, Message};
@@ -36,6 +36,7 @@ struct Open {
     file: BufWriter<File>,
     end: u64,
     journaled: bool,
+    batch: Batch,
     lock: FileLock,
 }
 
@@ -96,7 +97,7 @@ impl TargetFile {
         let end = file.seek(SeekFrom::End(0)).map_err(|error| failed(&error))?;
         let stamp = self.stamp()?;
         self.index.take_if(|(_, known)| *known != stamp);
-        self.open = Some(Open { file: BufWriter::with_capacity(256 * 1024, file), end, journaled: false, lock });
+        self.open = Some(Open { file: BufWriter::with_capacity(256 * 1024, file), end, journaled: false, batch: 0, lock });
         self.index()?;
         Ok(())
     }
@@ -207,7 +208,7 @@ impl Open {
         if self.journaled {
             return Ok(());
         }
-        journal::begin(path, self.end)?;
+        self.batch = journal::begin(path, self.end)?;
         self.journaled = true;
         let gap = gap_before(path, self.end)?;
         self.file.write_all(gap)?;
@@ -217,7 +218,7 @@ impl Open {
 
     fn write(&mut self, envelope: &Envelope, size: u64, body: &mut dyn Read) -> io::Result<()> {
         let from = from_line::write(envelope.sender.as_deref(), envelope.date);
-        let guess = Block::new(envelope, size);
+        let guess = Block::new(envelope, size, self.batch);
         let header = guess.write(&envelope.marks);
         self.file.write_all(from.as_bytes())?;
         self.file.write_all(header.as_bytes())?;

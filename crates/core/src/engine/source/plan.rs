@@ -10,7 +10,7 @@ use crate::engine::Mailbox;
 use crate::model::FolderInfo;
 use crate::ports::{MailSource, StoreError};
 use crate::state::Database;
-use crate::state::ledger::source;
+use crate::state::ledger::source::{self, KnownFolder};
 use crate::trouble::Trouble;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -30,7 +30,9 @@ pub struct MailboxPlan {
 /// Compares a store with what was last published. `db`: `None` when nothing ever was.
 pub fn plan(db: Option<&Database>, mailbox: &Mailbox, store: &mut dyn MailSource) -> Result<MailboxPlan, Trouble> {
     let mut plan = MailboxPlan::default();
-    let infos = store.folders()?;
+    let known = db.map_or(Ok(Vec::new()), |db| db.read(|db| Ok(source::folders(db, mailbox.id)?)));
+    let known = known.map_err(|error| trouble(error.into()))?;
+    let infos = changes::folders(store, &known)?;
     for info in infos.iter().filter(|info| info.selectable) {
         plan.folders += 1;
         store.scan(&info.path, &mut |item| {
@@ -41,7 +43,7 @@ pub fn plan(db: Option<&Database>, mailbox: &Mailbox, store: &mut dyn MailSource
     }
     (plan.to_send, plan.to_send_bytes) = (plan.items, plan.bytes);
     if let Some(db) = db {
-        against(db, mailbox, store, &infos, &mut plan).map_err(trouble)?;
+        against(db, mailbox, store, (&known, &infos), &mut plan).map_err(trouble)?;
     }
     Ok(plan)
 }
@@ -50,10 +52,9 @@ fn against(
     db: &Database,
     mailbox: &Mailbox,
     store: &mut dyn MailSource,
-    infos: &[FolderInfo],
+    (known, infos): (&[KnownFolder], &[FolderInfo]),
     plan: &mut MailboxPlan,
 ) -> Result<(), MailboxHalt> {
-    let known = db.read(|db| Ok(source::folders(db, mailbox.id)?))?;
     let find = |id: u32| {
         known.iter().find(|folder| folder.id == id).and_then(|folder| infos.iter().find(|info| info.path == folder.info.path)).cloned()
     };

@@ -189,11 +189,14 @@ impl Agent {
         Ok(folders)
     }
 
-    /// A store that is not there yet has no folders.
+    /// A store that is not there yet has no folders. An entry of it that cannot be read may be one, with items in it: that is waited
+    /// for, and says nothing about the container.
     pub(super) fn target_folders(&self, url: &str) -> Result<Vec<FolderPath>, StoreError> {
         match self.around.stores.source(url).and_then(|mut store| store.folders()) {
             Ok(folders) => Ok(folders.into_iter().filter(|info| info.selectable).map(|info| info.path).collect()),
             Err(error) if error.away || error.retry == Retry::Later => Err(error),
+            Err(error) if error.blast <= Blast::Folder => Err(StoreError { blast: Blast::Mailbox, retry: Retry::Later, ..error }
+                .hint("let the service account read it, or move it out of the store")),
             Err(_) => Ok(Vec::new()),
         }
     }
