@@ -25,6 +25,8 @@ pub struct SimMailbox {
     pub folders: BTreeMap<FolderPath, Vec<SimItem>>,
     /// Folders that the store cannot read as such at the moment, as under a mount point without its mount.
     pub hidden: BTreeSet<FolderPath>,
+    /// Something in the store cannot be read, and may be a folder.
+    pub closed: bool,
     pub(crate) next: u64,
 }
 
@@ -141,6 +143,9 @@ impl MailSource for SimSource {
     fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError> {
         let shelf = locked(&self.shelf);
         let mailbox = &shelf[&self.url];
+        if mailbox.closed {
+            return Err(StoreError::new(Blast::Folder, Retry::Never, "list a directory", &self.url, "permission denied"));
+        }
         let folders: Vec<_> =
             mailbox.folders.keys().filter(|path| !mailbox.hidden.contains(path)).cloned().map(FolderInfo::plain).collect();
         if folders.is_empty() {

@@ -279,3 +279,18 @@ fn what_a_check_of_the_file_system_has_found_is_no_folder() {
     plant(&root.path().join("lost+found"), &[]);
     assert_eq!(paths(root.path()), [("INBOX".into(), true)]);
 }
+
+#[cfg(unix)]
+#[test]
+fn an_entry_that_is_closed_to_us_stops_no_target() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = temp();
+    drop(MaildirTarget::open(dir.path()).expect("made"));
+    let closed = dir.path().join(".closed");
+    plant(&closed, &[]);
+    let shut = closed.join("tmp");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).expect("shut");
+    // For root nothing is closed: then this proves less.
+    MaildirTarget::open(dir.path()).expect("it is none of ours");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).expect("opened");
+}

@@ -30,7 +30,7 @@ pub(super) struct Block {
     pub(super) ends_line: bool,
     pub(super) sender_known: bool,
     pub(super) date: InternalDate,
-    /// Blocks of before there were batches have none.
+    /// None: written before batches had numbers, or torn in front of it.
     pub(super) batch: Option<Batch>,
 }
 

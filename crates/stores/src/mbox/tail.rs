@@ -53,5 +53,7 @@ fn begins_as_ours(mbox: &Path, block_at: u64, length: u64, batch: Option<Batch>)
         return Ok(start[at] == 0 || (start[at] == b'\n' && at > 0));
     }
     let line = start.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-    Ok(batch.is_none() || Block::parse_first(line).is_none_or(|block| block.batch == batch))
+    // One without a number may have lost it where it is torn.
+    let other = Block::parse_first(line).is_some_and(|block| block.batch.is_some() && block.batch != batch);
+    Ok(batch.is_none() || !other)
 }

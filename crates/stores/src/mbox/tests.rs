@@ -338,3 +338,18 @@ fn a_known_mbox_whose_first_bytes_are_damaged_is_not_gone() {
     }
     source.confirm_gone(&folder("Drafts")).expect("never there");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_entry_that_is_closed_to_us_stops_no_target() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = temp();
+    drop(MboxTarget::open(dir.path()).expect("made"));
+    let closed = dir.path().join("closed");
+    fs::create_dir(&closed).expect("made");
+    let shut = closed.clone();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).expect("shut");
+    // For root nothing is closed: then this proves less.
+    MboxTarget::open(dir.path()).expect("it is none of ours");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).expect("opened");
+}
