@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mailferry_core::ports::{Event, EventSink, Level};
 use mailferry_core::settings::{AgentSettings, LogFormat};
+use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::FormatTime;
 
@@ -37,6 +38,17 @@ pub enum LogTo {
 
 /// Starts logging for this process. A second call changes nothing.
 pub fn start_logs(settings: &AgentSettings, to: LogTo) -> io::Result<()> {
+    let _ = tracing::dispatcher::set_global_default(dispatch(settings, to)?);
+    Ok(())
+}
+
+/// Tells an event before logging has started: by settings that are not all known yet, so that they do not bind the process.
+pub(crate) fn tell_early(settings: &AgentSettings, to: LogTo, event: Event) -> io::Result<()> {
+    tracing::dispatcher::with_default(&dispatch(settings, to)?, || LogEvents.event(event));
+    Ok(())
+}
+
+fn dispatch(settings: &AgentSettings, to: LogTo) -> io::Result<Dispatch> {
     let level = match settings.log_level.level() {
         Level::Error => tracing::Level::ERROR,
         Level::Warning => tracing::Level::WARN,
@@ -45,15 +57,18 @@ pub fn start_logs(settings: &AgentSettings, to: LogTo) -> io::Result<()> {
     };
     let plain = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_timer(Utc).with_ansi(false);
     let json = settings.log_format == LogFormat::Json;
-    let _ = match to {
-        LogTo::Terminal if json => plain.json().with_writer(io::stderr).try_init(),
-        LogTo::Terminal => plain.with_writer(io::stderr).try_init(),
+    Ok(match to {
+        LogTo::Terminal if json => Dispatch::new(plain.json().with_writer(io::stderr).finish()),
+        LogTo::Terminal => Dispatch::new(plain.with_writer(io::stderr).finish()),
         LogTo::File(path) => {
             let rotating = Rotating::open(&path, settings.log_file_size_max.0, settings.log_files_max)?;
-            if json { plain.json().with_writer(rotating).try_init() } else { plain.with_writer(rotating).try_init() }
+            if json {
+                Dispatch::new(plain.json().with_writer(rotating).finish())
+            } else {
+                Dispatch::new(plain.with_writer(rotating).finish())
+            }
         }
-    };
-    Ok(())
+    })
 }
 
 /// RFC 3339 in UTC, to the millisecond.

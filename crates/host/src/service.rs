@@ -12,12 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mailferry_core::engine::{Agent, SessionEnd, SessionReport};
-use mailferry_core::ports::{Clock, Event, EventSink, Share, SharePath};
+use mailferry_core::ports::{Clock, Event, EventSink, Level, Share, SharePath};
 use mailferry_core::settings::{AgentKind, AgentSettings, Desired, Finding, Loaded};
 use mailferry_core::spool::Area;
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::session::was_frozen;
 
+use crate::logs::tell_early;
 use crate::wiring::rules_side;
 use crate::{AgentHome, LocalShare, LogEvents, LogTo, RoleReader, StoreOpener, SystemClock, files, start_logs};
 
@@ -25,6 +26,9 @@ use crate::{AgentHome, LocalShare, LogEvents, LogTo, RoleReader, StoreOpener, Sy
 const LOOK_AT_ROLE_EVERY: Duration = Duration::from_millis(100);
 /// Of the looks at the role, one in so many is at the folders of the shares as well.
 const LOOKS_AT_FILES_EVERY: u32 = 5;
+
+/// How often the same complaint is logged while no session can start.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(3600);
 
 /// An agent as a service.
 pub struct Service {
@@ -60,16 +64,28 @@ impl Service {
         self.tell_findings(&loaded.findings);
         let role = self.home.role(&desired)?;
         let mut agent = self.home.agent(&desired, &loaded, role, self.stores.clone())?;
-        let report = agent.session();
+        let mut report = agent.session();
+        while let Some(ms) = report.again_in_ms {
+            self.sleep(Duration::from_millis(ms), &mut |_| false, &AtomicBool::new(false));
+            report = agent.session();
+        }
         self.publish(&report);
         Ok(report)
     }
 
     fn loaded(&self, desired: &Desired) -> Result<Loaded, Trouble> {
         let loaded = self.home.settings(Some(desired), &self.overrides);
-        let to = if self.to_terminal { LogTo::Terminal } else { LogTo::File(self.home.log(&loaded.settings)) };
-        start_logs(&loaded.settings, to).map_err(|error| Trouble::new("could not open the log").cause(error))?;
+        start_logs(&loaded.settings, self.log_to(&loaded.settings)).map_err(|error| {
+            Trouble::new("could not open the log")
+                .place(self.home.log(&loaded.settings).display())
+                .cause(error)
+                .hint("give the account of the service the right to write there, or set LogDirectory")
+        })?;
         Ok(loaded)
+    }
+
+    fn log_to(&self, settings: &AgentSettings) -> LogTo {
+        if self.to_terminal { LogTo::Terminal } else { LogTo::File(self.home.log(settings)) }
     }
 
     /// Tells what was found in the settings; in the service only when it is something else than at the last session.
@@ -84,6 +100,7 @@ impl Service {
         let mut seen_revision = None;
         let mut seen_findings = Vec::new();
         let mut agent = None;
+        let mut complaints = Complaints::default();
         let mut waited_ms = 0;
         let mut last_turn_ms = clock.now_ms();
         while !stop.load(Ordering::Relaxed) {
@@ -91,7 +108,7 @@ impl Service {
                 Ok(desired) => desired,
                 Err(trouble) => {
                     // Nothing committed yet, or damaged: wait for the console, do not die.
-                    self.complain(&trouble);
+                    self.complain(&trouble, &mut complaints);
                     self.sleep(Duration::from_secs(5), &mut |_| false, stop);
                     continue;
                 }
@@ -101,6 +118,7 @@ impl Service {
                 seen_revision = Some(desired.revision.clone());
             }
             let loaded = self.loaded(&desired)?;
+            complaints.logging = true;
             if seen_findings != loaded.findings {
                 self.tell_findings(&loaded.findings);
                 seen_findings = loaded.findings.clone();
@@ -114,12 +132,13 @@ impl Service {
                 None => match self.made(&desired, &loaded) {
                     Ok(made) => made,
                     Err(trouble) => {
-                        self.complain(&trouble);
+                        self.complain(&trouble, &mut complaints);
                         self.sleep(Duration::from_secs(5), &mut |_| false, stop);
                         continue;
                     }
                 },
             };
+            complaints.said = None;
             let mut running = running.stopping_with(stop.clone());
             *running.policy_mut() = mailferry_core::engine::Policy::of(&loaded.settings);
             if self.home.take_retry_request() {
@@ -131,7 +150,7 @@ impl Service {
             agent = Some((running, role.clone()));
             last_turn_ms = clock.now_ms();
             if let Turn::Sleep(settings) = self.after(&report, &loaded.settings, stop) {
-                let (started, nap) = (clock.now_ms(), nap(self.home.kind, &settings));
+                let (started, nap) = (clock.now_ms(), nap(self.home.kind, &settings, &report));
                 let mut wake =
                     |looked: u32| role.changes() != role_changes || (looked.is_multiple_of(LOOKS_AT_FILES_EVERY) && files.something_new());
                 self.sleep(nap, &mut wake, stop);
@@ -149,8 +168,20 @@ impl Service {
         if stop.load(Ordering::Relaxed) { Turn::Stop } else { Turn::Sleep(settings.clone()) }
     }
 
-    fn complain(&self, trouble: &Trouble) {
-        tracing::error!(event = "agent.not-ready", "{trouble}");
+    /// Logging may not have started: what it goes by is committed together with what is missing.
+    fn complain(&self, trouble: &Trouble, complaints: &mut Complaints) {
+        let text = trouble.to_string();
+        if !complaints.is_new(&text, Instant::now()) {
+            return;
+        }
+        let event = || Event { name: "agent.not-ready", level: Level::Error, text: text.clone() };
+        if complaints.logging {
+            return LogEvents.event(event());
+        }
+        let settings = self.home.settings(None, &self.overrides).settings;
+        if tell_early(&settings, self.log_to(&settings), event()).is_err() {
+            let _ = tell_early(&settings, LogTo::Terminal, event());
+        }
     }
 
     fn publish(&self, report: &SessionReport) {
@@ -178,12 +209,31 @@ impl Service {
     }
 }
 
-/// The poll interval differs by up to a tenth each time, so that agents do not march in step (R30).
-fn nap(kind: AgentKind, settings: &AgentSettings) -> Duration {
+/// What has been said already: the same again only after a while, though it is found every few seconds.
+#[derive(Default)]
+struct Complaints {
+    said: Option<(String, Instant)>,
+    logging: bool,
+}
+
+impl Complaints {
+    fn is_new(&mut self, text: &str, now: Instant) -> bool {
+        let known = self.said.as_ref().is_some_and(|(said, at)| said == text && now.saturating_duration_since(*at) < COMPLAIN_EVERY);
+        if !known {
+            self.said = Some((text.to_owned(), now));
+        }
+        !known
+    }
+}
+
+/// The poll interval differs by up to a tenth each time, so that agents do not march in step (R30). A session that waits for a moment is
+/// begun again when that is over.
+fn nap(kind: AgentKind, settings: &AgentSettings, report: &SessionReport) -> Duration {
     let interval =
         if kind == AgentKind::Transmission { settings.transmission_poll_interval.duration() } else { settings.sleep_interval.duration() };
     let dice = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() % 2001);
-    interval.mul_f64(0.9 + f64::from(dice) / 10_000.0)
+    let usual = interval.mul_f64(0.9 + f64::from(dice) / 10_000.0);
+    report.again_in_ms.map_or(usual, |ms| usual.min(Duration::from_millis(ms)))
 }
 
 /// Looks for new files in the folders that an agent reads.
@@ -271,10 +321,52 @@ async fn wait_for_signal() {
 
 #[cfg(test)]
 mod tests {
+    use mailferry_core::ports::{Blast, MailSource, MailTarget, Retry, StoreError, Stores};
+
     use super::*;
 
     fn folder() -> SharePath {
         SharePath::of(&["NTA", "REP", "source"]).expect("a path")
+    }
+
+    struct NoStores;
+
+    impl Stores for NoStores {
+        fn source(&self, url: &str) -> Result<Box<dyn MailSource>, StoreError> {
+            Err(StoreError::new(Blast::Mailbox, Retry::Never, "open a store", url, "there is none"))
+        }
+
+        fn target(&self, url: &str) -> Result<Box<dyn MailTarget>, StoreError> {
+            Err(StoreError::new(Blast::Mailbox, Retry::Never, "open a store", url, "there is none"))
+        }
+    }
+
+    #[test]
+    fn an_agent_to_which_nothing_was_committed_says_so_at_once() {
+        let root = tempfile::tempdir().expect("a folder");
+        let home = AgentHome::new(AgentKind::Source, root.path().join("config.ini"));
+        let log = home.log(&AgentSettings::default());
+        let service = Service { home, stores: Arc::new(NoStores), overrides: Vec::new(), to_terminal: false };
+        let stop = Arc::new(AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| service.turns(&stop));
+            let (begun, said) = (Instant::now(), || std::fs::read_to_string(&log).unwrap_or_default());
+            while !said().contains("agent.not-ready") && begun.elapsed() < Duration::from_secs(30) {
+                std::thread::yield_now();
+            }
+            stop.store(true, Ordering::Relaxed);
+            assert!(said().contains("agent.not-ready") && said().contains("desired.toml"), "{:?}", said());
+            assert!(running.join().is_ok_and(|ended| ended.is_ok()), "it waits, it does not die");
+        });
+    }
+
+    #[test]
+    fn the_same_complaint_is_not_repeated_every_few_seconds() {
+        let (mut complaints, now) = (Complaints::default(), Instant::now());
+        assert!(complaints.is_new("no desired state", now));
+        assert!(!complaints.is_new("no desired state", now + Duration::from_secs(5)));
+        assert!(complaints.is_new("database unusable", now + Duration::from_secs(10)), "other words");
+        assert!(complaints.is_new("database unusable", now + Duration::from_secs(10) + COMPLAIN_EVERY), "it still lasts");
     }
 
     fn arrive(root: &std::path::Path, name: &str) {

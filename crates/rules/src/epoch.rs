@@ -50,6 +50,25 @@ pub fn may_lack(newest: Option<Claimed>, recorded: Option<Claimed>, continue_wit
     }
 }
 
+/// For so long a positive answer to "is this node still active?" counts in the target store, where every item is a step of its own:
+/// asking before each would cost a look at the witness per item, not asking would leave a whole flush to a node that was replaced.
+pub const LEASE_MS: u64 = 250;
+
+/// So long a new active leaves the target store alone after its claim. Its predecessor got its last positive answer before that claim
+/// and begins no step once its lease is over; the rest is for the step under way. Twice as long would still be correct, but a failover
+/// has no more than two seconds beyond what the cluster manager takes.
+pub const GRACE_MS: u64 = 500;
+
+/// Whether the question has to be asked again. A clock that has been set back, or has run on, means that this node was frozen.
+pub fn must_ask(asked_ms: Option<u64>, now_ms: u64) -> bool {
+    asked_ms.is_none_or(|asked_ms| now_ms < asked_ms || now_ms - asked_ms >= LEASE_MS)
+}
+
+/// How long a node that claimed an epoch of a cluster leaves the target store alone yet. Nobody was before the first epoch.
+pub fn grace_left_ms(epoch: Epoch, claimed_ms: u64, now_ms: u64) -> u64 {
+    if epoch <= Epoch(1) { 0 } else { GRACE_MS.saturating_sub(now_ms.saturating_sub(claimed_ms)) }
+}
+
 /// Whether a container comes from an activation that had already been replaced when it was made.
 /// `newest` and `base` are the newest epoch seen for this mailbox and what it inherited.
 pub fn is_stale(sequence: Sequence, epoch: Epoch, newest: Epoch, base: Sequence) -> bool {
@@ -89,6 +108,16 @@ mod tests {
         assert_eq!(may_lack(claim(2, true), claim(2, true), true), None, "nothing happened");
         assert_eq!(may_lack(claim(2, false), claim(2, false), false), None, "everything was replicated but the last item");
         assert!(may_lack(claim(2, false), claim(2, false), true).is_some(), "nothing needs to have been replicated");
+    }
+
+    #[test]
+    fn a_predecessor_begins_no_step_in_the_target_store_once_its_successor_may() {
+        // Asked at 1000 at the latest, when the successor claims.
+        let last_step = (1_000..2_000).filter(|now_ms| !must_ask(Some(1_000), *now_ms)).max();
+        let first_step = (1_000..2_000).find(|now_ms| grace_left_ms(Epoch(2), 1_000, *now_ms) == 0);
+        assert!(last_step.zip(first_step).is_some_and(|(last, first)| first >= last + LEASE_MS), "{last_step:?} {first_step:?}");
+        assert!(must_ask(None, 1_000) && must_ask(Some(1_001), 1_000), "never asked; a clock that was set back");
+        assert_eq!(grace_left_ms(Epoch(1), 1_000, 1_000), 0, "nobody was before");
     }
 
     #[test]

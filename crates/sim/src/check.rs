@@ -23,6 +23,12 @@ pub fn troubles_after(world: &World, told_before: usize, damaged: bool) -> Vec<S
         // A container damaged before may be found, and answered for, only now.
         troubles.retain(|error| !error.contains("container.damaged"));
     }
+    // Whoever was called because a mailbox had been held up for long was told of its end.
+    let ends = world.told.named("mailbox.goes-on");
+    let label = |text: &str| text.split("mailbox ").nth(1).and_then(|rest| rest.split(' ').next()).map(str::to_owned);
+    troubles.retain(|error| {
+        !error.contains("mailbox.stuck") || !ends.iter().any(|end| label(end) == label(&error.replace("mailbox.stuck", "")))
+    });
     troubles.extend(world.fate.watch.broken());
     order(world, &mut troubles);
     mailboxes(world, &mut troubles);

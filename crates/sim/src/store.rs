@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailferry_core::model::{Digest, Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
-use mailferry_core::ports::{Appended, Blast, MailSource, MailTarget, NewItem, OpenItem, Retry, SeenItem, StoreError, Stores, Wanted};
+use mailferry_core::ports::{Appended, Blast, MailSource, MailTarget, May, NewItem, OpenItem, Retry, SeenItem, StoreError, Stores, Wanted};
 
 use crate::process::Process;
 
@@ -23,6 +23,10 @@ pub struct SimItem {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct SimMailbox {
     pub folders: BTreeMap<FolderPath, Vec<SimItem>>,
+    /// Folders that the store cannot read as such at the moment, as under a mount point without its mount.
+    pub hidden: BTreeSet<FolderPath>,
+    /// Something in the store cannot be read, and may be a folder.
+    pub closed: bool,
     pub(crate) next: u64,
 }
 
@@ -137,7 +141,13 @@ impl MailSource for SimSource {
     }
 
     fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError> {
-        let folders: Vec<_> = locked(&self.shelf)[&self.url].folders.keys().cloned().map(FolderInfo::plain).collect();
+        let shelf = locked(&self.shelf);
+        let mailbox = &shelf[&self.url];
+        if mailbox.closed {
+            return Err(StoreError::new(Blast::Folder, Retry::Never, "list a directory", &self.url, "permission denied"));
+        }
+        let folders: Vec<_> =
+            mailbox.folders.keys().filter(|path| !mailbox.hidden.contains(path)).cloned().map(FolderInfo::plain).collect();
         if folders.is_empty() {
             return Err(StoreError::new(
                 Blast::Mailbox,
@@ -148,6 +158,12 @@ impl MailSource for SimSource {
             ));
         }
         Ok(folders)
+    }
+
+    fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
+        let stands_there = locked(&self.shelf)[&self.url].hidden.contains(folder);
+        let unsure = || StoreError::new(Blast::Folder, Retry::Later, "read a folder", folder.to_string(), "it is hidden");
+        if stands_there { Err(unsure()) } else { Ok(()) }
     }
 
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
@@ -314,10 +330,12 @@ impl MailTarget for SimTarget {
         self.stage(Op::Remove(folder.clone(), id.0.clone())).map(|_| ())
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {
         for op in std::mem::take(&mut self.staged) {
             let failed = |cause: String| StoreError::new(Blast::Store, Retry::Later, "change a store", &self.url, cause);
+            // Others may have had their turns since the last step: asked is behind the pause, as a real store asks right before it acts.
             let effect = || {
+                may()?;
                 if let Some(mailbox) = locked(&self.shelf).get_mut(&self.url) {
                     if let Op::Append(_, item) = &op {
                         self.process.watch().appending(mailbox, &self.url, item.token);

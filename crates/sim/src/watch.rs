@@ -190,7 +190,7 @@ impl Watch {
     /// An item is about to be appended.
     pub fn appending(&self, mailbox: &SimMailbox, store: &str, token: Option<Token>) {
         let there = |token: Token| mailbox.folders.values().flatten().any(|item| item.token == Some(token));
-        if let Some(token) = token.filter(|token| !self.dual.load(Ordering::Relaxed) && there(*token)) {
+        if let Some(token) = token.filter(|token| there(*token)) {
             self.lock().broken.push(format!("R42: {token} is appended to {store}, where it is already"));
         }
     }

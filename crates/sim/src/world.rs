@@ -240,7 +240,7 @@ impl World {
     /// One session of one agent. `None`: its node is down, or it died in the middle; the next call starts it again.
     pub fn session(&mut self, node: &str, kind: AgentKind) -> Option<SessionReport> {
         let mut player = self.begin(node, kind)?;
-        let report = player.agent.session();
+        let report = player.sessions(&self.fate);
         self.fate.note(|| {
             let waits = report.stalls.iter().map(|stall| format!("\n            waits: {}: {}", stall.what, stall.why));
             format!("      {node} {kind}: {:?}{}", report.end, waits.collect::<String>())
@@ -259,10 +259,10 @@ impl World {
         let count = players.len();
         thread::scope(|scope| {
             for (me, player) in players.iter_mut().enumerate() {
-                let baton = baton.clone();
+                let (baton, fate) = (baton.clone(), self.fate.clone());
                 scope.spawn(move || {
                     baton.begin(me);
-                    player.agent.session();
+                    player.sessions(&fate);
                     player.process.take_turns(None);
                     baton.end(me);
                 });
@@ -408,6 +408,19 @@ struct Player {
     key: (String, AgentKind),
     process: Arc<Process>,
     agent: Agent,
+}
+
+impl Player {
+    /// A session; and, as the service does it, the next ones as soon as what it waited for is over.
+    fn sessions(&mut self, fate: &Fate) -> SessionReport {
+        loop {
+            let report = self.agent.session();
+            match report.again_in_ms {
+                Some(ms) if !self.process.is_dead() => fate.clock.pass(ms),
+                _ => return report,
+            }
+        }
+    }
 }
 
 /// What a round came to.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use mailferry_core::model::Marks;
 use mailferry_core::settings::AgentKind;
 use mailferry_rules::topology::Side;
+use mailferry_sim::check;
 use mailferry_sim::process::Fate;
 use mailferry_sim::world::World;
 
@@ -75,6 +76,49 @@ fn overtaken(old: &str, new: &str, kind: AgentKind) {
         assert!(effects.len() <= if placing { 4 } else { 1 }, "overtaken after {turns} turns: {effects:#?}");
     }
     assert!(any > 0 && worst > 0, "no moment was found in which an act was under way");
+}
+
+/// A target agent freezes after so many turns of its session; its successor claims, waits, imports; then it thaws and goes on. It is never
+/// told that its role has moved. `None`: its session has fewer turns.
+fn thaws_after(turns: usize, frozen_ms: u64, clock_ms: i64) -> Option<Vec<String>> {
+    let fate = Arc::new(Fate::default());
+    let (source, target) = (Side::standalone("SRC"), Side::cluster("TGT", &["TGT1", "TGT2"]));
+    let mut world = World::new(source, target, fate.clone()).expect("a database in memory can be made");
+    world.policy.import_batch_items = 100;
+    world.add_mailbox("alice", 0);
+    world.round();
+    world.edit("alice", |alice| (0..6).for_each(|n| drop(alice.add("INBOX", format!("mail {n}").as_bytes(), Marks::default()))));
+    world.session("SRC", AgentKind::Source);
+    world.session("SRC", AgentKind::Transmission);
+    let (side, mut taken) = (world.target.clone(), 0);
+    let mut old_waits = false;
+    world.interleaved(&[("TGT1".into(), AgentKind::Target), ("TGT2".into(), AgentKind::Target)], &mut |world, players| {
+        taken += 1;
+        if taken == turns {
+            old_waits = players == 2;
+            world.roles.lead_both(&side, "TGT2");
+            world.pass_time(frozen_ms);
+            world.fate.clock.jump("TGT1", clock_ms);
+        }
+        (usize::from(taken >= turns && players == 2), 1)
+    });
+    old_waits.then_some(())?;
+    world.set_right();
+    let rest = world.come_to_rest();
+    Some(check::troubles(&world).into_iter().chain(rest.err()).collect())
+}
+
+#[test]
+fn a_target_agent_that_froze_in_the_middle_of_a_flush_appends_nothing_after_its_successor() {
+    for (frozen_ms, clock_ms) in [(0, 0), (0, -200), (60_000, 0), (60_000, -60_000)] {
+        let mut moments = 0;
+        for turns in 1.. {
+            let Some(troubles) = thaws_after(turns, frozen_ms, clock_ms) else { break };
+            moments += 1;
+            assert!(troubles.is_empty(), "frozen for {frozen_ms} ms, clock {clock_ms} ms, after {turns} turns: {troubles:#?}");
+        }
+        assert!(moments > 20, "{moments} moments");
+    }
 }
 
 #[test]

@@ -72,9 +72,32 @@ pub(crate) fn is_dir(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
+/// Which directory it is, on which file system; `None` where that cannot be told.
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        is_dir(path).then_some((0, 0))
+    }
+}
+
 /// Makes the names in a directory durable. Windows has no such call; NTFS journals names by itself.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// As a mount point without its mount is.
+pub(crate) fn is_empty_dir(path: &Path) -> bool {
+    is_dir(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Where a file system keeps what its check has found; its root closes it to all others. No mail is in it.
+pub(crate) fn is_lost_and_found(raw: &[u8]) -> bool {
+    raw == b"lost+found"
 }
 
 /// Makes a directory and those above it that are missing, each durable in its own parent. The one above the first missing

@@ -33,7 +33,7 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
             ErrorKind::AlreadyExists => {
                 trouble.cause("there is a file of this name already").hint("name another file: mailferry init FILE")
             }
-            _ => trouble.cause(error),
+            _ => trouble.cause(error).hint("name a file in a folder that exists and that you may write to"),
         }
     })?;
     if screen.json {

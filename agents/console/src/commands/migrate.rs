@@ -123,7 +123,9 @@ fn policy(args: &Args) -> anyhow::Result<Policy> {
     let mut settings =
         AgentSettings { free_space_floor: "0".parse().map_err(|error| anyhow::anyhow!("{error:?}"))?, ..AgentSettings::default() };
     for text in &args.set {
-        let (key, value) = text.split_once('=').ok_or_else(|| WrongUse(Trouble::new(format!("`{text}` is not of the form KEY=VALUE"))))?;
+        let (key, value) = text.split_once('=').ok_or_else(|| {
+            WrongUse(Trouble::new(format!("`{text}` is not of the form KEY=VALUE")).hint("for example --set ContainerItemsMax=500"))
+        })?;
         settings.apply(key.trim(), value.trim()).map_err(|bad| {
             WrongUse(Trouble::new(format!("--set {text} cannot be used")).cause(bad).hint("docs/reference/settings.md lists all settings"))
         })?;
@@ -145,7 +147,12 @@ fn default_work(source: &StoreUrl, target: &StoreUrl) -> Result<PathBuf, Trouble
 fn lock(work: &WorkFolder) -> Result<File, Trouble> {
     let path = work.path().join("lock");
     let trouble = Trouble::new("could not take hold of the work folder").place(path.display());
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|error| trouble.clone().cause(error))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| trouble.clone().cause(error).hint("choose another with --work"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(error) => Err(trouble.cause(error).hint("another run of the same migration is at work; wait for it, or stop it")),

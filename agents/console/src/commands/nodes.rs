@@ -203,8 +203,12 @@ fn request_retry(project: &Project, active: &[(&Seen, &SessionReport)]) -> anyho
         for node in &project.topology.cluster(side).nodes {
             for (seen, _) in active.iter().filter(|(seen, _)| seen.node == node.name) {
                 let file = home(&node.agents, seen.agent).retry_request();
-                std::fs::write(&file, b"")
-                    .map_err(|error| Trouble::new("could not leave the request").place(file.display()).cause(error))?;
+                std::fs::write(&file, b"").map_err(|error| {
+                    Trouble::new("could not leave the request")
+                        .place(file.display())
+                        .cause(error)
+                        .hint("run it as an account that may write to the folders of the agents")
+                })?;
             }
         }
     }
@@ -235,7 +239,9 @@ pub fn role(args: &RoleArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
 /// The active node, by the role file; where a cluster manager has the say, that, and who its agents say is active.
 fn role_of(cluster: &Cluster, side: Side) -> anyhow::Result<String> {
     if cluster.role.is_static() {
-        return Ok(active_node(&rules_side(cluster), witness(cluster)?.as_ref()).map_err(Trouble::from)?);
+        return Ok(active_node(&rules_side(cluster), witness(cluster)?.as_ref()).map_err(|error| {
+            Trouble::from(error).hint("reach the witness from here; `mailferry role NODE` says for the first time who is active")
+        })?);
     }
     let says_active = |node: &&Node| {
         let reports = side.agents().into_iter().filter_map(|agent| read_report(&home(&node.agents, agent)).ok());
@@ -255,14 +261,17 @@ fn managed(cluster: &Cluster) -> String {
 pub fn set_role(cluster: &Cluster, node: &str) -> Result<(), Trouble> {
     let side = rules_side(cluster);
     if !side.is_cluster() {
-        return Err(Trouble::new(format!("{} is a standalone server: its role cannot move", cluster.name)));
+        return Err(Trouble::new(format!("{} is a standalone server: its role cannot move", cluster.name))
+            .hint("nothing is to be done: it is always active"));
     }
     if !cluster.role.is_static() {
         return Err(Trouble::new(format!("the role of {} is moved by {}, not by mailferry", cluster.name, cluster.role.title()))
             .now("the role stays where it is")
             .hint(how_to_move(cluster, node)));
     }
-    set_active_node(&side, node, witness(cluster)?.as_ref()).map_err(|error| Trouble::from(error).now("the role stays where it is"))
+    set_active_node(&side, node, witness(cluster)?.as_ref()).map_err(|error| {
+        Trouble::from(error).now("the role stays where it is").hint("reach the witness from here, and be allowed to write to it")
+    })
 }
 
 fn how_to_move(cluster: &Cluster, node: &str) -> String {
@@ -277,6 +286,9 @@ fn how_to_move(cluster: &Cluster, node: &str) -> String {
 }
 
 fn witness(cluster: &Cluster) -> Result<Box<dyn Share>, Trouble> {
-    let place = cluster.witness_place().ok_or_else(|| Trouble::new(format!("cluster {} has no witness", cluster.name)))?;
+    let place = cluster.witness_place().ok_or_else(|| {
+        Trouble::new(format!("cluster {} has no witness", cluster.name))
+            .hint("name a folder that both nodes reach as `witness` in the project file, and commit")
+    })?;
     Ok(Box::new(LocalShare::new(place)))
 }

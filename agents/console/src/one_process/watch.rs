@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
-use mailferry_core::ports::{Appended, Event, EventSink, Level, MailSource, MailTarget, NewItem, StoreError, Stores, Wanted};
+use mailferry_core::ports::{Appended, Event, EventSink, Level, MailSource, MailTarget, May, NewItem, StoreError, Stores, Wanted};
 use mailferry_stores::StoresByUrl;
 
 type Hear = Box<dyn Fn(&Event) + Send + Sync>;
@@ -122,8 +122,8 @@ impl MailTarget for Counted {
         self.store.remove(folder, id)
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
-        self.store.flush()
+    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {
+        self.store.flush_while(may)
     }
 
     fn settled(&mut self) -> Vec<(TargetId, Result<Appended, StoreError>)> {

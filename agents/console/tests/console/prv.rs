@@ -113,7 +113,8 @@ fn show_of_one_item_describes_it_and_raw_gives_its_very_bytes() {
     for (number, bytes) in [("1", b"Subject: first\r\n\r\n".to_vec()), ("2", large_body()), ("3", NOISE.to_vec())] {
         assert_eq!(world.run_raw(&["prv", "show", "c.prv", number, "--raw"]), (Some(0), bytes, Vec::new()));
     }
-    let beyond = "error: there is no item 4\n  where: c.prv\n  cause: the container holds 3 items\n";
+    let beyond =
+        "error: there is no item 4\n  where: c.prv\n  cause: the container holds 3 items\n  hint:  `mailferry prv list` numbers them\n";
     assert_eq!(world.run(&["prv", "show", "c.prv", "4"]), ran(2, "", beyond));
 }
 

@@ -98,6 +98,10 @@ impl MailSource for Shelf {
         Ok(self.folders.iter().map(|(info, _)| info.clone()).collect())
     }
 
+    fn confirm_gone(&mut self, _: &FolderPath) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
         if let Some((name, blast)) = self.broken.as_ref().filter(|(name, _)| path(name) == *folder) {
             return Err(StoreError::new(*blast, Retry::Later, "list a folder", name, "disk on fire"));

@@ -1,6 +1,6 @@
 //! Role, epoch, and the right to act (R2, R3).
 
-use mailferry_rules::epoch::{Claimed, Standing, may_lack, standing};
+use mailferry_rules::epoch::{Claimed, Standing, grace_left_ms, may_lack, must_ask, standing};
 use mailferry_rules::ids::{Epoch, MailboxId};
 
 use super::agent::{Agent, Halt};
@@ -25,6 +25,7 @@ impl Agent {
             Role::Active => {}
             Role::Passive { .. } => {
                 self.epoch = Epoch(0);
+                self.lasting.clear();
                 self.clear_work();
                 let _ = self.replay();
                 self.hand_over();
@@ -132,14 +133,55 @@ impl Agent {
 
     /// Asked again before every destructive step: still active, and no newer claim (R2, R3).
     pub(super) fn still_active(&self) -> Result<(), Halt> {
+        let asked_ms = self.now_ms();
+        self.asked_ms.set(None);
         match self.around.role.role() {
             Role::Active => {}
             other => return Err(Halt::NotActive(format!("the role changed: {other}"))),
         }
         match self.newest_claim()?.map(|newest| newest.claimed) {
-            Some(claim) if claim.epoch == self.epoch && claim.mine => Ok(()),
+            Some(claim) if claim.epoch == self.epoch && claim.mine => {
+                self.asked_ms.set(Some(asked_ms));
+                Ok(())
+            }
             Some(claim) => Err(Halt::NotActive(format!("epoch {} has been claimed; this node holds {}", claim.epoch, self.epoch))),
             None => Err(Halt::NotActive("the claims at the witness are gone".into())),
+        }
+    }
+
+    /// Asked before each single change of the target store, of which a batch has hundreds: the last answer counts while its lease lasts.
+    /// A witness that takes longer than that to answer is asked three times; then its answer has to do.
+    pub(super) fn may_still_change(&self) -> Result<(), Halt> {
+        for _ in 0..3 {
+            if !must_ask(self.asked_ms.get(), self.now_ms()) {
+                break;
+            }
+            self.still_active()?;
+        }
+        Ok(())
+    }
+
+    /// After a claim the target store is left alone until a predecessor that may still live has let go of it. A clock that is set back
+    /// meanwhile makes the wait begin anew.
+    pub(super) fn predecessor_has_let_go(&mut self) -> Result<(), Halt> {
+        if !self.around.own.is_cluster() {
+            return Ok(());
+        }
+        let (epoch, now_ms) = (self.epoch, self.now_ms());
+        let since_ms = match self.settling {
+            Some((known, since_ms)) if known == epoch => since_ms,
+            _ => self.db.read(|db| Ok(ledger::epochs::claimed_ms(db, epoch)?))?.unwrap_or(now_ms),
+        };
+        let since_ms = since_ms.min(now_ms);
+        self.settling = Some((epoch, since_ms));
+        match grace_left_ms(epoch, since_ms, now_ms) {
+            0 => Ok(()),
+            ms => {
+                let why = format!(
+                    "epoch {epoch} is new: the node that was active before may still end what it has begun in the target store; {ms} ms left"
+                );
+                Err(Halt::Waits { why, ms })
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What an agent is made of, and one session from start to end (R10).
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,6 +62,8 @@ pub enum Halt {
     State(StateError),
     /// A container cannot be placed or made now; the reason has been told (R22, R23).
     Held(String),
+    /// For a moment: the session is to be begun again after so long.
+    Waits { why: String, ms: u64 },
     /// Someone asked the agent to stop.
     Stopped,
 }
@@ -77,7 +80,7 @@ impl std::fmt::Display for Halt {
             Halt::NotActive(why) => write!(f, "not active: {why}"),
             Halt::NotReplicated => f.write_str("the database could not be replicated"),
             Halt::State(error) => write!(f, "the agent database failed: {error}"),
-            Halt::Held(why) => f.write_str(why),
+            Halt::Held(why) | Halt::Waits { why, .. } => f.write_str(why),
             Halt::Stopped => f.write_str("asked to stop"),
         }
     }
@@ -101,6 +104,8 @@ pub struct Agent {
     pub(super) open_store: Option<(MailboxId, Box<dyn MailTarget>)>,
     /// Troubles already told: one line when trouble starts, one when it ends.
     pub(super) told: BTreeSet<String>,
+    /// Mailboxes that are held up.
+    pub(super) lasting: BTreeMap<MailboxId, super::lasting::Lasting>,
     /// Links of a chain that are waited for, since when (R41).
     pub(super) gaps: BTreeMap<mailferry_rules::ids::ContainerName, u64>,
     /// Nodes that did not answer (R34).
@@ -112,6 +117,11 @@ pub struct Agent {
     /// By which this node became active, as of the session's start.
     pub(super) takeover: Option<Takeover>,
     pub(super) seen_standbys: SeenStandbys,
+    /// When the last question was put whose answer was that this node is active.
+    pub(super) asked_ms: Cell<Option<u64>>,
+    /// Since when the target store is left alone after a claim, and under which epoch.
+    pub(super) settling: Option<(Epoch, u64)>,
+    again_in_ms: Option<u64>,
 }
 
 impl Agent {
@@ -129,6 +139,7 @@ impl Agent {
             at_start: true,
             open_store: None,
             told: BTreeSet::new(),
+            lasting: BTreeMap::new(),
             gaps: BTreeMap::new(),
             backoffs: BTreeMap::new(),
             counts: Counts::default(),
@@ -137,6 +148,9 @@ impl Agent {
             stop: Arc::default(),
             takeover: None,
             seen_standbys: SeenStandbys::new(),
+            asked_ms: Cell::new(None),
+            settling: None,
+            again_in_ms: None,
         }
     }
 
@@ -186,6 +200,8 @@ impl Agent {
         self.counts = Counts::default();
         self.stalls.clear();
         self.replication_failed = false;
+        self.asked_ms.set(None);
+        self.again_in_ms = None;
         let end = match self.work() {
             Ok(end) => end,
             Err(halt) => self.halted(halt),
@@ -217,6 +233,7 @@ impl Agent {
         match halt {
             Halt::State(_) => self.tell("state.failed", Level::Error, text.clone()),
             Halt::NotActive(_) => self.tell("agent.not-active", Level::Warning, text.clone()),
+            Halt::Waits { ms, .. } => self.again_in_ms = Some(ms),
             Halt::NotReplicated | Halt::Held(_) | Halt::Stopped => {}
         }
         SessionEnd::HeldUp(text)
@@ -235,6 +252,7 @@ impl Agent {
             started_ms,
             finished_ms: self.now_ms(),
             end,
+            again_in_ms: self.again_in_ms,
             counts: self.counts,
             stalls: self.stalls.clone(),
             deletion_debts: standing.deletion_debts,
@@ -272,6 +290,12 @@ impl Agent {
     pub(super) fn calm(&mut self, name: &'static str) {
         let prefix = format!("{name} ");
         self.told.retain(|text| !text.starts_with(&prefix));
+    }
+
+    /// The same for one thing alone, which the text names.
+    pub(super) fn calm_about(&mut self, name: &'static str, what: &[String]) {
+        let prefix = format!("{name} ");
+        self.told.retain(|text| !(text.starts_with(&prefix) && what.iter().any(|what| text.contains(what))));
     }
 
     pub(super) fn stall(&mut self, what: impl Into<String>, why: impl Into<String>) {

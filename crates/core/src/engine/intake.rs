@@ -100,6 +100,7 @@ impl Agent {
     /// After the commit: replicate, ask the data guarantee, delete (R43).
     fn finish(&mut self, name: ContainerName) -> Result<(), Halt> {
         self.counts.taken += 1;
+        self.moves_on(name.mailbox);
         self.after_item()?;
         self.delete_taken(name)
     }
@@ -216,6 +217,7 @@ impl Agent {
                 .now("the mailbox waits; the others go on")
                 .hint("look at the transmission agent's status on the other side; `mailferry status` lists both queues");
             self.tell("mailbox.gap", Level::Warning, trouble.to_string());
+            self.held_up(name.mailbox, &trouble.to_string());
         }
         Ok(Look::Wait)
     }
@@ -347,6 +349,7 @@ impl Agent {
             return Ok(Look::Wait);
         }
         self.counts.taken += 1;
+        self.moves_on(name.mailbox);
         self.after_item()?;
         self.quarantine(name, why)?;
         Ok(Look::Done)

@@ -13,6 +13,7 @@
 //! source       scan, pack, publish; take receipts (R20-R23, R45)
 //! transmission OUT to IN (R30-R34)
 //! target       import, receipts (R40-R45)
+//! lasting      what holds a mailbox up for long calls a person
 //! report       what a session did, for status and people
 //! queues       what replication looks like in numbers
 //! takeover     what a takeover had to do again
@@ -26,6 +27,7 @@ mod activation;
 mod agent;
 mod deleting;
 mod intake;
+mod lasting;
 mod leftover;
 mod packing;
 mod policy;

@@ -109,6 +109,9 @@ pub struct SessionReport {
     pub finished_ms: u64,
     #[serde(flatten)]
     pub end: SessionEnd,
+    /// What it waits for is over after so long: the next session is then, not after the usual sleep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_in_ms: Option<u64>,
     pub counts: Counts,
     pub stalls: Vec<Stall>,
     /// Deletions that failed and wait (DeletedDataFiles), at most `DEBTS_MAX` of them.

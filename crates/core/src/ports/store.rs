@@ -13,6 +13,11 @@ pub trait MailSource: Send {
     /// All folders, parents before children, each once. A mailbox without any folder is an error, never a success (T18).
     fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError>;
 
+    /// Asked of a folder that held items once and that `folders` does not name as one that does: fine only if it is gone for certain.
+    /// Whatever stands in its place, as a mount point, a damaged file or a link, is an error of that folder: of what cannot be read
+    /// nobody knows that it is gone.
+    fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError>;
+
     /// Every item of a folder, in a stable order (arrival order where the store knows it). Items that appear or vanish
     /// meanwhile may or may not be seen. Must not read message bytes where the store can avoid it: this runs on every pass.
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError>;
@@ -110,7 +115,13 @@ pub trait MailTarget: Send {
     fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError>;
 
     /// Makes everything staged so far durable and visible.
-    fn flush(&mut self) -> Result<(), StoreError>;
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.flush_while(&mut || Ok(()))
+    }
+
+    /// The same, but `may` is asked right before each step that others see, a rename or the rewrite of a file. Where it refuses,
+    /// nothing more is changed and its error is given back: as after any error, a prefix has happened.
+    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError>;
 
     /// After a flush: what became of appends whose answer had to be waited for, by the id that `append` gave. An error is one of
     /// the item alone.
@@ -118,6 +129,9 @@ pub trait MailTarget: Send {
         Vec::new()
     }
 }
+
+/// Asked whether the next step may be taken.
+pub type May<'a> = &'a mut dyn FnMut() -> Result<(), StoreError>;
 
 /// An item to append.
 #[derive(Clone, Debug)]

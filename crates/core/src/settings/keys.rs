@@ -72,8 +72,9 @@ settings! {
 
     /// How long a missing container of a mailbox is waited for in silence.
     /// Then a warning names it; the later ones still wait, unless a takeover may have forgotten that it was taken.
+    /// A warning that has held a mailbox up for as long again, of a gap or of a target store, becomes an error.
     gap_alarm_after "GapAlarmAfter": Seconds = Seconds::hours(1), within Seconds::minutes(1)..=Seconds::days(30),
-        agents [Target], section "Target", rules ["R41"];
+        agents [Target], section "Target", rules ["R41", "R44"];
 
     /// Items applied in one transaction at most.
     import_batch_items "ImportBatchItems": u32 = 256, within 1..=100_000,

@@ -137,11 +137,18 @@ impl Life {
 
     fn in_turns(&mut self, who: &[(String, AgentKind)]) {
         let (mut dice, faults, fate) = (self.dice.fork(), self.faults, self.fate.clone());
+        let mut frozen = Frozen::default();
         self.world.interleaved(who, &mut |world, players| {
             if dice.chance(150) {
                 meanwhile(world, &mut dice, faults, &fate);
             }
-            (dice.below(players as u64) as usize, 1 << dice.below(8))
+            if faults.dual && players > 1 && !frozen.was && dice.chance(50) {
+                let at = dice.below(players as u64) as usize;
+                world.pass_time(dice.below(10 * MINUTE_MS));
+                fate.note(|| format!("      --- session {at} of {players} under way freezes"));
+                frozen = Frozen { was: true, at: Some(at), ..Frozen::default() };
+            }
+            (frozen.next(players, &mut dice), 1 << dice.below(8))
         });
     }
 
@@ -168,6 +175,31 @@ impl Life {
                 side.others(&active).filter(|node| !lost(node)).for_each(|node| self.world.activate(side, node));
             }
         }
+    }
+}
+
+/// One of the sessions under way gets no turn until all others have ended: its node is frozen.
+#[derive(Default)]
+struct Frozen {
+    was: bool,
+    /// Its place among those that have not ended.
+    at: Option<usize>,
+    last: usize,
+    players: usize,
+}
+
+impl Frozen {
+    fn next(&mut self, players: usize, dice: &mut Dice) -> usize {
+        let Some(at) = &mut self.at else { return dice.below(players as u64) as usize };
+        // Whoever had the last turn and has ended leaves its place.
+        *at -= usize::from(players < self.players && self.last < *at);
+        self.players = players;
+        if players == 1 {
+            return 0;
+        }
+        let other = dice.below(players as u64 - 1) as usize;
+        self.last = other + usize::from(other >= *at);
+        self.last
     }
 }
 

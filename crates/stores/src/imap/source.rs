@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
 use mailferry_core::ports::{Blast, MailSource, OpenItem, Retry, SeenItem, StoreError};
-use mailferry_imap::{Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
+use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
 use super::account::Folders;
 use super::line::Line;
@@ -267,6 +267,33 @@ impl MailSource for ImapSource {
         self.folders = None;
         let url = self.line.url().to_owned();
         self.known()?.infos(&url)
+    }
+
+    /// A folder that can still be opened is there, whatever LIST says (T18).
+    fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
+        self.quiet()?;
+        self.open = None;
+        let names = &self.known()?.names;
+        let names = [names.encode(folder, false), names.encode(folder, true)];
+        for name in names {
+            let opened = self.line.attempt(async |connection| connection.select(&name, true).await);
+            match opened {
+                Ok(_) => {
+                    let cause = "the server does not list it any more, and opens it all the same";
+                    let place = format!("{folder} in {}", self.line.url());
+                    return Err(StoreError::new(Blast::Folder, Retry::Later, "find a folder", place, cause)
+                        .hint("look for it with another client; if it is gone, nothing needs to be done"));
+                }
+                Err(error)
+                    if error.is_fatal()
+                        || error.code().is_some_and(|code| matches!(code, Code::InUse | Code::Unavailable | Code::Limit)) =>
+                {
+                    return Err(self.line.error(error, Blast::Folder));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// UIDVALIDITY, UIDNEXT, number of messages and HIGHESTMODSEQ (RFC 7162): while they stay, nothing has changed.

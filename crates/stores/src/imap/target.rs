@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io::Read;
 
 use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
-use mailferry_core::ports::{Appended, Blast, MailTarget, NewItem, Retry, StoreError, Wanted};
+use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 
 use super::account::{Folder, Folders};
@@ -483,7 +483,9 @@ impl MailTarget for ImapTarget {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+    /// What was staged is written already, each step when it was called: the caller asks before each call.
+    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {
+        may()?;
         self.settle()
     }
 

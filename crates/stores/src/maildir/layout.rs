@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mailferry_core::model::{FolderInfo, FolderPath};
@@ -34,13 +35,14 @@ struct Claim {
 /// Every folder below the root, parents first.
 pub(super) fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
     let mut claims = Vec::new();
-    if is_maildir(root) {
+    if has_cur(root)? {
         claims.push(Claim { path: vec!["INBOX".into()], raw: Vec::new(), dir: root.into(), canonical: true });
     }
     for (raw, dir) in directories(root)? {
         match raw.strip_prefix(b".") {
-            Some(levels) if is_maildir(&dir) => claims.push(claim_dotted(levels, &raw, &dir)),
+            Some(levels) if has_cur(&dir)? => claims.push(claim_dotted(levels, &raw, &dir)),
             Some(_) => (),
+            None if files::is_lost_and_found(&raw) => (),
             None => claim_nested(&raw, &dir, &mut claims)?,
         }
     }
@@ -66,6 +68,79 @@ fn no_folders(root: &Path) -> StoreError {
 
 pub(super) fn is_maildir(dir: &Path) -> bool {
     files::is_dir(&dir.join("cur"))
+}
+
+/// The same for a source: what cannot be looked at is an error, for it may hold mail.
+fn has_cur(dir: &Path) -> Result<bool, StoreError> {
+    match fs::symlink_metadata(dir.join("cur")) {
+        Ok(meta) => Ok(meta.is_dir()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(folder_error("read a folder", dir, &error)),
+    }
+}
+
+/// Nothing stands where the folder was. A directory without `cur` may be a mount point without its mount; only one that is merely
+/// above other folders, as some programs leave it when they delete a folder, is gone itself.
+pub(super) fn confirm_gone(root: &Path, folder: &FolderPath) -> Result<(), StoreError> {
+    let mut places = dotted(root, folder)?;
+    let mut nested = vec![root.to_path_buf()];
+    for level in &folder.0 {
+        let below = nested.iter().map(|dir| named(dir, level)).collect::<Result<Vec<_>, StoreError>>()?;
+        nested = below.into_iter().flatten().collect();
+        places.extend(nested.iter().filter(|dir| files::is_empty_dir(dir)).cloned());
+    }
+    for dir in nested {
+        if !is_merely_above(&dir)? {
+            places.push(dir);
+        }
+    }
+    places.extend(folder.is_inbox().then(|| root.to_path_buf()));
+    let Some(place) = places.first() else { return Ok(()) };
+    let cause = "it was a folder, and has no directory `cur` (any more), or is a symbolic link";
+    Err(StoreError::new(Blast::Folder, Retry::Later, "read a folder", place.display().to_string(), cause)
+        .hint("mount its file system, or put `cur` back; or remove it if the folder is to go, with all its mail"))
+}
+
+fn dotted(root: &Path, folder: &FolderPath) -> Result<Vec<PathBuf>, StoreError> {
+    let is = |raw: &[u8]| {
+        let claim = claim_dotted(raw.strip_prefix(b".")?, raw, root);
+        (claim.path == folder.0 || apart(claim.path, raw) == folder.0).then_some(())
+    };
+    Ok(names(root)?.into_iter().filter(|(raw, _)| is(raw).is_some()).map(|(_, path)| path).collect())
+}
+
+/// Whatever in a directory could be this level of a folder's name.
+fn named(dir: &Path, level: &str) -> Result<Vec<PathBuf>, StoreError> {
+    if !files::is_dir(dir) {
+        return Ok(Vec::new());
+    }
+    let is = |raw: &[u8]| {
+        let name = Codec::FILE.decode(raw);
+        !raw.starts_with(b".") && (name == level || apart(vec![name], raw) == [level])
+    };
+    Ok(names(dir)?.into_iter().filter(|(raw, _)| is(raw)).map(|(_, path)| path).collect())
+}
+
+fn names(dir: &Path) -> Result<Vec<(Vec<u8>, PathBuf)>, StoreError> {
+    let failed = |error: &std::io::Error| folder_error("list a directory", dir, error);
+    let entries = fs::read_dir(dir).map_err(|error| failed(&error))?;
+    let name = |entry: fs::DirEntry| (files::bytes_of(&entry.file_name()), entry.path());
+    entries.map(|entry| entry.map(name).map_err(|error| failed(&error))).collect()
+}
+
+fn is_merely_above(dir: &Path) -> Result<bool, StoreError> {
+    if !files::is_dir(dir) {
+        return Ok(false);
+    }
+    let below = directories(dir)?;
+    Ok(!below.is_empty() && below.iter().all(|(raw, _)| !matches!(&raw[..], b"cur" | b"new" | b"tmp")))
+}
+
+/// The name of the second of two directories that claim one.
+fn apart(mut path: Vec<String>, raw: &[u8]) -> Vec<String> {
+    let level = path.pop().unwrap_or_default();
+    path.push(format!("{level} ({})", String::from_utf8_lossy(raw)));
+    path
 }
 
 /// Directories, sorted by name; links are reported and left alone.
@@ -102,7 +177,7 @@ fn claim_nested(raw: &[u8], dir: &Path, claims: &mut Vec<Claim>) -> Result<(), S
         let canonical = Codec::FILE.encode(&level).as_bytes() == raw;
         let path = [&parents[..], &[level]].concat();
         open.extend(directories(&dir)?.into_iter().rev().map(|(raw, dir)| (path.clone(), raw, dir)));
-        if is_maildir(&dir) {
+        if has_cur(&dir)? {
             claims.push(Claim { path, raw, dir, canonical });
         }
     }
@@ -115,8 +190,7 @@ fn settle(mut claims: Vec<Claim>) -> BTreeMap<Vec<String>, Option<PathBuf>> {
     for claim in claims {
         let mut path = claim.path;
         while settled.contains_key(&path) {
-            let level = path.pop().unwrap_or_default();
-            path.push(format!("{level} ({})", String::from_utf8_lossy(&claim.raw)));
+            path = apart(path, &claim.raw);
         }
         settled.insert(path, Some(claim.dir));
     }

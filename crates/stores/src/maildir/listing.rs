@@ -92,7 +92,8 @@ fn read_into(folder: &Path, sub: Sub, spots: &mut Vec<Spot>) -> io::Result<()> {
     match fs::symlink_metadata(&dir) {
         Ok(meta) if meta.is_dir() => (),
         Ok(_) => return Err(io::Error::other(format!("{} is no directory", dir.display()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // Some programs make `new` only when they need it. Without `cur` it is no folder, and not an empty one.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && sub == Sub::New => return Ok(()),
         Err(error) => return Err(error),
     }
     for entry in fs::read_dir(&dir)? {

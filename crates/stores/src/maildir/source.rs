@@ -90,17 +90,28 @@ impl MailSource for MaildirSource {
         Ok(self.folders.iter().map(|found| found.info.clone()).collect())
     }
 
+    fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
+        layout::confirm_gone(&self.root, folder)
+    }
+
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let before = files::identity(&self.dir(folder)?.join("cur"));
         let listed = self.list(folder)?;
         let keywords =
             KeywordTable::read(&listed.dir).map_err(|error| folder_error("read the keywords of a folder", &listed.dir, &error))?;
-        let mut ordinal = 0;
+        let (mut ordinal, mut vanished) = (0, false);
         for (at, spot) in listed.spots.iter().enumerate() {
             let again = at.checked_sub(1).is_some_and(|before| listed.spots[before].base() == spot.base());
             ordinal = if again { ordinal + 1 } else { 0 };
-            if let Some(item) = see(spot, ordinal, &listed.dir, &keywords)? {
-                each(item)?;
+            match see(spot, ordinal, &listed.dir, &keywords)? {
+                Some(item) => each(item)?,
+                None => vanished = true,
             }
+        }
+        let cur = listed.dir.join("cur");
+        if vanished && (before.is_none() || files::identity(&cur) != before) {
+            let cause = "it is another directory than when the folder was listed, or gone: is its file system still mounted?";
+            return Err(StoreError::new(Blast::Folder, Retry::Later, "list the messages of a folder", cur.display().to_string(), cause));
         }
         Ok(())
     }

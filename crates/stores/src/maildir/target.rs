@@ -16,7 +16,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, Marks, TargetId};
-use mailferry_core::ports::{Appended, Blast, MailTarget, NewItem, Retry, StoreError, Wanted};
+use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
 
 use super::layout::{self, is_maildir};
 use super::listing::{Spot, Sub};
@@ -83,7 +83,11 @@ impl MaildirTarget {
         for entry in fs::read_dir(&self.root)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() && entry.file_name().to_string_lossy().starts_with('.') {
-                sweep_tmp(&entry.path())?;
+                match sweep_tmp(&entry.path()) {
+                    // No folder of ours: one is made readable when it is used, or fails then by itself.
+                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (),
+                    swept => swept?,
+                }
             }
         }
         Ok(())
@@ -139,12 +143,12 @@ impl MaildirTarget {
         directories.iter().try_for_each(|dir| files::sync_dir(dir).map_err(|error| folder_error("write a directory to disk", dir, &error)))
     }
 
-    fn commit(&mut self) -> Result<(), StoreError> {
+    fn commit(&mut self, may: May<'_>) -> Result<(), StoreError> {
         self.sync_data()?;
         for folder in self.folders.values_mut() {
             folder.keywords.save(&folder.dir).map_err(|error| folder_error("write the keywords of a folder", &folder.dir, &error))?;
         }
-        self.staged.iter().try_for_each(|(_, step)| step.act())?;
+        self.staged.iter().try_for_each(|(_, step)| may().and_then(|()| step.act()))?;
         if !self.subscribed.is_empty() {
             subscriptions::add(&self.root, &self.subscribed)
                 .map_err(|error| folder_error("write the subscriptions", &self.root, &error))?;
@@ -267,8 +271,8 @@ impl MailTarget for MaildirTarget {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
-        if let Err(error) = self.commit() {
+    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {
+        if let Err(error) = self.commit(may) {
             self.abandon();
             return Err(error);
         }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use mailferry_conformance::store::{Bench, Limits};
 use mailferry_core::model::FolderPath;
-use mailferry_core::ports::{MailSource, MailTarget};
+use mailferry_core::ports::{Blast, MailSource, MailTarget, Retry};
 
 use super::{MaildirSource, MaildirTarget, layout};
 
@@ -225,4 +225,72 @@ fn subscriptions_are_read_and_written_in_the_version_that_is_there() {
         let folders = MaildirSource::open(root.path()).expect("opened").folders().expect("folders");
         assert!(folders.iter().any(|info| info.path == path && info.subscribed));
     }
+}
+
+#[test]
+fn a_known_folder_whose_cur_is_away_is_not_gone() {
+    let root = temp();
+    plant(root.path(), &[("cur/a", b"x")]);
+    for folder in [".Sent", "Old", "Above/Below"] {
+        plant(&root.path().join(folder), &[("cur/b", b"y")]);
+    }
+    let mut source = MaildirSource::open(root.path()).expect("opened");
+    for (dir, path) in [(".Sent", "Sent"), ("Old", "Old"), ("Above/Below", "Above/Below"), ("", "INBOX")] {
+        let (dir, folder) = (root.path().join(dir), FolderPath(path.split('/').map(str::to_owned).collect()));
+        fs::rename(dir.join("cur"), dir.join("was")).expect("renamed");
+        source.scan(&folder, &mut |_| Ok(())).expect_err("not an empty folder");
+        let error = source.confirm_gone(&folder).expect_err("a directory stands there");
+        assert!(error.blast == Blast::Folder && error.hint.is_some(), "{error}");
+        fs::rename(dir.join("was"), dir.join("cur")).expect("renamed");
+    }
+    let below = FolderPath(vec!["Above".into(), "Below".into()]);
+    fs::remove_dir_all(root.path().join("Above/Below")).expect("removed");
+    source.confirm_gone(&below).expect_err("an empty directory may be a mount point");
+    fs::remove_dir_all(root.path().join("Above")).expect("removed");
+    fs::remove_dir_all(root.path().join(".Sent")).expect("removed");
+    for folder in [below, FolderPath(vec!["Sent".into()])] {
+        source.confirm_gone(&folder).expect("now it is gone");
+    }
+    plant(&root.path().join("Old/Sub"), &[]);
+    ["cur", "new", "tmp"].iter().for_each(|sub| fs::remove_dir_all(root.path().join("Old").join(sub)).expect("removed"));
+    source.confirm_gone(&FolderPath(vec!["Old".into()])).expect("its directory is merely above another folder");
+}
+
+#[test]
+fn a_folder_that_is_another_directory_in_the_middle_of_a_scan_has_lost_nothing() {
+    let root = temp();
+    plant(root.path(), &[("cur/a", b"x"), ("cur/b", b"y")]);
+    let mut source = MaildirSource::open(root.path()).expect("opened");
+    let mut unmounted = false;
+    let scanned = source.scan(&FolderPath::inbox(), &mut |_| {
+        if !std::mem::replace(&mut unmounted, true) {
+            fs::rename(root.path().join("cur"), root.path().join("was")).expect("renamed");
+            fs::create_dir(root.path().join("cur")).expect("made");
+        }
+        Ok(())
+    });
+    assert!(scanned.is_err_and(|error| error.retry == Retry::Later));
+}
+
+#[test]
+fn what_a_check_of_the_file_system_has_found_is_no_folder() {
+    let root = temp();
+    plant(root.path(), &[]);
+    plant(&root.path().join("lost+found"), &[]);
+    assert_eq!(paths(root.path()), [("INBOX".into(), true)]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_entry_that_is_closed_to_us_stops_no_target() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = temp();
+    drop(MaildirTarget::open(dir.path()).expect("made"));
+    let closed = dir.path().join(".closed");
+    plant(&closed, &[]);
+    let shut = closed.join("tmp");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).expect("shut");
+    // For root nothing is closed: then this proves less.
+    MaildirTarget::open(dir.path()).expect("it is none of ours");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).expect("opened");
 }

@@ -2,7 +2,7 @@
 //!
 //! A single file is the inbox. In a directory each mbox file is a folder, and a directory holds the folders below the file
 //! of its name, with `.sbd` behind it (as Thunderbird has it, and as we write) or without. `INBOX`, in capitals or not, is
-//! the inbox. What is no mbox is left out, with a warning.
+//! the inbox. What is no mbox is left out, with a warning; a file that was a folder once and is left out is damaged, not gone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -54,6 +54,47 @@ pub(super) fn survey(root: &Path) -> Result<Folders, StoreError> {
     Ok(folders)
 }
 
+/// Nothing stands where the folder was, neither a file that is no mbox (any more) nor a link.
+pub(super) fn confirm_gone(root: &Path, folder: &FolderPath) -> Result<(), StoreError> {
+    let Some((last, parents)) = folder.0.split_last() else { return Ok(()) };
+    let mut dirs = vec![root.to_path_buf()];
+    for level in parents {
+        let below = dirs.iter().map(|dir| named(dir, level)).collect::<Result<Vec<_>, StoreError>>()?;
+        dirs = below.into_iter().flatten().filter(|path| files::is_dir(path)).collect();
+    }
+    for dir in dirs {
+        if dir != root && files::is_empty_dir(&dir) {
+            let cause = "folders were in it, and it is empty";
+            return Err(StoreError::new(Blast::Folder, Retry::Later, "read a directory", dir.display().to_string(), cause)
+                .hint("mount its file system; or remove it if these folders are to go, with all their mail"));
+        }
+        if let Some(path) = named(&dir, last)?.into_iter().find(|path| !files::is_dir(path)) {
+            let cause = "it was a folder, and does not begin as an mbox does (any more), or is a symbolic link";
+            return Err(StoreError::new(Blast::Folder, Retry::Later, "read an mbox file", path.display().to_string(), cause)
+                .hint("mend its first line, `From sender date`; or move it away if the folder is to go, with all its mail"));
+        }
+    }
+    Ok(())
+}
+
+/// Whatever in a directory could be this level of a folder's name.
+fn named(dir: &Path, level: &str) -> Result<Vec<PathBuf>, StoreError> {
+    let failed = |error: &io::Error| folder_error("list a directory", dir, error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).map_err(|error| failed(&error))? {
+        let entry = entry.map_err(|error| failed(&error))?;
+        let raw = files::bytes_of(&entry.file_name());
+        let name = raw.strip_suffix(BELOW.as_bytes()).unwrap_or(&raw);
+        let is = |name: &str| name == level || level == "INBOX" && name.eq_ignore_ascii_case(level);
+        let apart = format!("{} ({})", Codec::FILE.decode(name), String::from_utf8_lossy(&raw));
+        let companion = is_companion(&raw) && !files::is_dir(&entry.path());
+        if !raw.starts_with(b".") && !companion && (is(&Codec::FILE.decode(name)) || is(&apart)) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
 fn missing(root: &Path) -> StoreError {
     StoreError::new(Blast::Mailbox, Retry::Never, "open an mbox store", root.display().to_string(), "there is no such file or directory")
         .hint("check the path; a mailbox that is to be read must exist")
@@ -80,6 +121,8 @@ fn entries(dir: &Path) -> Result<Vec<(Vec<u8>, PathBuf, bool)>, StoreError> {
         let raw = files::bytes_of(&entry.file_name());
         if kind.is_symlink() {
             tracing::warn!(link = %entry.path().display(), "a symbolic link is not followed");
+        } else if kind.is_dir() && files::is_lost_and_found(&raw) {
+            continue;
         } else if !raw.starts_with(b".") && (kind.is_dir() || kind.is_file() && !is_companion(&raw)) {
             found.push((raw, entry.path(), kind.is_dir()));
         }

@@ -167,6 +167,10 @@ impl MailSource for MboxSource {
         Ok(folders::infos(&self.folders))
     }
 
+    fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
+        folders::confirm_gone(&self.root, folder)
+    }
+
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
         self.read(folder, each)
     }

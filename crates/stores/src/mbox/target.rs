@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use mailferry_core::model::{Envelope, FolderInfo, FolderPath, ItemKey, Marks, TargetId, Token};
-use mailferry_core::ports::{Appended, Blast, MailTarget, NewItem, Retry, StoreError, Wanted};
+use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
 
 use super::rewrite::Edit;
 use super::target_file::TargetFile;
@@ -70,9 +70,9 @@ impl MboxTarget {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<(), StoreError> {
-        self.files.values_mut().try_for_each(TargetFile::sync_appended)?;
-        self.files.values_mut().try_for_each(TargetFile::apply_edits)?;
+    fn commit(&mut self, may: May<'_>) -> Result<(), StoreError> {
+        self.files.values_mut().try_for_each(|file| file.sync_appended(may))?;
+        self.files.values_mut().try_for_each(|file| file.apply_edits(may))?;
         for dir in std::mem::take(&mut self.made_in) {
             files::sync_if_allowed(&dir).map_err(|error| folder_error("write a directory to disk", &dir, &error))?;
         }
@@ -99,7 +99,12 @@ fn recover_all(root: &Path) -> Result<(), StoreError> {
     }
     let mut open = vec![root.to_path_buf()];
     while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir).map_err(|error| folder_error("list a directory", &dir, &error))?.flatten() {
+        let entries = match fs::read_dir(&dir) {
+            // Not ours; and a file of ours is recovered once more before it is used.
+            Err(error) if dir != root && error.kind() == io::ErrorKind::PermissionDenied => continue,
+            entries => entries.map_err(|error| folder_error("list a directory", &dir, &error))?,
+        };
+        for entry in entries.flatten() {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => open.push(entry.path()),
                 Ok(kind) if kind.is_file() => journal::owner(&entry.path()).map_or(Ok(()), |mbox| journal::recover(&mbox))?,
@@ -186,8 +191,8 @@ impl MailTarget for MboxTarget {
         }
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
-        let done = self.commit();
+    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {
+        let done = self.commit(may);
         if done.is_err() {
             // Nothing is assumed: the journals undo what was appended when the files are next used.
             self.files.clear();

@@ -6,9 +6,9 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use mailferry_core::model::{Envelope, Token};
-use mailferry_core::ports::StoreError;
+use mailferry_core::ports::{May, StoreError};
 
-use super::block::Block;
+use super::block::{Batch, Block};
 use super::lines::Lines;
 use super::lock::{self, FileLock};
 use super::parse::{self, Message};
@@ -36,6 +36,7 @@ struct Open {
     file: BufWriter<File>,
     end: u64,
     journaled: bool,
+    batch: Batch,
     lock: FileLock,
 }
 
@@ -96,7 +97,7 @@ impl TargetFile {
         let end = file.seek(SeekFrom::End(0)).map_err(|error| failed(&error))?;
         let stamp = self.stamp()?;
         self.index.take_if(|(_, known)| *known != stamp);
-        self.open = Some(Open { file: BufWriter::with_capacity(256 * 1024, file), end, journaled: false, lock });
+        self.open = Some(Open { file: BufWriter::with_capacity(256 * 1024, file), end, journaled: false, batch: 0, lock });
         self.index()?;
         Ok(())
     }
@@ -158,15 +159,18 @@ impl TargetFile {
         Ok(Some((message, body)))
     }
 
-    pub(super) fn sync_appended(&mut self) -> Result<(), StoreError> {
+    pub(super) fn sync_appended(&mut self, may: May<'_>) -> Result<(), StoreError> {
         let Some(open) = self.open.as_mut().filter(|open| open.journaled) else { return Ok(()) };
-        let synced = open.file.flush().and_then(|()| open.file.get_ref().sync_all()).and_then(|()| journal::end(&self.path));
-        synced.map_err(|error| folder_error("write an mbox file to disk", &self.path, &error))?;
+        let failed = |error: &io::Error| folder_error("write an mbox file to disk", &self.path, error);
+        may()?;
+        open.file.flush().and_then(|()| open.file.get_ref().sync_all()).map_err(|error| failed(&error))?;
+        may()?;
+        journal::end(&self.path).map_err(|error| failed(&error))?;
         open.journaled = false;
         Ok(())
     }
 
-    pub(super) fn apply_edits(&mut self) -> Result<(), StoreError> {
+    pub(super) fn apply_edits(&mut self, may: May<'_>) -> Result<(), StoreError> {
         if self.edits.is_empty() {
             return Ok(());
         }
@@ -175,7 +179,7 @@ impl TargetFile {
         let Open { file, lock, .. } = open;
         drop(file);
         let edits = std::mem::take(&mut self.edits);
-        rewrite::apply(&self.path, &|message| edits.get(&message.block.as_ref()?.token).cloned())?;
+        rewrite::apply(&self.path, &|message| edits.get(&message.block.as_ref()?.token).cloned(), may)?;
         self.index = None;
         drop(lock);
         Ok(())
@@ -204,7 +208,7 @@ impl Open {
         if self.journaled {
             return Ok(());
         }
-        journal::begin(path, self.end)?;
+        self.batch = journal::begin(path, self.end)?;
         self.journaled = true;
         let gap = gap_before(path, self.end)?;
         self.file.write_all(gap)?;
@@ -214,7 +218,7 @@ impl Open {
 
     fn write(&mut self, envelope: &Envelope, size: u64, body: &mut dyn Read) -> io::Result<()> {
         let from = from_line::write(envelope.sender.as_deref(), envelope.date);
-        let guess = Block::new(envelope, size);
+        let guess = Block::new(envelope, size, self.batch);
         let header = guess.write(&envelope.marks);
         self.file.write_all(from.as_bytes())?;
         self.file.write_all(header.as_bytes())?;

@@ -52,7 +52,7 @@ mod conformance {
 }
 
 use mailferry_core::model::{Envelope, Flags, FolderInfo, InternalDate, ItemKey, Marks, Token};
-use mailferry_core::ports::{NewItem, Retry, SeenItem, Wanted};
+use mailferry_core::ports::{Blast, NewItem, Retry, SeenItem, Wanted};
 use std::io::Read;
 use std::path::Path;
 
@@ -233,13 +233,50 @@ fn mail_that_others_append_directly_behind_nuls_is_never_cut() {
     assert_eq!(fs::read(&path).expect("readable"), [&bytes[..kept], foreign.as_bytes()].concat());
 }
 
+/// As a client has it that moves a message of ours: whole, from another file and an earlier batch.
+fn moved_here() -> Vec<u8> {
+    let dir = temp();
+    let mut target = MboxTarget::open(dir.path()).expect("opened");
+    target.ensure_folder(&FolderInfo::plain(FolderPath::inbox())).expect("a folder");
+    append(&mut target, 9, b"Subject: moved\n\nFrom y\n");
+    target.flush().expect("a flush");
+    fs::read(dir.path().join("INBOX")).expect("readable")
+}
+
 #[test]
-fn a_file_that_others_have_written_anew_is_left_alone() {
+fn a_message_of_ours_that_a_client_has_moved_behind_an_interrupted_batch_is_never_cut() {
+    let moved = moved_here();
+    torn_in_every_way(|dir, how| {
+        let path = dir.join("INBOX");
+        let torn = fs::read(&path).expect("readable");
+        fs::write(&path, [&torn[..], b"\n\n", &moved].concat()).expect("written");
+        assert!(found(dir, 1) && !found(dir, 2) && !found(dir, 3) && found(dir, 9), "{how}");
+        assert!(fs::read(&path).expect("readable").ends_with(&moved), "{how}");
+    });
+}
+
+#[test]
+fn in_a_file_that_others_have_written_anew_nothing_of_an_interrupted_batch_counts() {
     let (dir, path, kept, bytes) = interrupted();
-    let anew = [&bytes[..kept - 3], b"longer\n\n", &bytes[kept..]].concat();
-    fs::write(&path, &anew).expect("written");
-    assert!(found(dir.path(), 1));
-    assert_eq!(fs::read(&path).expect("readable"), anew);
+    let sidecar = dir.path().join(".INBOX.mailferry");
+    let (journal, moved) = (fs::read(&sidecar).expect("readable"), moved_here());
+    let first = bytes.windows(14).position(|window| window == b"Subject: stage").expect("the first staged message") - kept;
+    let foreign = format!("\n\n{FROM}Subject: foreign\n\nfresh\n\n");
+    for at in [40, first, first + 10, bytes.len() - kept] {
+        for torn in torn_at(&bytes[kept..], at).into_iter().take(2) {
+            for header in ["", "X-UID: 1\nStatus: RO\n", "X-Long: 12345678901234567890123456789012345678901234567890\n"] {
+                // A client has changed the first message and given another a header line; mail has come since.
+                let (before, behind) = torn.split_at(first.min(torn.len()));
+                let anew = [&bytes[..kept - 3], b"longer\n\n", before, header.as_bytes(), behind, foreign.as_bytes(), &moved].concat();
+                fs::write(&path, anew).expect("written");
+                fs::write(&sidecar, &journal).expect("written");
+                let how = format!("torn at {at}, {header:?}");
+                assert!(found(dir.path(), 1) && !found(dir.path(), 2) && !found(dir.path(), 3) && found(dir.path(), 9), "{how}");
+                let left = String::from_utf8_lossy(&fs::read(&path).expect("readable")).into_owned();
+                assert_eq!(left.matches("Subject: foreign").count(), 1, "{how}: {left}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -272,4 +309,47 @@ fn other_readers_see_an_ordinary_mbox() {
     let (item, body) = read(&path, None).remove(0);
     assert_eq!((item.date.nanos, item.date.offset_minutes, item.sender.as_deref()), (5, Some(60), Some("s@t")));
     assert_eq!(body, "Subject: kept\n\nx\n");
+}
+
+#[test]
+fn a_known_mbox_whose_first_bytes_are_damaged_is_not_gone() {
+    let dir = temp();
+    fs::create_dir(dir.path().join("Inbox.sbd")).expect("made");
+    fs::write(dir.path().join("inbox"), FROM).expect("written");
+    for name in ["Sent", "Inbox.sbd/Old"] {
+        fs::write(dir.path().join(name), FROM).expect("written");
+    }
+    let mut source = MboxSource::open(dir.path(), None).expect("opened");
+    let folder = |path: &str| FolderPath(path.split('/').map(str::to_owned).collect());
+    for (name, path) in [("Sent", "Sent"), ("inbox", "INBOX"), ("Inbox.sbd/Old", "Inbox/Old")] {
+        let file = dir.path().join(name);
+        fs::write(&file, FROM.replacen("From", "\0\0\0\0", 1)).expect("written");
+        let folders = source.folders().expect("the other folders");
+        assert!(folders.iter().all(|info| info.path != folder(path) || !info.selectable), "{path} in {folders:?}");
+        let error = source.confirm_gone(&folder(path)).expect_err("a file stands there");
+        assert!(error.blast == Blast::Folder && error.hint.is_some(), "{error}");
+        fs::remove_file(&file).expect("removed");
+        if name == "Inbox.sbd/Old" {
+            source.confirm_gone(&folder(path)).expect_err("an empty directory may be a mount point");
+            fs::remove_dir(dir.path().join("Inbox.sbd")).expect("removed");
+        }
+        source.confirm_gone(&folder(path)).expect("now it is gone");
+        fs::write(dir.path().join("inbox"), FROM).expect("written");
+    }
+    source.confirm_gone(&folder("Drafts")).expect("never there");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_entry_that_is_closed_to_us_stops_no_target() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = temp();
+    drop(MboxTarget::open(dir.path()).expect("made"));
+    let closed = dir.path().join("closed");
+    fs::create_dir(&closed).expect("made");
+    let shut = closed.clone();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).expect("shut");
+    // For root nothing is closed: then this proves less.
+    MboxTarget::open(dir.path()).expect("it is none of ours");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).expect("opened");
 }

@@ -41,7 +41,12 @@ impl Cast {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .map_err(|error| Trouble::new("could not start an agent").place(program.display()).cause(error))?;
+            .map_err(|error| {
+                Trouble::new("could not start an agent")
+                    .place(program.display())
+                    .cause(error)
+                    .hint("the demo starts this very program again: leave it where it is, and allow it to be run")
+            })?;
         self.0.push(Player { node, kind, child });
         Ok(())
     }
@@ -69,7 +74,9 @@ impl Cast {
                 }
             }
             if began.elapsed() > patience {
-                return Err(Trouble::new(format!("waited {} s in vain until {what}", patience.as_secs())).into());
+                return Err(Trouble::new(format!("waited {} s in vain until {what}", patience.as_secs()))
+                    .hint("the logs and status.json of the agents, in their folders, say what they wait for")
+                    .into());
             }
             std::thread::sleep(Duration::from_millis(20));
         }

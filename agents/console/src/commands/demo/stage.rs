@@ -44,7 +44,9 @@ impl Stage {
         std::fs::write(&file, project_text(&dir))?;
         let project = settings::load_project(&file).map_err(|findings| {
             let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
-            Trouble::new("the demo's own project file is not accepted").cause(told.join("\n"))
+            Trouble::new("the demo's own project file is not accepted")
+                .cause(told.join("\n"))
+                .hint("name a folder with a plain path with --dir")
         })?;
         for outcome in settings::plan_commit(&project)?.execute() {
             outcome.result?;

@@ -96,7 +96,9 @@ struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     fn begin(dir: &'a Path) -> Result<Self, Trouble> {
-        let trouble = |error: io::Error| Trouble::new("could not begin the extraction").place(dir.display()).cause(error);
+        let trouble = |error: io::Error| {
+            Trouble::new("could not begin the extraction").place(dir.display()).cause(error).hint("name a directory that you may write to")
+        };
         make_dir(dir).map_err(trouble)?;
         if fs::read_dir(dir).map_err(trouble)?.next().is_some() {
             let trouble = Trouble::new("could not begin the extraction").place(dir.display()).cause("there is something in the directory");
@@ -139,8 +141,12 @@ impl<'a> Writing<'a> {
 
     fn trouble(&self, container: &Path, error: &io::Error) -> Trouble {
         let trouble = match &self.failed {
-            Some(path) => Trouble::new("could not write what was extracted").place(path.display()),
-            None => Trouble::new("could not read an item").place(container.display()),
+            Some(path) => Trouble::new("could not write what was extracted")
+                .place(path.display())
+                .hint("make room or give rights, and extract again into an empty directory"),
+            None => Trouble::new("could not read an item")
+                .place(container.display())
+                .hint("`mailferry prv verify` says what is lost, --salvage gets out the rest"),
         };
         trouble.cause(error).now(format!("the directory stays incomplete: {MANIFEST_PART} lists what is in it"))
     }
@@ -151,7 +157,12 @@ impl<'a> Writing<'a> {
         let written = writeln!(self.manifest, "{tail}").and_then(|()| self.manifest.flush());
         drop(self.manifest);
         let named = written.and_then(|()| fs::rename(part, &path));
-        named.map_err(|error| Trouble::new("could not write the manifest").place(path.display()).cause(error))
+        named.map_err(|error| {
+            Trouble::new("could not write the manifest")
+                .place(path.display())
+                .cause(error)
+                .hint("make room or give rights, and extract again into an empty directory")
+        })
     }
 }
 

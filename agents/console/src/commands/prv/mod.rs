@@ -37,7 +37,12 @@ pub fn run(command: &Command, screen: &mut Screen) -> anyhow::Result<Exit> {
 }
 
 fn open_file(path: &Path) -> Result<File, Trouble> {
-    File::open(path).map_err(|error| Trouble::new("could not open the container").place(path.display()).cause(error))
+    File::open(path).map_err(|error| {
+        Trouble::new("could not open the container")
+            .place(path.display())
+            .cause(error)
+            .hint("check the path and the right to read; containers lie below NTA of a share and end in .prv")
+    })
 }
 
 fn open(path: &Path) -> Result<Reader<File>, Trouble> {
@@ -51,6 +56,6 @@ fn unreadable(path: &Path, error: &PrvError) -> Trouble {
         error if error.is_damage() => {
             trouble.hint("`mailferry prv verify` says what is lost, `mailferry prv extract --salvage` gets out the rest")
         }
-        _ => trouble,
+        _ => trouble.hint("check the disk, and that it is a container: a file that ends in .prv"),
     }
 }

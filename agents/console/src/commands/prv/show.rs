@@ -39,7 +39,8 @@ fn item<R: io::Read + io::Seek>(args: &Args, reader: &mut Reader<R>, number: u32
     let items = reader.index().len();
     if number as usize > items {
         let held = format!("the container holds {}", text::count(items as u64, "item"));
-        return Err(WrongUse(Trouble::new(format!("there is no item {number}")).place(args.file.display()).cause(held)).into());
+        let trouble = Trouble::new(format!("there is no item {number}")).place(args.file.display()).cause(held);
+        return Err(WrongUse(trouble.hint("`mailferry prv list` numbers them")).into());
     }
     if args.raw {
         reader.seek_item(number as usize - 1).map_err(|error| unreadable(&args.file, &error))?;
@@ -91,7 +92,8 @@ fn cut_off(args: &Args, error: CopyError) -> anyhow::Error {
         CopyError::Screen(error) => error.into(),
         CopyError::Container(error) => {
             let trouble = Trouble::new("could not read the item to its end").place(args.file.display()).cause(error);
-            trouble.now("what was printed is not the whole item").into()
+            let trouble = trouble.now("what was printed is not the whole item");
+            trouble.hint("`mailferry prv verify` says what is lost, `mailferry prv extract --salvage` gets out the rest").into()
         }
     }
 }

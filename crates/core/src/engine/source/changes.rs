@@ -9,7 +9,7 @@ use mailferry_rules::ids::MailboxId;
 
 use crate::model::{Digest, FolderInfo, ItemKey, Marks, Token};
 use crate::ports::{MailSource, SeenItem, StoreError};
-use crate::state::ledger::source::{self, KnownItem};
+use crate::state::ledger::source::{self, KnownFolder, KnownItem};
 use crate::state::ledger::stamps::{self, Stamps};
 use crate::state::{Database, StateError};
 
@@ -73,6 +73,17 @@ pub(super) struct Findings {
     pub gone: Gone,
     /// Changes by folder. A folder whose changes would not fit is left out: it is looked at again when its turn comes.
     pub changes: BTreeMap<u32, Vec<Change>>,
+}
+
+/// The folders of a store. That one is gone which was there before is believed only when the store confirms it: all its items would be
+/// reported gone.
+pub(super) fn folders(store: &mut dyn MailSource, known: &[KnownFolder]) -> Result<Vec<FolderInfo>, StoreError> {
+    let now = store.folders()?;
+    let is_there = |folder: &KnownFolder| now.iter().any(|info| info.selectable && info.path == folder.info.path);
+    for folder in known.iter().filter(|folder| folder.info.selectable && !is_there(folder)) {
+        store.confirm_gone(&folder.info.path)?;
+    }
+    Ok(now)
 }
 
 /// Looks at every folder once, but for those that say by their stamp that nothing has changed: what is gone must be known before

@@ -84,7 +84,7 @@ impl Agent {
         let mut folders: Folders = known.iter().map(|folder| (folder.id, None)).collect();
         let mut next = known.iter().map(|folder| folder.id + 1).max().unwrap_or(1);
         let mut new = Vec::new();
-        for info in store.folders()? {
+        for info in changes::folders(store, &known)? {
             let old = known.iter().find(|folder| folder.info.path == info.path);
             let id = old.map_or(next, |folder| folder.id);
             next += u32::from(old.is_none());

@@ -10,7 +10,8 @@ use crate::engine::Mailbox;
 use crate::model::FolderInfo;
 use crate::ports::{MailSource, StoreError};
 use crate::state::Database;
-use crate::state::ledger::{source, stamps};
+use crate::state::ledger::source::{self, KnownFolder};
+use crate::state::ledger::stamps;
 use crate::trouble::Trouble;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -29,9 +30,11 @@ pub struct MailboxPlan {
 
 /// Compares a store with what was last published. `db`: `None` when nothing ever was.
 pub fn plan(db: Option<&Database>, mailbox: &Mailbox, store: &mut dyn MailSource) -> Result<MailboxPlan, Trouble> {
-    let infos = store.folders()?;
+    let known = db.map_or(Ok(Vec::new()), |db| db.read(|db| Ok(source::folders(db, mailbox.id)?)));
+    let known = known.map_err(|error| trouble(error.into()))?;
+    let infos = changes::folders(store, &known)?;
     match db {
-        Some(db) => against(db, mailbox, store, &infos).map_err(trouble),
+        Some(db) => against(db, mailbox, store, (&known, &infos)).map_err(trouble),
         None => {
             let mut plan = MailboxPlan::default();
             for info in infos.iter().filter(|info| info.selectable) {
@@ -68,9 +71,13 @@ impl MailboxPlan {
     }
 }
 
-fn against(db: &Database, mailbox: &Mailbox, store: &mut dyn MailSource, infos: &[FolderInfo]) -> Result<MailboxPlan, MailboxHalt> {
+fn against(
+    db: &Database,
+    mailbox: &Mailbox,
+    store: &mut dyn MailSource,
+    (known, infos): (&[KnownFolder], &[FolderInfo]),
+) -> Result<MailboxPlan, MailboxHalt> {
     let mut plan = MailboxPlan::default();
-    let known = db.read(|db| Ok(source::folders(db, mailbox.id)?))?;
     let find = |id: u32| {
         known.iter().find(|folder| folder.id == id).and_then(|folder| infos.iter().find(|info| info.path == folder.info.path)).cloned()
     };

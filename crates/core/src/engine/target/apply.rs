@@ -152,6 +152,7 @@ impl Agent {
             receipts_again: Vec::new(),
         };
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
+            self.may_still_change()?;
             self.apply_record(&mut import, record)?;
             self.commit_when_full(&mut import)?;
         }
@@ -198,11 +199,14 @@ impl Agent {
         Ok(folders)
     }
 
-    /// A store that is not there yet has no folders.
+    /// A store that is not there yet has no folders. An entry of it that cannot be read may be one, with items in it: that is waited
+    /// for, and says nothing about the container.
     pub(super) fn target_folders(&self, url: &str) -> Result<Vec<FolderPath>, StoreError> {
         match self.around.stores.source(url).and_then(|mut store| store.folders()) {
             Ok(folders) => Ok(folders.into_iter().filter(|info| info.selectable).map(|info| info.path).collect()),
             Err(error) if error.away || error.retry == Retry::Later => Err(error),
+            Err(error) if error.blast <= Blast::Folder => Err(StoreError { blast: Blast::Mailbox, retry: Retry::Later, ..error }
+                .hint("let the service account read it, or move it out of the store")),
             Err(_) => Ok(Vec::new()),
         }
     }
@@ -221,10 +225,22 @@ impl Agent {
         Ok(())
     }
 
-    /// The one moment in which the target store changes: asked before is whether this node may still change it (R2).
+    /// The moment in which the target store changes. Whether this node may still change it (R2) is asked before, and before each single
+    /// step whenever the last answer is older than its lease: a flush may take long, and its node may freeze in the middle of it.
     fn flush(&self, import: &mut Import) -> Result<(), ApplyError> {
         self.still_active()?;
-        import.store.flush()?;
+        let mut halt = None;
+        let flushed = import.store.flush_while(&mut || {
+            self.may_still_change().map_err(|why| {
+                let refused = StoreError::new(Blast::Store, Retry::Later, "change a store", String::new(), why.to_string());
+                halt = Some(why);
+                refused
+            })
+        });
+        if let Some(halt) = halt {
+            return Err(halt.into());
+        }
+        flushed?;
         import.settle();
         Ok(())
     }
@@ -244,6 +260,8 @@ impl Agent {
     }
 
     fn apply_record(&mut self, import: &mut Import, record: Record) -> Result<(), ApplyError> {
+        // A store behind a network is changed by the call itself, not by the flush.
+        self.may_still_change()?;
         match record {
             Record::Folder { id, info } => import.folder(id, &info),
             Record::Item { folder, envelope, size, digest } => {

@@ -35,6 +35,7 @@ impl Agent {
 
     fn import(&mut self, incoming: Incoming) -> Result<Handled, Halt> {
         let name = incoming.name;
+        self.predecessor_has_let_go()?;
         self.still_active()?;
         let begun = self.db.read(|db| Ok(inbound::attempt(db, &name)?))?;
         let now_ms = self.now_ms();
@@ -45,7 +46,7 @@ impl Agent {
         match self.apply_container(incoming) {
             Ok(applied) => {
                 self.commit_import(name, digest, arrival, applied)?;
-                self.calm("import.failed");
+                self.calm_about("import.failed", &[format!("mailbox {}:", self.label(name.mailbox)), name.mailbox.to_string()]);
                 Ok(Handled::Taken)
             }
             Err(ApplyError::Halt(halt)) => Err(halt),
@@ -74,7 +75,7 @@ impl Agent {
             Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?)
         })?;
         if counts.found > 0 {
-            let label = self.mailbox(mailbox).map_or(mailbox.to_string(), |mailbox| mailbox.name.clone());
+            let label = self.label(mailbox);
             self.redone(Trace::Again, name, 1)?;
             self.redone(Trace::Found, format!("of {label}"), counts.found)?;
         }
@@ -94,11 +95,12 @@ impl Agent {
     /// A store that is full or away says nothing about the container: the mailbox waits. A container that fails by itself
     /// is archived after its attempts are used up (R44).
     fn import_failed(&mut self, name: ContainerName, digest: Digest, arrival: Arrival, error: StoreError) -> Result<Handled, Halt> {
-        let label = self.mailbox(name.mailbox).map_or(name.mailbox.to_string(), |mailbox| mailbox.name.clone());
+        let label = self.label(name.mailbox);
         self.stall(label.clone(), error.to_string());
         if error.no_space || error.away || error.blast == Blast::Store || error.retry == Retry::Later && error.blast != Blast::Folder {
             let trouble = Trouble::from(error).now("the mailbox waits for the next session; the others go on");
             self.tell("import.failed", Level::Warning, format!("mailbox {label}: {trouble}"));
+            self.held_up(name.mailbox, &trouble.to_string());
             return Ok(Handled::Waits);
         }
         let (cause, now_ms) = (error.to_string(), self.now_ms());
@@ -107,6 +109,7 @@ impl Agent {
         if failures < self.policy.import_attempts_max {
             let trouble = Trouble::from(error).now(format!("attempt {failures} of {}; the mailbox waits", self.policy.import_attempts_max));
             self.tell("import.failed", Level::Warning, format!("container {name}: {trouble}"));
+            self.held_up(name.mailbox, &trouble.to_string());
             return Ok(Handled::Waits);
         }
         self.archive(name, digest, arrival, failures, error)

@@ -23,6 +23,7 @@ impl Agent {
         let here = self.db.read(|db| Ok(stock::tracked(db, mailbox, census.from, census.through)?))?;
         let known: BTreeSet<Token> = census.items.iter().map(|item| item.token).collect();
         for item in &census.items {
+            self.may_still_change()?;
             match (self.tracked(import, &item.token)?, import.place(item.folder)) {
                 (None, _) => import.changes.want(item.token),
                 (Some(tracked), Ok(place)) => import.update(tracked, Some(place), item.marks.clone())?,
@@ -43,6 +44,7 @@ impl Agent {
     /// have applied some of it all the same: its items that stand at the target are tracked, so that a census finds them.
     pub(in crate::engine) fn refuse(&mut self, mut incoming: Incoming, why: &str) -> Result<bool, Halt> {
         let (name, digest, arrival) = (incoming.name, incoming.digest, incoming.arrival);
+        self.predecessor_has_let_go()?;
         let left = match self.left_behind(&mut incoming) {
             Ok(left) => left,
             Err(ApplyError::Halt(halt)) => return Err(halt),

@@ -21,6 +21,8 @@ use crate::settings::project::Project;
 use crate::settings::topology::{AgentKind, Node, Side};
 use crate::trouble::Trouble;
 
+const RIGHTS: &str = "run it as an account that may read and write the folders of the agents";
+
 /// What a commit will do, on every node.
 #[derive(Debug)]
 pub struct CommitPlan {
@@ -105,7 +107,9 @@ fn survey_agent(agent: AgentKind, folder: PathBuf, node: &Node) -> Result<Found,
     let read = |name: &str, bytes_max: u64| {
         let path = folder.join(name);
         let bytes = files::read_if_there(&path, bytes_max);
-        bytes.map_err(|error| Trouble::new(format!("could not read {name} on {}", node.name)).place(path.display()).cause(error))
+        bytes.map_err(|error| {
+            Trouble::new(format!("could not read {name} on {}", node.name)).place(path.display()).cause(error).hint(RIGHTS)
+        })
     };
     let (config_ini, desired_toml) = (read("config.ini", CONFIG_INI_BYTES_MAX)?, read("desired.toml", DESIRED_BYTES_MAX)?);
     let desired = desired_toml.as_deref().and_then(|bytes| Desired::parse(bytes).ok());
@@ -176,14 +180,14 @@ impl FilePlan {
     /// What is written is what was shown: a file that changed meanwhile is left alone.
     fn execute(&self) -> Result<(), Trouble> {
         let trouble = || Trouble::new("could not write a file of an agent").place(self.path.display());
-        let now = files::read_if_there(&self.path, self.bytes_max).map_err(|error| trouble().cause(error))?;
+        let now = files::read_if_there(&self.path, self.bytes_max).map_err(|error| trouble().cause(error).hint(RIGHTS))?;
         if now != self.before {
             return Err(trouble().cause("it has changed since the plan was made").hint("commit again"));
         }
         if self.effect == Effect::Keep {
             return Ok(());
         }
-        files::write_durably(&self.path, &self.after).map_err(|error| trouble().cause(error))
+        files::write_durably(&self.path, &self.after).map_err(|error| trouble().cause(error).hint(RIGHTS))
     }
 }
 
