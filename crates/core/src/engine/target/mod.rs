@@ -54,7 +54,7 @@ impl Agent {
     }
 
     fn commit_import(&mut self, name: ContainerName, digest: Digest, arrival: Arrival, applied: Applied) -> Result<(), Halt> {
-        let Applied { changes, counts, skipped, receipts_again } = applied;
+        let Applied { changes, counts, skipped, receipts_again, unanswered } = applied;
         let mailbox = name.mailbox;
         let receipt = Receipt {
             container: name,
@@ -71,6 +71,7 @@ impl Agent {
             for sequence in &receipts_again {
                 inbound::send_receipts_again(tx, mailbox, *sequence)?;
             }
+            unanswered.iter().try_for_each(|name| inbound::send_receipt_again(tx, name))?;
             Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?)
         })?;
         if counts.found > 0 {
