@@ -59,8 +59,9 @@ pub fn replay(db: &mut Database, own: &dyn Share, who: &Identity) -> Result<Repl
     let mut standby = Standby { db, own, who, folder: who.folder()?, report: Replayed::default(), rows: None };
     standby.remember()?;
     let files = standby.files()?;
-    let files = standby.refuse_stale(files)?;
+    // A snapshot of a higher epoch makes stale what lies there of the epochs before it.
     let files = standby.take_snapshot(files)?;
+    let files = standby.refuse_stale(files)?;
     let files = standby.take_changes(files)?;
     standby.report.wants = standby.db.wants_snapshot()?;
     standby.answer()?;
