@@ -71,8 +71,8 @@ impl Agent {
             for sequence in &receipts_again {
                 inbound::send_receipts_again(tx, mailbox, *sequence)?;
             }
-            unanswered.iter().try_for_each(|name| inbound::send_receipt_again(tx, name))?;
-            Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?)
+            inbound::take(tx, &receipt, arrival, true, now_ms)?;
+            Ok(unanswered.iter().try_for_each(|name| stock::answer_again(tx, *name, now_ms))?)
         })?;
         if counts.found > 0 {
             let label = self.mailbox(mailbox).map_or(mailbox.to_string(), |mailbox| mailbox.name.clone());
