@@ -59,11 +59,12 @@ pub fn next_step(arrived: Arrived) -> Step {
     }
 }
 
-/// Whether to bring a container over that lies only on the passive node (R56, invariant "what the active holds"): it was
-/// being placed when an activation ended. Containers of the running epoch are the source agent's business: it places the
-/// passive copy first.
-pub fn rescue_from_passive(epoch: crate::ids::Epoch, newest: crate::ids::Epoch) -> bool {
-    epoch < newest
+/// Whether to bring a container over that lies only on the passive node (R56, invariant "what the active holds"). One of an older
+/// epoch was being placed when an activation ended. One of the running epoch may be in the making: the packing agent places the
+/// passive copy first, from the sealed one in WORK. With none in WORK it is published, and the active copy was deleted by a
+/// transmission agent whose record "delivered" has been lost since.
+pub fn rescue_from_passive(epoch: crate::ids::Epoch, newest: crate::ids::Epoch, sealed_in_work: bool) -> bool {
+    epoch < newest || !sealed_in_work
 }
 
 /// Delay before an unreachable node is tried again, doubling from the poll interval up to the cap (R34).
@@ -82,6 +83,15 @@ mod tests {
             assert_eq!(on_sight(facts) == OnSight::Ship, n == 0, "{facts:?}");
             assert_eq!(on_sight(facts) == OnSight::Invisible, facts.in_debt, "{facts:?}");
         }
+    }
+
+    #[test]
+    fn what_lies_on_the_passive_node_alone_is_brought_over_unless_it_is_in_the_making() {
+        use crate::ids::Epoch;
+        assert!(rescue_from_passive(Epoch(1), Epoch(2), false), "its activation is over");
+        assert!(rescue_from_passive(Epoch(1), Epoch(2), true), "its activation is over");
+        assert!(rescue_from_passive(Epoch(2), Epoch(2), false), "published, and its active copy deleted");
+        assert!(!rescue_from_passive(Epoch(2), Epoch(2), true), "being placed, the passive copy first");
     }
 
     #[test]

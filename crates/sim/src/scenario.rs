@@ -16,7 +16,7 @@
 //! cut SRC1 SRC2 · whole              the network
 //! clock SRC1 -30                     hours beside the true time
 //! wait 90                            minutes
-//! damage SRC1 NTA/WORK               one bit of the first file below
+//! damage SRC1 NTA/WORK               one bit of the first file whose path begins so
 //! lose SRC2 source                   its config.db
 //! ```
 //! In the end all is well again, everything settles and is checked; a fault that nothing met fails the scenario.
@@ -142,10 +142,11 @@ fn edit(world: &World, name: &str, what: &str, folder: &str, rest: &[&str]) -> R
     Ok(())
 }
 
-fn damage(world: &World, node: &str, folder: &str) -> Result<(), String> {
-    let disk = world.disks.get(node).ok_or("no such node")?;
-    let path = disk.below(folder).into_iter().next().ok_or("there is no file to damage")?;
-    if let Some(byte) = disk.files().get_mut(&path).and_then(|bytes| bytes.last_mut()) {
+fn damage(world: &World, node: &str, beginning: &str) -> Result<(), String> {
+    let mut files = world.disks.get(node).ok_or("no such node")?.files();
+    let file = files.iter_mut().find(|(path, _)| path.starts_with(beginning));
+    let (_, bytes) = file.ok_or("there is no file to damage")?;
+    if let Some(byte) = bytes.last_mut() {
         *byte ^= 1;
     }
     Ok(())

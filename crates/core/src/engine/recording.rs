@@ -39,7 +39,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
         }),
         Record::Gone { folder, token } => source::record_gone(db, mailbox, *folder, token, sequence),
         Record::Census(census) if census.through == Token::LAST => stock::taken(db, mailbox),
-        Record::Census(_) => Ok(()),
+        Record::Census(_) | Record::Unanswered { .. } => Ok(()),
         Record::Wanted { token } => stock::wish_sent(db, mailbox, token, sequence),
         Record::Receipt(receipt) => inbound::receipt_sent(db, &receipt.container, Sequence(sequence.0)),
     }

@@ -188,12 +188,18 @@ impl Agent {
                 if done {
                     self.redone(Trace::Deleted, name, 1)?;
                     self.delete_container(&area, name)?;
-                } else if rescue_from_passive(name.epoch, newest) && self.bring_over(&node, &area, name) {
+                } else if rescue_from_passive(name.epoch, newest, self.is_in_the_making(&name)) && self.bring_over(&node, &area, name) {
                     self.redone(Trace::Rescued, name, 1)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Sealed in WORK of a node of this side, or nobody can tell: then its packing agent is placing it, or has not recorded it yet.
+    fn is_in_the_making(&self, name: &ContainerName) -> bool {
+        let sealed = spool::file(&spool::work(&self.around.packer.to_string()), name);
+        self.around.own.nodes().iter().any(|node| !matches!(self.share(node).size(&sealed), Ok(None)))
     }
 
     fn bring_over(&mut self, node: &str, area: &Area, name: ContainerName) -> bool {

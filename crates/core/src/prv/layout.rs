@@ -61,4 +61,5 @@ pub(super) mod kind {
     pub const CENSUS: u8 = 12;
     pub const WANTED: u8 = 13;
     pub const OPTIONAL: u8 = 128;
+    pub const UNANSWERED: u8 = 128;
 }

@@ -122,6 +122,7 @@ impl<R: Read + Seek> Reader<R> {
                 kind::ITEM => return self.small_item(&framed).map(Some),
                 kind::LARGE => return self.large_item(&framed).map(Some),
                 kind::RECEIPT => return self.receipt(&framed).map(Some),
+                kind::UNANSWERED => return self.plain(&framed).map(Some),
                 kind::OPTIONAL.. => self.at = framed.next,
                 _ => return self.plain(&framed).map(Some),
             }
@@ -206,7 +207,7 @@ impl<R: Read + Seek> Reader<R> {
 
     fn unknown(&self, kind: u8) -> PrvError {
         match kind {
-            1..=kind::WANTED => self.damaged("a record is not what its type says"),
+            1..=kind::WANTED | kind::UNANSWERED => self.damaged("a record is not what its type says"),
             _ => PrvError::FromTheFuture(format!("record type {kind}")),
         }
     }

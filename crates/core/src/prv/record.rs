@@ -35,6 +35,8 @@ pub enum Record {
     Census(Census),
     /// The target lacks an item that a census names: it is to be sent again.
     Wanted { token: Token },
+    /// The source has no answer to this container of the mailbox: where it was taken, its receipt is to be sent again (R45).
+    Unanswered { sequence: Sequence, epoch: Epoch },
 }
 
 /// Where a record lies in its block.
@@ -125,6 +127,11 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
         Record::Census(census) => encode_census(out, census),
         Record::Wanted { token } => framed(out, kind::WANTED, |out| {
             out.put(&token.0);
+            Ok(())
+        }),
+        Record::Unanswered { sequence, epoch } => framed(out, kind::UNANSWERED, |out| {
+            out.u64(sequence.0);
+            out.u64(epoch.0);
             Ok(())
         }),
     }
@@ -276,6 +283,7 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
         kind::FOLDER_GONE => Record::FolderGone { id: fields.u32()? },
         kind::CENSUS => Record::Census(census(&mut fields)?),
         kind::WANTED => Record::Wanted { token: token(&mut fields)? },
+        kind::UNANSWERED => Record::Unanswered { sequence: Sequence(fields.u64()?), epoch: Epoch(fields.u64()?) },
         _ => return None,
     };
     fields.end().map(|()| record)

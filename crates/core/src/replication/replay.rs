@@ -59,8 +59,9 @@ pub fn replay(db: &mut Database, own: &dyn Share, who: &Identity) -> Result<Repl
     let mut standby = Standby { db, own, who, folder: who.folder()?, report: Replayed::default(), rows: None };
     standby.remember()?;
     let files = standby.files()?;
-    let files = standby.refuse_stale(files)?;
+    // A snapshot of a higher epoch makes stale what lies there of the epochs before it.
     let files = standby.take_snapshot(files)?;
+    let files = standby.refuse_stale(files)?;
     let files = standby.take_changes(files)?;
     standby.report.wants = standby.db.wants_snapshot()?;
     standby.answer()?;
@@ -133,11 +134,24 @@ impl Standby<'_> {
     }
 
     fn next_snapshot(&self, files: &[FileName]) -> Result<Option<usize>, ReplicationError> {
-        let (here, wants) = (self.db.position()?, self.db.wants_snapshot()?.is_some());
+        let (here, again) = (self.db.position()?, self.may_begin_again()?);
         let leads_on = |file: &FileName| {
-            file.epoch > here.epoch || (file.epoch == here.epoch && (file.last > here.lsn || (wants && file.last == here.lsn)))
+            file.epoch > here.epoch || (file.epoch == here.epoch && (file.last > here.lsn || (again && file.last == here.lsn)))
         };
         Ok(files.iter().rposition(|file| file.kind == Kind::Snapshot && leads_on(file)))
+    }
+
+    /// Whether a snapshot of the very position of this database serves its request. Where the change file that goes on from here was
+    /// refused, only one from behind that file does: it held what the active node takes for replicated (R14).
+    fn may_begin_again(&self) -> Result<bool, ReplicationError> {
+        if self.db.wants_snapshot()?.is_none() {
+            return Ok(false);
+        }
+        let here = self.db.position()?;
+        let goes_on =
+            |file: &FileName| file.kind == Kind::Changes && file.epoch == here.epoch && file.first <= here.lsn + 1 && here.lsn < file.last;
+        let refused = self.own.list(&self.path(REFUSED)?)?;
+        Ok(!refused.iter().filter_map(|entry| entry.name.parse().ok()).any(|file| goes_on(&file)))
     }
 
     fn try_snapshot(&mut self, name: FileName) -> Result<Fate, ReplicationError> {
@@ -327,12 +341,11 @@ impl Standby<'_> {
     }
 
     fn remove_applied(&mut self, files: &[FileName]) -> Result<(), ReplicationError> {
-        let lineage = self.db.lineage()?;
-        let wants = self.report.wants.is_some();
+        let (lineage, again) = (self.db.lineage()?, self.may_begin_again()?);
         let here = self.db.position()?;
         for file in files.iter().filter(|file| lineage.contains(file.epoch, file.last)) {
             // The very snapshot that a request waits for may be at this position.
-            if wants && file.kind == Kind::Snapshot && file.last == here.lsn {
+            if again && file.kind == Kind::Snapshot && file.last == here.lsn {
                 continue;
             }
             self.own.remove(&self.path(&file.to_string())?)?;

@@ -341,3 +341,33 @@ fn a_diverged_log_is_never_continued_by_change_files() {
         assert_equal(&old, &new);
     }
 }
+
+#[test]
+fn a_snapshot_before_a_refused_change_file_does_not_make_a_standby_whole() {
+    let (mut active, mut standby) = active_and_standby();
+    active.ship_to(&standby).unwrap();
+    active.set("a", "1");
+    active.ship_to(&standby).unwrap();
+    standby.disk.damage(".chg", disk::Damage::Flip);
+    for _ in 0..3 {
+        assert!(standby.replay().unwrap().wants.is_some(), "what the file held is lacking still");
+    }
+    assert!(active.ship_to(&standby).unwrap().snapshot.is_some());
+    assert_eq!(standby.replay().unwrap().wants, None);
+    assert_equal(&active, &standby);
+}
+
+#[test]
+fn change_files_beside_the_snapshot_of_the_next_epoch_are_refused_and_stop_nothing() {
+    let (mut lost, mut standby) = active_and_standby();
+    lost.ship_to(&standby).unwrap();
+    lost.set("a", "1");
+    lost.ship_to(&standby).unwrap();
+    let mut active = Node::new("A");
+    active.db.begin_epoch(Epoch(2)).unwrap();
+    active.set("b", "1");
+    active.ship_to(&standby).unwrap();
+    let replayed = standby.replay().unwrap();
+    assert_eq!((replayed.refused.len(), replayed.wants), (2, None));
+    assert_equal(&active, &standby);
+}

@@ -289,8 +289,9 @@ impl Database {
         self.note(|transaction| log::saw_replica(transaction, &replica))
     }
 
+    /// Synced, unlike a note: the file that was the reason is moved away afterwards.
     pub(crate) fn want_snapshot(&mut self, why: &str) -> Result<(), StateError> {
-        self.note(|transaction| log::want(transaction, why))
+        self.transact(|transaction, _| log::want(transaction, why))
     }
 
     /// All replicated rows as a stream; the position is of the same view.

@@ -57,7 +57,11 @@ impl Model {
             match () {
                 () if facts.in_debt => None,
                 () if facts.delivered || facts.tombstoned => self.deletion(w, TRANSMISSION, node, lane, name),
-                () => rescue_from_passive(Epoch(u64::from(epoch_of(name))), newest).then_some(Act { name, lane, ..Act::of(Verb::Rescue) }),
+                () => {
+                    let sealed = w.work.contains(&(name + 1));
+                    let rescued = rescue_from_passive(Epoch(u64::from(epoch_of(name))), newest, sealed);
+                    rescued.then_some(Act { name, lane, ..Act::of(Verb::Rescue) })
+                }
             }
         })
     }

@@ -163,7 +163,23 @@ impl Life {
         self.note(|| "all is well again".into());
         self.world.set_right();
         self.whole_nodes_lead();
+        self.world.come_to_rest()?;
+        if !self.nobody_is_whole() {
+            return Ok(());
+        }
+        self.note(|| "the loss is accepted: ContinueWithoutReplication=1".into());
+        self.world.policy.continue_without_replication = true;
         self.world.come_to_rest()
+    }
+
+    /// One database was deleted, and what its node had replicated to the other was damaged there: the other refuses to lead, and says
+    /// what an operator can do about it (R14).
+    fn nobody_is_whole(&self) -> bool {
+        [&self.world.source, &self.world.target].into_iter().any(|side| {
+            let active = self.world.active(side);
+            let waits = |kind| self.world.database(&active, kind).wants_snapshot().is_ok_and(|why| why.is_some());
+            self.lost.iter().any(|(node, kind)| *node != active && side.nodes().contains(node) && waits(*kind))
+        })
     }
 
     /// An operator who has read the events: a node whose database was deleted does not lead.

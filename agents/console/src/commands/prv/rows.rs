@@ -122,6 +122,7 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
             "record": "census", "from": census.from.to_string(), "through": census.through.to_string(), "items": census.items.len(),
         }),
         Record::Wanted { token } => json!({ "record": "wanted", "token": token.to_string() }),
+        Record::Unanswered { sequence, epoch } => json!({ "record": "unanswered", "sequence": sequence.0, "epoch": epoch.0 }),
     }
 }
 
@@ -160,6 +161,7 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
         Record::Receipt(receipt) => described_receipt(receipt),
         Record::Census(census) => format!("census       {}", text::count(census.items.len() as u64, "item")),
         Record::Wanted { token } => format!("wanted       {token}"),
+        Record::Unanswered { sequence, epoch } => format!("unanswered   container {sequence} of epoch {epoch}"),
     }
 }
 

@@ -1,7 +1,10 @@
 //! Taking stock (R14): after a takeover that may have lost something, the target is told which items there are, so that it
 //! can drop what nobody knows of any more, bring the others to their folder and marks, and ask for what it lacks.
 //!
-//! Sent behind everything that has changed: at its place in the chain it says what the ledger says.
+//! Sent behind everything that has changed: at its place in the chain it says what the ledger says. Before it go the containers
+//! that have no answer: what was lost may have been their receipts (R45).
+
+use mailferry_rules::ids::ContainerName;
 
 use super::MailboxHalt;
 use super::pack::Pass;
@@ -9,7 +12,7 @@ use crate::engine::agent::Agent;
 use crate::model::{Census, Counted, Token};
 use crate::ports::Level;
 use crate::prv::Record;
-use crate::state::ledger::stock;
+use crate::state::ledger::{outbound, stock};
 
 /// One record of a census holds no more items, and about no more bytes.
 const ITEMS_MAX: usize = 2_000;
@@ -19,6 +22,9 @@ impl Agent {
     pub(super) fn take_stock(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
         let mailbox = pass.mailbox.id;
         let Some(why) = self.db.read(|db| Ok(stock::due(db, mailbox)?))? else { return Ok(()) };
+        for ContainerName { sequence, epoch, .. } in self.db.read(|db| Ok(outbound::unanswered(db, mailbox)?))? {
+            self.write(pass, Record::Unanswered { sequence, epoch })?;
+        }
         let (mut from, mut count) = (Token::FIRST, 0);
         loop {
             let items = self.db.read(|db| Ok(stock::items(db, mailbox, from, ITEMS_MAX + 1)?))?;

@@ -97,7 +97,7 @@ impl Agent {
 /// False: no container of that name is known here.
 fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
     let name = &receipt.container;
-    let Some(published) = outbound::answer(db, name, receipt.outcome, now_ms)? else {
+    let Some((published, items)) = outbound::answer(db, name, receipt.outcome, now_ms)? else {
         // Of an activation whose end was lost: its number may be that of another container here. What was in it nobody knows.
         stock::call(db, name.mailbox, &format!("{name} was sent, which this database does not know"), now_ms)?;
         return Ok(false);
@@ -105,6 +105,8 @@ fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
     let surprise = match receipt.outcome {
         Outcome::Applied if receipt.digest != published => Some("was applied with other bytes than it was published with"),
         Outcome::Refused => Some("was refused: another activation had gone on before it"),
+        // A census goes without items, and nothing else remembers it.
+        Outcome::Damaged if items == 0 => Some("arrived damaged: it may have held a census"),
         _ => None,
     };
     if let Some(surprise) = surprise {

@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use mailferry_rules::ids::{Epoch, MailboxId, Sequence};
+use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
@@ -110,6 +110,8 @@ pub(super) struct Applied {
     pub skipped: Vec<Skipped>,
     /// Containers of receipts that the source could not use.
     pub receipts_again: Vec<Sequence>,
+    /// Containers whose receipts it lacks.
+    pub unanswered: Vec<ContainerName>,
 }
 
 /// One container being applied.
@@ -127,6 +129,7 @@ pub(super) struct Import {
     staged_bytes: u64,
     keywords_lost: Vec<String>,
     receipts_again: Vec<Sequence>,
+    unanswered: Vec<ContainerName>,
 }
 
 impl Agent {
@@ -150,6 +153,7 @@ impl Agent {
             staged_bytes: 0,
             keywords_lost: Vec::new(),
             receipts_again: Vec::new(),
+            unanswered: Vec::new(),
         };
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
@@ -164,7 +168,8 @@ impl Agent {
             self.event("keywords.lost", Level::Warning, text);
         }
         self.open_store = Some((mailbox, import.store));
-        Ok(Applied { changes: import.changes, counts: import.counts, skipped: import.skipped, receipts_again: import.receipts_again })
+        let Import { changes, counts, skipped, receipts_again, unanswered, .. } = import;
+        Ok(Applied { changes, counts, skipped, receipts_again, unanswered })
     }
 
     /// A store that was delivered to and is not there any more is not made anew: its file system may not be mounted, and what is
@@ -297,6 +302,10 @@ impl Agent {
             },
             Record::Receipt(receipt) => {
                 import.receipts_again.extend((receipt.outcome == Outcome::Damaged).then_some(receipt.container.sequence));
+                Ok(())
+            }
+            Record::Unanswered { sequence, epoch } => {
+                import.unanswered.push(ContainerName { mailbox: import.mailbox, sequence, epoch });
                 Ok(())
             }
             Record::Census(census) => self.compare(import, &census),

@@ -55,7 +55,7 @@ impl Agent {
     }
 
     fn commit_import(&mut self, name: ContainerName, digest: Digest, arrival: Arrival, applied: Applied) -> Result<(), Halt> {
-        let Applied { changes, counts, skipped, receipts_again } = applied;
+        let Applied { changes, counts, skipped, receipts_again, unanswered } = applied;
         let mailbox = name.mailbox;
         let receipt = Receipt {
             container: name,
@@ -72,7 +72,8 @@ impl Agent {
             for sequence in &receipts_again {
                 inbound::send_receipts_again(tx, mailbox, *sequence)?;
             }
-            Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?)
+            inbound::take(tx, &receipt, arrival, true, now_ms)?;
+            Ok(unanswered.iter().try_for_each(|name| stock::answer_again(tx, *name, now_ms))?)
         })?;
         if counts.found > 0 {
             let label = self.label(mailbox);

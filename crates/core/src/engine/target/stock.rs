@@ -2,16 +2,33 @@
 
 use std::collections::BTreeSet;
 
+use mailferry_rules::ids::{ContainerName, Sequence};
 use mailferry_rules::import::Arrival;
 
 use super::apply::{ApplyError, Changes, Import, locate_in};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
-use crate::model::{Census, Outcome, Receipt, Token};
+use crate::model::{Census, Digest, Outcome, Receipt, Token};
 use crate::ports::{Level, Wanted};
 use crate::prv::Record;
 use crate::state::ledger::target::{self, Tracked};
 use crate::state::ledger::{inbound, stock};
+use crate::state::{Connection, SqlResult};
+
+/// The source has no answer to this container, which stands before its census in the chain. Not known here it has been forgotten,
+/// or passed over: nothing of it is applied any more, and its content comes again.
+pub(super) fn answer_again(db: &Connection, name: ContainerName, now_ms: u64) -> SqlResult<()> {
+    if inbound::is_taken(db, &name)? {
+        return inbound::send_receipt_again(db, &name);
+    }
+    let base = Sequence(name.sequence.0.saturating_sub(1));
+    let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base, previous_epoch: name.epoch };
+    inbound::take(db, &refused(name, Digest::default()), arrival, true, now_ms)
+}
+
+fn refused(container: ContainerName, digest: Digest) -> Receipt {
+    Receipt { container, digest, outcome: Outcome::Refused, applied: 0, already: 0, found: 0, skipped: Vec::new() }
+}
 
 impl Agent {
     /// Items that the source does not know any more go the way of every deletion; the others come to their folder and marks;
@@ -53,9 +70,8 @@ impl Agent {
                 return Ok(false);
             }
         };
-        let receipt = Receipt { container: name, digest, outcome: Outcome::Refused, applied: 0, already: 0, found: 0, skipped: Vec::new() };
         self.still_active()?;
-        self.commit_refused(&receipt, arrival, &left)?;
+        self.commit_refused(&refused(name, digest), arrival, &left)?;
         self.event("container.refused", Level::Warning, format!("{name} is not applied, its content will come again: {why}"));
         Ok(true)
     }

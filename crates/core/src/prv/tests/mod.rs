@@ -92,7 +92,7 @@ impl Dice {
     pub fn record(&mut self) -> Record {
         let folder = self.below(5) as u32;
         let token = Token(self.bytes());
-        match self.below(8) {
+        match self.below(9) {
             0 => {
                 let path = FolderPath((0..self.below(4)).map(|_| self.text()).collect());
                 let special_use = self.one_in(2).then(|| self.text());
@@ -107,6 +107,7 @@ impl Dice {
             4 => Record::FolderGone { id: folder },
             5 => Record::Wanted { token },
             6 => Record::Census(self.census()),
+            7 => Record::Unanswered { sequence: Sequence(self.below(99)), epoch: Epoch(self.below(9)) },
             _ => {
                 let skipped = self.below(4) as usize;
                 Record::Receipt(self.receipt(skipped))

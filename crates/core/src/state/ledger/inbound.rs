@@ -124,6 +124,15 @@ pub fn send_receipts_again(db: &Connection, mailbox: MailboxId, sequence: Sequen
     Ok(())
 }
 
+/// The source has no answer to this container: where it was taken, its receipt goes again.
+pub fn send_receipt_again(db: &Connection, name: &ContainerName) -> rusqlite::Result<()> {
+    db.run(
+        "UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64],
+    )?;
+    Ok(())
+}
+
 /// Digest of a container as it was taken.
 pub fn taken(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<Digest>> {
     db.prepare_cached("SELECT digest FROM taken WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3")?

@@ -79,13 +79,13 @@ pub fn is_published(db: &Connection, name: &ContainerName) -> rusqlite::Result<b
     ])
 }
 
-/// Records what the other side said about a container (R45); answers the digest it was published with. `None`: it is not one
-/// of ours.
-pub fn answer(db: &Connection, name: &ContainerName, outcome: Outcome, now_ms: u64) -> rusqlite::Result<Option<Digest>> {
+/// Records what the other side said about a container (R45); answers the digest it was published with, and how many items it held.
+/// `None`: it is not one of ours.
+pub fn answer(db: &Connection, name: &ContainerName, outcome: Outcome, now_ms: u64) -> rusqlite::Result<Option<(Digest, u64)>> {
     db.row(
-        "UPDATE published SET outcome = ?4, outcome_ms = ?5 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3 RETURNING digest",
+        "UPDATE published SET outcome = ?4, outcome_ms = ?5 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3 RETURNING digest, items",
         params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, outcome_number(outcome), now_ms as i64],
-        |row| digest(row, 0),
+        |row| Ok((digest(row, 0)?, row.get::<_, i64>(1)? as u64)),
     )
     .optional()
 }
