@@ -26,7 +26,7 @@ pub struct Arguments {
     messages: usize,
     #[arg(long, default_value_t = 50_000, help = "In the one large folder; 0 leaves it out")]
     big: usize,
-    /// Only these, of raw, dsync, mbsync and offlineimap
+    /// Only these, of raw, mailferry, dsync, mbsync and offlineimap
     #[arg(long, value_name = "TOOL")]
     only: Vec<String>,
 }
@@ -36,7 +36,7 @@ pub fn run_bench(arguments: &Arguments) -> Result<()> {
     if let Err(reason) = available(Kind::Dovecot) {
         bail!("{reason}");
     }
-    run(cargo(&["build", "--release", "-p", "mailferry-mailbed", "--bin", "raw-copy"]))?;
+    run(cargo(&["build", "--release", "-p", "mailferry-mailbed", "--bin", "raw-copy", "-p", "mailferry", "--bin", "mailferry"]))?;
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     let tools: Vec<_> = TOOLS.iter().filter(|tool| wanted(tool.name)).collect();
     if let Some(unknown) = arguments.only.iter().find(|only| !TOOLS.iter().any(|tool| tool.name == **only)) {

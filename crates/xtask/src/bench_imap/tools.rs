@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -35,6 +35,15 @@ pub(super) struct Job<'j> {
 pub(super) const TOOLS: &[Tool] = &[
     Tool { name: "raw", title: "raw limit", users_max: usize::MAX, copies_big: true, knows_changes: false, also_done: &[], commands: raw },
     Tool {
+        name: "mailferry",
+        title: "**mailferry migrate**",
+        users_max: usize::MAX,
+        copies_big: true,
+        knows_changes: true,
+        also_done: &[],
+        commands: mailferry,
+    },
+    Tool {
         name: "dsync",
         title: "dsync, imapc",
         users_max: usize::MAX,
@@ -64,11 +73,28 @@ pub(super) const TOOLS: &[Tool] = &[
 ];
 
 fn raw(job: &Job<'_>) -> Result<Vec<Command>> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    let mut command = Command::new(target.join("release/raw-copy"));
+    let mut command = Command::new(release_program("raw-copy"));
     command.args([job.source.address().to_string(), job.target.address().to_string()]);
     command.args([job.users.start().to_string(), job.users.end().to_string()]);
     Ok(vec![command])
+}
+
+/// One user after another, each with a work folder that lives through all passes.
+fn mailferry(job: &Job<'_>) -> Result<Vec<Command>> {
+    let one = |number: usize| {
+        let (name, password) = job.source.user(number);
+        let mut command = Command::new(release_program("mailferry"));
+        command.arg("migrate").env("MAILFERRY_PASSWORD", password).arg("--apply-deletions");
+        command.args([job.source, job.target].map(|server| format!("imap://{name}@{}/?tls=off", server.address())));
+        command.arg("--work").arg(job.folder.join("mailferry").join(&name));
+        command
+    };
+    fs::create_dir_all(job.folder.join("mailferry")).context("no folder for mailferry")?;
+    Ok(job.users.clone().map(one).collect())
+}
+
+fn release_program(name: &str) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into).join("release").join(name)
 }
 
 /// It writes into the target's files, which no other tool may.
