@@ -41,18 +41,26 @@ pub fn copy_user(source: SocketAddr, target: SocketAddr, user: &str, password: &
             .context("the source takes no more")?;
     }
     asking.flush().context("the source takes no more")?;
-    let (mut count, mut commands) = (0, 0);
-    for folder in &full {
-        let relayed = relay_folder(&mut reader, &mut writer, folder)?;
-        count += relayed.messages;
-        commands += relayed.commands;
+    let relayed = relay(&mut reader, &mut writer, &full);
+    drop(writer);
+    // What the target says is the reason when it takes no more.
+    let done = answered.join().map_err(|_| anyhow::anyhow!("the reader of answers ended"))??;
+    let relayed = relayed?;
+    if done != relayed.commands {
+        bail!("{done} of {} commands were done", relayed.commands);
+    }
+    Ok(relayed.messages)
+}
+
+fn relay(reader: &mut BufReader<TcpStream>, writer: &mut impl Write, folders: &[String]) -> Result<Relayed> {
+    let mut all = Relayed::default();
+    for folder in folders {
+        let relayed = relay_folder(reader, writer, folder)?;
+        all.messages += relayed.messages;
+        all.commands += relayed.commands;
     }
     writer.write_all(b"z LOGOUT\r\n").and_then(|()| writer.flush()).context("the target takes no more")?;
-    let appended = answered.join().map_err(|_| anyhow::anyhow!("the reader of answers ended"))??;
-    if appended != commands {
-        bail!("{appended} of {commands} commands were done");
-    }
-    Ok(count)
+    Ok(all)
 }
 
 fn relay_folder(reader: &mut BufReader<TcpStream>, writer: &mut impl Write, folder: &str) -> Result<Relayed> {
@@ -78,8 +86,11 @@ fn relay_folder(reader: &mut BufReader<TcpStream>, writer: &mut impl Write, fold
         let between = |from: &str, to: char| head.split_once(from).and_then(|(_, rest)| rest.split_once(to)).map_or("", |(inner, _)| inner);
         let flags: Vec<&str> = between("FLAGS (", ')').split(' ').filter(|flag| *flag != "\\Recent").collect();
         let (flags, date) = (flags.join(" "), between("INTERNALDATE \"", '"'));
-        write!(writer, "a APPEND {} ({flags}) \"{date}\" {{{}+}}\r\n", quoted(folder), literal.length)
-            .context("the target takes no more")?;
+        if open_bytes == 0 {
+            write!(writer, "a APPEND {}", quoted(folder)).context("the target takes no more")?;
+            relayed.commands += 1;
+        }
+        write!(writer, " ({flags}) \"{date}\" {{{}+}}\r\n", literal.length).context("the target takes no more")?;
         std::io::copy(&mut reader.take(literal.length), writer).context("a literal was cut off")?;
         relayed.messages += 1;
         open_bytes += literal.length.max(1);
