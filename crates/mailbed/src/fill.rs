@@ -9,6 +9,7 @@ use crate::talk::{Talk, Value, quoted};
 
 /// Commands on their way; the server's answers to them fit into any socket.
 const AHEAD: usize = 64;
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Where a server keeps folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,27 +84,62 @@ pub fn append(talk: &mut Talk, names: &Names, mail: impl IntoIterator<Item = Mai
 /// The same, with folder names as they go over the wire.
 pub fn append_wire(talk: &mut Talk, mail: impl IntoIterator<Item = Mail>) -> Result<usize> {
     let capabilities = talk.ok("CAPABILITY")?;
-    let runs_ahead = capabilities.all("CAPABILITY").flatten().any(|word| word.is_atom("LITERAL+"));
+    let has = |word: &str| capabilities.all("CAPABILITY").flatten().any(|value| value.is_atom(word));
+    let (runs_ahead, together) = (has("LITERAL+"), has("MULTIAPPEND"));
+    let mut batch = Batch::default();
     let mut waiting = VecDeque::new();
     let mut count = 0;
     for mail in mail {
         count += 1;
-        let options = options_of(&mail);
         if !runs_ahead {
-            let answer = talk.append(&mail.folder, &options, &mail.bytes)?;
+            let answer = talk.append(&mail.folder, &options_of(&mail), &mail.bytes)?;
             check(&answer.status, &mail.folder)?;
             continue;
         }
-        let head = format!("APPEND {} {options} {{{}+}}\r\n", quoted(&mail.folder), mail.bytes.len());
-        waiting.push_back((talk.begin(&[head.as_bytes(), &mail.bytes].concat())?, mail.folder));
+        if !together || !batch.takes(&mail) {
+            waiting.extend(batch.send(talk)?);
+        }
+        batch.add(&mail);
         if waiting.len() > AHEAD {
             finish_first(talk, &mut waiting)?;
         }
     }
+    waiting.extend(batch.send(talk)?);
     while !waiting.is_empty() {
         finish_first(talk, &mut waiting)?;
     }
     Ok(count)
+}
+
+/// Messages of one command: Dovecot looks through a Maildir after each.
+#[derive(Default)]
+struct Batch {
+    folder: String,
+    command: Vec<u8>,
+}
+
+impl Batch {
+    fn takes(&self, mail: &Mail) -> bool {
+        self.folder == mail.folder && self.command.len() + mail.bytes.len() <= BATCH_BYTES_MAX
+    }
+
+    fn add(&mut self, mail: &Mail) {
+        if self.command.is_empty() {
+            self.folder.clone_from(&mail.folder);
+            self.command = format!("APPEND {}", quoted(&mail.folder)).into_bytes();
+        }
+        self.command.extend_from_slice(format!(" {} {{{}+}}\r\n", options_of(mail), mail.bytes.len()).as_bytes());
+        self.command.extend_from_slice(&mail.bytes);
+    }
+
+    /// Its tag and folder, unless it is empty.
+    fn send(&mut self, talk: &mut Talk) -> Result<Option<(String, String)>> {
+        let command = std::mem::take(&mut self.command);
+        if command.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some((talk.begin(&command)?, self.folder.clone())))
+    }
 }
 
 fn finish_first(talk: &mut Talk, waiting: &mut VecDeque<(String, String)>) -> Result<()> {

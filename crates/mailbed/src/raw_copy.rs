@@ -1,5 +1,5 @@
 //! The least that any copier does: every message of every folder is fetched with one command and appended with literals that wait
-//! for nobody, through one small buffer, while another thread reads the answers. It keeps no record, finds nothing again and
+//! for nobody, about a MiB of them in each command (Dovecot does work that grows with the folder after each), through one small buffer, while another thread reads the answers. It keeps no record, finds nothing again and
 //! recovers from nothing: a limit to measure clients by, not a client.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,6 +9,14 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use crate::talk::{Talk, Value, literal_at_end, quoted};
+
+const COMMAND_BYTES: u64 = 1 << 20;
+
+#[derive(Default)]
+struct Relayed {
+    messages: u64,
+    commands: u64,
+}
 
 /// All folders of a user; the count of messages. Both servers have the same separator.
 pub fn copy_user(source: SocketAddr, target: SocketAddr, user: &str, password: &str) -> Result<u64> {
@@ -33,21 +41,32 @@ pub fn copy_user(source: SocketAddr, target: SocketAddr, user: &str, password: &
             .context("the source takes no more")?;
     }
     asking.flush().context("the source takes no more")?;
-    let mut count = 0;
-    for folder in &full {
-        count += relay_folder(&mut reader, &mut writer, folder)?;
+    let relayed = relay(&mut reader, &mut writer, &full);
+    drop(writer);
+    // What the target says is the reason when it takes no more.
+    let done = answered.join().map_err(|_| anyhow::anyhow!("the reader of answers ended"))??;
+    let relayed = relayed?;
+    if done != relayed.commands {
+        bail!("{done} of {} commands were done", relayed.commands);
     }
-    writer.write_all(b"z LOGOUT\r\n").and_then(|()| writer.flush()).context("the target takes no more")?;
-    let appended = answered.join().map_err(|_| anyhow::anyhow!("the reader of answers ended"))??;
-    if appended != count {
-        bail!("{appended} of {count} messages were appended");
-    }
-    Ok(count)
+    Ok(relayed.messages)
 }
 
-fn relay_folder(reader: &mut BufReader<TcpStream>, writer: &mut impl Write, folder: &str) -> Result<u64> {
+fn relay(reader: &mut BufReader<TcpStream>, writer: &mut impl Write, folders: &[String]) -> Result<Relayed> {
+    let mut all = Relayed::default();
+    for folder in folders {
+        let relayed = relay_folder(reader, writer, folder)?;
+        all.messages += relayed.messages;
+        all.commands += relayed.commands;
+    }
+    writer.write_all(b"z LOGOUT\r\n").and_then(|()| writer.flush()).context("the target takes no more")?;
+    Ok(all)
+}
+
+fn relay_folder(reader: &mut BufReader<TcpStream>, writer: &mut impl Write, folder: &str) -> Result<Relayed> {
     let mut line = Vec::new();
-    let mut count = 0;
+    let mut relayed = Relayed::default();
+    let mut open_bytes = 0;
     loop {
         line.clear();
         reader.read_until(b'\n', &mut line).context("the source is gone")?;
@@ -59,18 +78,26 @@ fn relay_folder(reader: &mut BufReader<TcpStream>, writer: &mut impl Write, fold
             if !text.starts_with("f OK") {
                 bail!("{folder}: {text}");
             }
-            return Ok(count);
+            writer.write_all(if open_bytes > 0 { b"\r\n" } else { b"" }).context("the target takes no more")?;
+            return Ok(relayed);
         }
         let Some(literal) = literal_at_end(&line) else { continue };
         let head = String::from_utf8_lossy(&line[..literal.at]);
         let between = |from: &str, to: char| head.split_once(from).and_then(|(_, rest)| rest.split_once(to)).map_or("", |(inner, _)| inner);
         let flags: Vec<&str> = between("FLAGS (", ')').split(' ').filter(|flag| *flag != "\\Recent").collect();
         let (flags, date) = (flags.join(" "), between("INTERNALDATE \"", '"'));
-        write!(writer, "a APPEND {} ({flags}) \"{date}\" {{{}+}}\r\n", quoted(folder), literal.length)
-            .context("the target takes no more")?;
+        if open_bytes == 0 {
+            write!(writer, "a APPEND {}", quoted(folder)).context("the target takes no more")?;
+            relayed.commands += 1;
+        }
+        write!(writer, " ({flags}) \"{date}\" {{{}+}}\r\n", literal.length).context("the target takes no more")?;
         std::io::copy(&mut reader.take(literal.length), writer).context("a literal was cut off")?;
-        writer.write_all(b"\r\n").context("the target takes no more")?;
-        count += 1;
+        relayed.messages += 1;
+        open_bytes += literal.length.max(1);
+        if open_bytes >= COMMAND_BYTES {
+            writer.write_all(b"\r\n").context("the target takes no more")?;
+            open_bytes = 0;
+        }
     }
 }
 

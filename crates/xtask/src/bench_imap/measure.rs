@@ -36,7 +36,12 @@ fn timed(command: &Command, also_done: &[i32], scratch: &Path) -> Result<Measure
     let output = fs::File::create(&log).context("no log")?;
     let mut time = Command::new("/usr/bin/time");
     time.args(["-f", "%U %S %M", "-o"]).arg(&figures).arg(command.get_program()).args(command.get_args());
-    let time = time.stdin(Stdio::null()).stdout(output.try_clone().context("no log")?).stderr(output).env("HOME", scratch);
+    let time = time
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().context("no log")?)
+        .stderr(output)
+        .env("HOME", scratch)
+        .env("RUST_BACKTRACE", "0");
     let status = time.status().context("/usr/bin/time cannot be run")?;
     if !status.success() && !status.code().is_some_and(|code| also_done.contains(&code)) {
         let log = fs::read_to_string(&log).unwrap_or_default();
