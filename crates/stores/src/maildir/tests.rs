@@ -289,7 +289,7 @@ fn an_entry_that_is_closed_to_us_stops_no_target() {
     let closed = dir.path().join(".closed");
     plant(&closed, &[]);
     let shut = closed.join("tmp");
-    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).expect("shut");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).expect("shut");
     // For root nothing is closed: then this proves less.
     MaildirTarget::open(dir.path()).expect("it is none of ours");
     fs::set_permissions(&shut, fs::Permissions::from_mode(0o700)).expect("opened");
