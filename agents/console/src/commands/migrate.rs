@@ -12,7 +12,7 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDraw
 use mailferry_core::engine::{Mailbox, MailboxPlan, Policy, plan};
 use mailferry_core::model::Digest;
 use mailferry_core::ports::Event;
-use mailferry_core::settings::{AgentKind, AgentSettings};
+use mailferry_core::settings::{AgentKind, AgentSettings, ByteSize};
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::ids::MailboxId;
 use mailferry_stores::{StoreUrl, open_source};
@@ -119,9 +119,18 @@ fn mailbox(source: &StoreUrl, target: &StoreUrl) -> Mailbox {
     Mailbox { id, name: source.clone(), source, target, priority: 0 }
 }
 
+/// Containers go from one folder to another on this machine: small ones let reading, carrying and writing overlap, and packing them
+/// tightly would cost more than it saves.
+const CONTAINER_MIB: u64 = 4;
+const COMPRESSION_LEVEL: u32 = 1;
+
 fn policy(args: &Args) -> anyhow::Result<Policy> {
-    let mut settings =
-        AgentSettings { free_space_floor: "0".parse().map_err(|error| anyhow::anyhow!("{error:?}"))?, ..AgentSettings::default() };
+    let mut settings = AgentSettings {
+        free_space_floor: "0".parse().map_err(|error| anyhow::anyhow!("{error:?}"))?,
+        container_size_max: ByteSize::mib(CONTAINER_MIB),
+        compression_level: COMPRESSION_LEVEL,
+        ..AgentSettings::default()
+    };
     for text in &args.set {
         let (key, value) = text.split_once('=').ok_or_else(|| {
             WrongUse(Trouble::new(format!("`{text}` is not of the form KEY=VALUE")).hint("for example --set ContainerItemsMax=500"))

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -81,16 +82,20 @@ fn raw(job: &Job<'_>) -> Result<Vec<Command>> {
 
 /// One user after another, each with a work folder that lives through all passes.
 fn mailferry(job: &Job<'_>) -> Result<Vec<Command>> {
+    let folder = job.folder.join("mailferry");
     let one = |number: usize| {
         let (name, password) = job.source.user(number);
+        let file = folder.join(format!("{name}.password"));
+        fs::write(&file, password).context("could not write a password")?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).context("could not hide a password")?;
         let mut command = Command::new(release_program("mailferry"));
-        command.arg("migrate").env("MAILFERRY_PASSWORD", password).arg("--apply-deletions");
-        command.args([job.source, job.target].map(|server| format!("imap://{name}@{}/?tls=off", server.address())));
-        command.arg("--work").arg(job.folder.join("mailferry").join(&name));
-        command
+        command.args(["migrate", "--apply-deletions"]);
+        let url = |server: &Server| format!("imap://{name}@{}/?tls=off&password-file={}", server.address(), file.display());
+        command.args([job.source, job.target].map(url)).arg("--work").arg(folder.join(&name));
+        Ok(command)
     };
-    fs::create_dir_all(job.folder.join("mailferry")).context("no folder for mailferry")?;
-    Ok(job.users.clone().map(one).collect())
+    fs::create_dir_all(&folder).context("no folder for mailferry")?;
+    job.users.clone().map(one).collect()
 }
 
 fn release_program(name: &str) -> PathBuf {
