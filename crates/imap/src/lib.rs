@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Absences to keep: no message is held in memory here; nothing is retried here, the caller knows what is safe to do again;
-//! no secret is ever formatted or traced. docs/adr/0009 says why this is our own.
+//! no secret is ever formatted or traced. docs/adr/0008 says why this is our own.
 #![forbid(unsafe_code)]
 
 mod connection;

@@ -45,7 +45,7 @@ pub(super) const WINDOW_LOG: u32 = 23;
 /// Size of a large item where it is not known yet.
 pub(super) const SIZE_AT_END: u64 = u64::MAX;
 
-/// Record types. From `OPTIONAL` on a reader may skip what it does not know.
+/// Record types. From 128 on a reader may skip what it does not know; from `LATER` on this one knows none.
 pub(super) mod kind {
     pub const FOLDER: u8 = 1;
     pub const ITEM: u8 = 2;
@@ -60,6 +60,6 @@ pub(super) mod kind {
     pub const SKIPPED: u8 = 11;
     pub const CENSUS: u8 = 12;
     pub const WANTED: u8 = 13;
-    pub const OPTIONAL: u8 = 128;
     pub const UNANSWERED: u8 = 128;
+    pub const LATER: u8 = 129;
 }

@@ -122,8 +122,7 @@ impl<R: Read + Seek> Reader<R> {
                 kind::ITEM => return self.small_item(&framed).map(Some),
                 kind::LARGE => return self.large_item(&framed).map(Some),
                 kind::RECEIPT => return self.receipt(&framed).map(Some),
-                kind::UNANSWERED => return self.plain(&framed).map(Some),
-                kind::OPTIONAL.. => self.at = framed.next,
+                kind::LATER.. => self.at = framed.next,
                 _ => return self.plain(&framed).map(Some),
             }
         }

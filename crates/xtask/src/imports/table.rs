@@ -28,6 +28,7 @@ use Outside::{Allowed, Refused};
 const RULES: &str = "mailferry-rules";
 const CHANGESET: &str = "mailferry-changeset";
 const CORE: &str = "mailferry-core";
+const IMAP: &str = "mailferry-imap";
 const STORES: &str = "mailferry-stores";
 const HOST: &str = "mailferry-host";
 const SIM: &str = "mailferry-sim";
@@ -40,7 +41,8 @@ const TABLE: &[Row] = &[
     Row { name: RULES, house: &[], outside: Refused, law: "the rules build on nothing" },
     Row { name: CHANGESET, house: &[], outside: Allowed, law: "change sets know SQLite and nothing of the house" },
     Row { name: CORE, house: &[RULES, CHANGESET], outside: Allowed, law: "core builds on rules and changeset" },
-    Row { name: STORES, house: &[CORE, RULES], outside: Allowed, law: "adapters build on core and rules, and never know each other" },
+    Row { name: IMAP, house: &[], outside: Allowed, law: "the client of IMAP knows the protocol and nothing of the house" },
+    Row { name: STORES, house: &[CORE, RULES, IMAP], outside: Allowed, law: "adapters build on core and rules, and never know each other" },
     Row { name: HOST, house: &[CORE, RULES], outside: Allowed, law: "adapters build on core and rules, and never know each other" },
     Row { name: SIM, house: &[CORE, RULES], outside: Refused, law: "the simulated world builds on core and rules alone" },
     Row { name: CONFORMANCE, house: &[CORE, RULES], outside: Refused, law: "the suites know the ports and nothing behind them" },
