@@ -1,5 +1,6 @@
 //! What these tests share.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -12,7 +13,7 @@ pub fn is_ready(kinds: &[Kind]) -> bool {
     kinds.iter().all(|kind| match available(*kind) {
         Ok(()) => true,
         Err(reason) => {
-            eprintln!("SKIPPED: {reason}");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
             false
         }
     })

@@ -21,8 +21,11 @@ pub fn on_the_wire(body: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// What it does, and how: `None` where there is nothing to do.
+pub type Step = (&'static str, fn(&[u8]) -> Option<Vec<u8>>);
+
 /// The steps, from harmless to less harmless.
-pub const LADDER: [(&str, fn(&[u8]) -> Option<Vec<u8>>); 4] = [
+pub const LADDER: [Step; 4] = [
     ("a line end was added behind the last line", final_line_end),
     ("bare line feeds and carriage returns became line ends", line_ends),
     ("NUL bytes became 0x80", nul_bytes),

@@ -67,7 +67,14 @@ const ABSENCES: &[Absence] = &[
         words: SQL,
         within: HOUSE,
         // IMAP has a SELECT of its own.
-        except: &["crates/core/src/state/", "crates/changeset/", "crates/xtask/", "crates/mailbed/", "crates/imap/", "crates/stores/src/imap/"],
+        except: &[
+            "crates/core/src/state/",
+            "crates/changeset/",
+            "crates/xtask/",
+            "crates/mailbed/",
+            "crates/imap/",
+            "crates/stores/src/imap/",
+        ],
         in_tests: false,
         law: "only state writes SQL",
     },
