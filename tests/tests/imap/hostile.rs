@@ -115,6 +115,45 @@ fn an_append_whose_answer_was_lost_is_not_done_twice() {
     pair.is_whole();
 }
 
+/// T02
+#[test]
+fn messages_are_known_again_when_all_their_uids_are_new() {
+    let pair = Pair::new();
+    pair.run_well();
+    pair.source.world(USER, |world| {
+        world.find("INBOX").expect("there").renumber(77);
+        world.add("INBOX", &mail("newer"), &[]);
+    });
+    assert_eq!(pair.run_well()["appended"], 1);
+    pair.is_whole();
+}
+
+/// T02
+#[test]
+fn uids_that_become_new_while_a_folder_is_read_double_nothing() {
+    let pair = Pair::new();
+    pair.source.arm(Armed::new(Quirk::ValidityBecomes(99)).in_mailbox("INBOX").after(1).once());
+    pair.run();
+    happened(&pair.source);
+    pair.run_well();
+    pair.is_whole();
+}
+
+/// T21
+#[test]
+fn a_message_that_was_moved_is_moved_and_not_sent_again() {
+    let pair = Pair::new();
+    pair.run_well();
+    pair.source.world(USER, |world| {
+        let inbox = world.find("INBOX").expect("there");
+        let (uid, message) = (inbox.messages[2].uid, inbox.messages[2].clone());
+        inbox.remove(uid);
+        world.find("Sent").expect("there").put(message);
+    });
+    assert_eq!(pair.run_well()["appended"], 0);
+    pair.is_whole();
+}
+
 /// T03
 #[test]
 fn a_message_that_ends_every_connection_is_left_out_and_the_others_arrive() {

@@ -196,9 +196,9 @@ fn holds_items(target: &StoreUrl) -> bool {
     let Ok(folders) = store.folders() else { return true };
     folders.iter().filter(|folder| folder.selectable).any(|folder| {
         let mut any = false;
-        let scanned = store.scan(&folder.path, &mut |_| {
+        let scanned = store.scan_after(&folder.path, None, &mut |_| {
             any = true;
-            Ok(())
+            Ok(false)
         });
         scanned.is_err() || any
     })

@@ -15,8 +15,9 @@ use super::line::Line;
 use super::settings::ImapUrl;
 use super::{dates, key, marks, parse_key};
 
-/// Messages of which a scan asks at a time.
+/// Messages of which a scan asks at a time, and at first: some callers want to know only whether there is any.
 const WINDOW: u32 = 5_000;
+const FIRST_WINDOW: u32 = 200;
 /// Messages asked for in one FETCH; two are under way.
 const FETCH_MESSAGES: usize = 400;
 /// Of a set of UIDs as it is written: servers read lines of about a thousand (RFC 2683, 3.2.1.5).
@@ -321,8 +322,10 @@ impl MailSource for ImapSource {
         let (validity, exists) = (open.selected.uid_validity, open.selected.exists);
         let after = after.and_then(|key| parse_key(&key.0)).filter(|(of, _)| *of == validity).map_or(0, |(_, uid)| uid);
         let mut first = if after == 0 { 1 } else { self.sequence_behind(after)? };
+        let mut size = FIRST_WINDOW;
         while first <= exists {
-            let last = exists.min(first.saturating_add(WINDOW - 1));
+            let last = exists.min(first.saturating_add(size - 1));
+            size = WINDOW;
             for item in self.window(first, last, validity)? {
                 if parse_key(&item.key.0).is_some_and(|(_, uid)| uid > after) && !each(item)? {
                     return Ok(());

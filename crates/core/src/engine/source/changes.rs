@@ -42,25 +42,48 @@ impl Change {
     }
 }
 
-/// Items gone from their folders, found again by their key when they turn up in another.
+/// Items gone from their folders, found again when they turn up in another, or in their own under another key: by the key that
+/// outlives moves where the store has one, else by their bytes (T02).
 #[derive(Default)]
-pub(super) struct Gone(HashMap<ItemKey, Vec<KnownItem>>);
+pub(super) struct Gone {
+    items: HashMap<ItemKey, Vec<KnownItem>>,
+    /// Keys by size; some may have been taken meanwhile.
+    sizes: HashMap<u64, Vec<ItemKey>>,
+}
 
 impl Gone {
     /// Takes an item that may be the one now seen.
     pub fn candidate(&mut self, seen: &SeenItem) -> Option<KnownItem> {
-        let list = self.0.get_mut(&ItemKey(seen.move_hint.clone()?))?;
+        let list = self.items.get_mut(&ItemKey(seen.move_hint.clone()?))?;
         let at = list.iter().position(|item| seen.size.is_none_or(|size| size == item.size))?;
         Some(list.swap_remove(at))
     }
 
+    /// Whether it is worth reading an item of this size to find out.
+    pub fn may_have(&self, seen: &SeenItem) -> bool {
+        let of_size = seen.size.filter(|_| seen.move_hint.is_none()).and_then(|size| self.sizes.get(&size));
+        of_size.is_some_and(|keys| keys.iter().any(|key| self.items.get(key).is_some_and(|items| !items.is_empty())))
+    }
+
+    /// Takes an item with exactly these bytes.
+    pub fn with_bytes(&mut self, size: u64, digest: Digest) -> Option<KnownItem> {
+        for key in self.sizes.get(&size)? {
+            let Some(list) = self.items.get_mut(key) else { continue };
+            if let Some(at) = list.iter().position(|item| item.digest == Some(digest)) {
+                return Some(list.swap_remove(at));
+            }
+        }
+        None
+    }
+
     pub fn put_back(&mut self, item: KnownItem) {
-        self.0.entry(item.key.clone()).or_default().push(item);
+        self.sizes.entry(item.size).or_default().push(item.key.clone());
+        self.items.entry(item.key.clone()).or_default().push(item);
     }
 
     /// What did not turn up anywhere, in a stable order.
     pub fn into_missing(self) -> Vec<KnownItem> {
-        let mut items: Vec<KnownItem> = self.0.into_values().flatten().collect();
+        let mut items: Vec<KnownItem> = self.items.into_values().flatten().collect();
         items.sort_by_key(|item| item.token);
         items
     }

@@ -1,6 +1,6 @@
 //! One pass over a mailbox: what changed, into containers, until the mailbox is caught up (R21, R23).
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use mailferry_rules::ids::MailboxId;
 
@@ -116,21 +116,45 @@ impl Agent {
     }
 
     fn pack_found(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo, changes: Vec<Change>) -> Result<(), MailboxHalt> {
-        if !changes.is_empty() {
-            pass.store.expect(&info.path, &mut changes.iter().filter_map(Change::key))?;
+        let mut twins = twins(pass, info, &changes)?;
+        let to_read = || changes.iter().filter_map(Change::key).filter(|key| !twins.contains_key(*key));
+        if to_read().next().is_some() {
+            pass.store.expect(&info.path, &mut to_read())?;
         }
-        changes.into_iter().try_for_each(|change| self.pack_change(pass, id, info, change))
+        for change in changes {
+            let twin = change.key().and_then(|key| twins.remove(key));
+            self.pack_change(pass, id, info, change, twin)?;
+        }
+        Ok(())
     }
 
-    fn pack_change(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo, change: Change) -> Result<(), MailboxHalt> {
+    /// `twin`: an item that has gone and has the same bytes.
+    fn pack_change(
+        &mut self,
+        pass: &mut Pass<'_>,
+        id: u32,
+        info: &FolderInfo,
+        change: Change,
+        twin: Option<KnownItem>,
+    ) -> Result<(), MailboxHalt> {
         let seen = match change {
             Change::Marked { token, marks } => return self.write(pass, Record::Marks { folder: id, token, marks }),
             Change::Again(seen, token) => return self.pack_item(pass, id, info, seen, token),
             Change::New(seen) => seen,
         };
+        let moved = |item: KnownItem, seen: SeenItem| Record::Moved {
+            token: item.token,
+            from: item.folder,
+            to: id,
+            key: seen.key,
+            marks: seen.marks,
+        };
+        if let Some(item) = twin {
+            return self.write(pass, moved(item, seen));
+        }
         if let Some(item) = pass.gone.candidate(&seen) {
             if is_same(pass, info, &seen, &item) {
-                return self.write(pass, Record::Moved { token: item.token, from: item.folder, to: id, key: seen.key, marks: seen.marks });
+                return self.write(pass, moved(item, seen));
             }
             pass.gone.put_back(item);
         }
@@ -242,6 +266,34 @@ fn is_same(pass: &mut Pass<'_>, info: &FolderInfo, seen: &SeenItem, item: &Known
         Ok(Some(mut opened)) => prv::file_digest(&mut opened.reader).is_ok_and(|found| found == digest),
         _ => false,
     }
+}
+
+/// Of the new items of a folder whose store knows no keys that outlive moves: those that have gone elsewhere with the same bytes. They
+/// are read for it, and only where one of their size has gone.
+fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<HashMap<ItemKey, KnownItem>, MailboxHalt> {
+    let may_have: Vec<&SeenItem> = changes
+        .iter()
+        .filter_map(|change| if let Change::New(seen) = change { Some(seen) } else { None })
+        .filter(|seen| pass.gone.may_have(seen))
+        .collect();
+    let mut twins = HashMap::new();
+    if may_have.is_empty() {
+        return Ok(twins);
+    }
+    pass.store.expect(&info.path, &mut may_have.iter().map(|seen| &seen.key))?;
+    for seen in may_have {
+        let digest = match pass.store.open(&info.path, &seen.key) {
+            Ok(Some(mut opened)) => prv::file_digest(&mut opened.reader).ok(),
+            Ok(None) => None,
+            // Told when it is packed.
+            Err(error) if error.blast == Blast::Item => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(item) = seen.size.zip(digest).and_then(|(size, digest)| pass.gone.with_bytes(size, digest)) {
+            twins.insert(seen.key.clone(), item);
+        }
+    }
+    Ok(twins)
 }
 
 fn folders_named(record: &Record) -> Vec<u32> {
