@@ -56,18 +56,18 @@ fn while_a_standby_is_away_the_copy_queue_grows_in_number_and_age() {
         mail(&world);
         world.pass_time(10 * MINUTE_MS);
         let queue = copy(&mut world);
-        assert_eq!(queue.sets, Some(mails), "one change set for each container");
+        assert_eq!(queue.sets, Some(2 * mails), "one change set for each container, and one for the stamps of the folders it came from");
         assert_eq!(queue.oldest_age_s, Some((mails - 1) * 600));
         assert_eq!(queue.replicated_ms, replicated_ms);
         let outbox = world.database("SRC1", AgentKind::Source).outbox().expect("an outbox");
-        assert_eq!((outbox.sets, outbox.bytes), (mails, queue.bytes));
+        assert_eq!((outbox.sets, outbox.bytes), (2 * mails, queue.bytes));
     }
     world.disks["SRC2"].set_away(false);
     let queue = copy(&mut world);
     assert_eq!((queue.sets, queue.bytes, queue.oldest_age_s), (Some(0), 0, None));
     // The standby's own agent has not run yet.
     world.pass_time(MINUTE_MS);
-    assert_eq!(copy(&mut world).unreplayed, Some(6), "three containers, and a coverage debt paid for each");
+    assert_eq!(copy(&mut world).unreplayed, Some(9), "three containers with their stamps, and a coverage debt paid for each");
     assert!(copy(&mut world).replicated_ms > replicated_ms);
     report(&mut world, "SRC2");
     assert_eq!(copy(&mut world).unreplayed, Some(0));
@@ -85,7 +85,7 @@ fn what_a_standby_cannot_replay_yet_is_its_replay_queue() {
     world.disks["SRC2"].files().entry(first).and_modify(|content| content.truncate(content.len() / 2));
     world.pass_time(MINUTE_MS);
     let waiting = report(&mut world, "SRC2");
-    assert_eq!((waiting.replay.files, waiting.replay.sets, waiting.replay.oldest_age_s), (2, 2, Some(120)));
+    assert_eq!((waiting.replay.files, waiting.replay.sets, waiting.replay.oldest_age_s), (5, 5, Some(180)));
     assert!(waiting.wants_snapshot.is_some());
     world.session("SRC1", AgentKind::Source);
     let whole = report(&mut world, "SRC2");

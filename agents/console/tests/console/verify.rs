@@ -94,7 +94,7 @@ fn a_doubled_item_is_never_allowed() {
 fn a_store_that_is_not_known_is_wrong_usage_and_one_that_is_not_there_a_failure() {
     let world = World::new();
     let known = world.mailbox("maildir", "a", &[]);
-    let unknown = "error: could not tell which mail store is meant\n  where: pst:x\n  cause: `pst` is no kind of store on disk\n  hint:  maildir:PATH, mbox:PATH, mboxo:PATH, mboxrd:PATH, mboxcl2:PATH, or the path of a store that exists\n";
+    let unknown = "error: could not tell which mail store is meant\n  where: pst:x\n  cause: `pst` is no kind of store\n  hint:  maildir:PATH, mbox:PATH, mboxo:PATH, mboxrd:PATH, mboxcl2:PATH, imap://USER@HOST, imaps://USER@HOST, or the path of a store that exists\n";
     assert_eq!(world.run(&["verify", &known, "pst:x"]), ran(2, "", unknown));
     let missing = "error: could not open a Maildir\n  where: nowhere\n  cause: there is no such directory\n  hint:  check the path; a mailbox that is to be read must exist\n";
     assert_eq!(world.run(&["verify", &known, "maildir:nowhere"]), ran(1, "", missing));

@@ -168,11 +168,18 @@ impl Agent {
         let Ok(own) = self.own_share().list(&area.path()) else { return Ok(()) };
         let own: BTreeSet<String> = own.into_iter().map(|entry| entry.name).collect();
         let mut newest: Option<Epoch> = None;
+        let mut may_go_on = Some(BTreeSet::new());
         for node in self.passive_nodes() {
-            let Ok(entries) = self.share(&node).list(&area.path()) else { continue };
+            let Ok(entries) = self.share(&node).list(&area.path()) else {
+                may_go_on = None;
+                continue;
+            };
             let only_there =
                 entries.iter().filter(|entry| !own.contains(&entry.name)).filter_map(|entry| entry.name.parse::<ContainerName>().ok());
             for name in only_there.collect::<Vec<_>>() {
+                may_go_on.iter_mut().for_each(|names: &mut BTreeSet<_>| {
+                    names.insert(name);
+                });
                 let folder = area.to_string();
                 let (done, owed) = self.db.read(|db| {
                     let done = delivery::is_delivered(db, &lane.folder, &name)? || debts::is_buried(db, &folder, &name)?;
@@ -193,7 +200,19 @@ impl Agent {
                 }
             }
         }
+        if let Some(names) = may_go_on {
+            self.clear_own_parts(&area, &own, &names);
+        }
         Ok(())
+    }
+
+    /// Copies to this node that were cut off, and that no copy will go on with: of these containers alone one may.
+    fn clear_own_parts(&self, area: &Area, entries: &BTreeSet<String>, may_go_on: &BTreeSet<ContainerName>) {
+        let writer = self.writer();
+        let is_left = |entry: &&String| spool::part_name(entry).is_some_and(|(name, of)| of == writer && !may_go_on.contains(&name));
+        for part in entries.iter().filter(is_left).filter_map(|entry| area.path().join(entry)) {
+            let _ = self.own_share().remove(&part);
+        }
     }
 
     /// Sealed in WORK of a node of this side, or nobody can tell: then its packing agent is placing it, or has not recorded it yet.
