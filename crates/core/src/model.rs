@@ -107,7 +107,8 @@ impl Flags {
     pub const FLAGGED: Flags = Flags(4);
     pub const DELETED: Flags = Flags(8);
     pub const DRAFT: Flags = Flags(16);
-    const NAMES: [(Flags, &'static str); 5] = [
+    /// As RFC 9051 writes them.
+    pub const NAMES: [(Flags, &'static str); 5] = [
         (Flags::SEEN, "\\Seen"),
         (Flags::ANSWERED, "\\Answered"),
         (Flags::FLAGGED, "\\Flagged"),

@@ -290,15 +290,18 @@ impl Connection {
         loop {
             match self.next().await? {
                 Event::Response(response) => return Ok(response),
-                Event::Body { .. } => while self.skip_body().await? {},
+                Event::Body { .. } => self.pass_by().await?,
             }
         }
     }
 
-    async fn skip_body(&mut self) -> Result<bool> {
-        let there = self.body().await?.len();
-        self.body_used(there);
-        Ok(self.framer.body_left() > 0)
+    /// Steps over what is left of a message.
+    pub async fn pass_by(&mut self) -> Result<()> {
+        while self.framer.body_left() > 0 {
+            let there = self.body().await?.len();
+            self.body_used(there);
+        }
+        Ok(())
     }
 
     /// The next bytes of the message announced by `Event::Body`; empty at its end.
@@ -378,7 +381,7 @@ impl Connection {
                 }
                 Event::Response(other @ Response::Tagged { .. }) => others.push(other),
                 Event::Response(response) => each(response),
-                Event::Body { .. } => while self.skip_body().await? {},
+                Event::Body { .. } => self.pass_by().await?,
             }
         }
     }
@@ -413,9 +416,11 @@ impl Connection {
         Ok(folders)
     }
 
-    /// Says goodbye, as far as the server listens.
-    pub async fn logout(mut self) {
-        let _ = self.run(Command::new("LOGOUT"), |_| {}).await;
+    /// Says goodbye; an answer is not waited for.
+    pub async fn farewell(&mut self) -> Result<()> {
+        self.begin();
+        self.write(b"LOGOUT\r\n").await?;
+        self.flush().await
     }
 }
 

@@ -50,6 +50,11 @@ impl ImapError {
         !matches!(self.kind, Kind::No { .. } | Kind::Bad(_) | Kind::Login(_) | Kind::Settings(_))
     }
 
+    /// For a command whose refusal is of no matter.
+    pub fn unless_fatal(self) -> Result<()> {
+        if self.is_fatal() { Err(self) } else { Ok(()) }
+    }
+
     pub fn code(&self) -> Option<&Code> {
         match &self.kind {
             Kind::No { code, .. } => code.as_ref(),

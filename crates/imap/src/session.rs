@@ -54,7 +54,7 @@ pub async fn connect(endpoint: &Endpoint, account: &Account) -> Result<Connectio
     }
     if connection.has("ID") {
         let command = Command::new(concat!("ID (\"name\" \"Mailferry\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")"));
-        connection.run(command, |_| {}).await.map(|_| ()).or_else(harmless)?;
+        connection.run(command, |_| {}).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
     }
     Ok(connection)
 }
@@ -109,11 +109,6 @@ async fn greeted(connection: &mut Connection) -> Result<bool> {
     Ok(known)
 }
 
-/// A refusal is of no matter.
-fn harmless(error: ImapError) -> Result<()> {
-    if error.is_fatal() { Err(error) } else { Ok(()) }
-}
-
 impl Connection {
     /// The namespaces (RFC 2342); that of a server without them is empty.
     pub async fn namespace(&mut self) -> Result<Namespace> {
@@ -124,7 +119,7 @@ impl Connection {
                     namespace = found;
                 }
             };
-            self.run(Command::new("NAMESPACE"), each).await.map(|_| ()).or_else(harmless)?;
+            self.run(Command::new("NAMESPACE"), each).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
         }
         Ok(namespace)
     }

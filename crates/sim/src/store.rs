@@ -168,7 +168,7 @@ impl MailSource for SimSource {
 
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let items = locked(&self.shelf)[&self.url].folders.get(folder).cloned();
-        let gone = || StoreError::new(Blast::Folder, Retry::Later, "find a folder", folder.to_string(), "it is not there (any more)");
+        let gone = || StoreError::no_folder(folder.to_string());
         items.ok_or_else(gone)?.into_iter().try_for_each(|item| {
             each(SeenItem {
                 move_hint: Some(item.key.clone()),

@@ -7,6 +7,7 @@
 //! mbox          one file a folder, as mboxo, mboxrd and mboxcl2
 //! folder_names  names of folders as names of files, reversibly
 //! mutf7         modified UTF-7, in which both store non-ASCII names
+//! months        names of months as mail writes them
 //! files         what std::fs lacks: names as bytes, no symlinks, durable directories
 //! ```
 //!
@@ -20,6 +21,7 @@ mod folder_names;
 mod imap;
 mod maildir;
 mod mbox;
+mod months;
 mod mutf7;
 mod opener;
 mod url;

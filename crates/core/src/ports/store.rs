@@ -206,6 +206,11 @@ impl StoreError {
         StoreError { blast, retry, what: what.into(), place: place.into(), cause: cause.into(), hint: None, no_space: false, away: false }
     }
 
+    /// A folder that was asked for by its path.
+    pub fn no_folder(place: impl Into<String>) -> Self {
+        StoreError::new(Blast::Folder, Retry::Later, "find a folder", place, "it is not there (any more)")
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -8,11 +8,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::ca::Ca;
 use super::options::Options;
 use super::packages::{Kind, unpacked};
-use super::places::{MAIL_USER, free_port, give_to_mail_user, own_address, scratch};
-use super::server::{Account, Plan, Server};
+use super::places::{MAIL_USER, give_to_mail_user};
+use super::server::{Account, Plan, Server, Site};
 
 pub(super) const IMAPD: &str = "courier-imap/usr/bin/imapd";
 pub(super) const TCPD: &str = "courier-base/usr/sbin/couriertcpd";
@@ -29,11 +28,8 @@ pub struct Courier;
 
 impl Courier {
     pub fn start(options: Options) -> Result<Server> {
-        let dir = scratch()?;
+        let Site { dir, address, tls_address, ca } = Site::take()?;
         let folder = dir.path();
-        let ip = own_address();
-        let (address, tls_address) = (free_port(ip)?, free_port(ip)?);
-        let ca = Ca::make(&folder.join("ca"), ip)?;
         fs::create_dir_all(folder.join("etc")).context("no folder for Courier")?;
         fs::create_dir_all(folder.join("run/authdaemon")).context("no folder for Courier")?;
         fs::write(folder.join("etc/authdaemonrc"), AUTHDAEMONRC).context("could not write authdaemonrc")?;

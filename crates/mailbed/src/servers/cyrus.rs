@@ -12,8 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::ca::Ca;
 use super::options::Options;
 use super::packages::{Kind, unpacked};
-use super::places::{free_port, own_address, scratch};
-use super::server::{Account, Plan, Server};
+use super::server::{Account, Plan, Server, Site};
 
 pub(super) const IMAPD: &str = "cyrus-imapd/usr/lib/cyrus/bin/imapd";
 const REALM: &str = "mailbed.example";
@@ -22,11 +21,8 @@ pub struct Cyrus;
 
 impl Cyrus {
     pub fn start(options: Options) -> Result<Server> {
-        let dir = scratch()?;
+        let Site { dir, address, tls_address, ca } = Site::take()?;
         let folder = dir.path();
-        let ip = own_address();
-        let (address, tls_address) = (free_port(ip)?, free_port(ip)?);
-        let ca = Ca::make(&folder.join("ca"), ip)?;
         let admin = Account { name: "cyradmin".into(), password: "admin's word".into() };
         for place in [
             "run/proc",

@@ -11,18 +11,15 @@ use super::ca::Ca;
 use super::oauth::Tokens;
 use super::options::{Format, Options};
 use super::packages::Kind;
-use super::places::{MAIL_USER, free_port, give_to_mail_user, own_address, scratch};
-use super::server::{Account, Plan, Server};
+use super::places::{MAIL_USER, give_to_mail_user};
+use super::server::{Account, Plan, Server, Site};
 
 pub struct Dovecot;
 
 impl Dovecot {
     pub fn start(options: Options) -> Result<Server> {
-        let dir = scratch()?;
+        let Site { dir, address, tls_address, ca } = Site::take()?;
         let folder = dir.path();
-        let ip = own_address();
-        let (address, tls_address) = (free_port(ip)?, free_port(ip)?);
-        let ca = Ca::make(&folder.join("ca"), ip)?;
         let tokens = Tokens::keys_in(&folder.join("keys"))?;
         let master = Account { name: "master".into(), password: "master's word".into() };
         write_users(folder, &options, &master)?;

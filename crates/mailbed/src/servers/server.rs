@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::ca::Ca;
 use super::oauth::Tokens;
 use super::packages::Kind;
+use super::places::{free_port, own_address, scratch};
 use super::processes::{Processes, tree_cpu_seconds};
 use crate::talk::Talk;
 
@@ -38,6 +39,25 @@ pub struct Server {
     pub(super) processes: Option<Processes>,
     pub(super) plan: Plan,
     pub(super) dir: TempDir,
+}
+
+/// Where a new server will be.
+pub(super) struct Site {
+    pub dir: TempDir,
+    pub address: SocketAddr,
+    pub tls_address: SocketAddr,
+    pub ca: Ca,
+}
+
+impl Site {
+    /// With an address of its own, and a certificate for it.
+    pub fn take() -> Result<Self> {
+        let dir = scratch()?;
+        let ip = own_address();
+        let (address, tls_address) = (free_port(ip)?, free_port(ip)?);
+        let ca = Ca::make(&dir.path().join("ca"), ip)?;
+        Ok(Site { dir, address, tls_address, ca })
+    }
 }
 
 /// What a server is started from, again and again.

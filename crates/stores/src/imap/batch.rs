@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use mailferry_core::model::{FolderPath, InternalDate, Marks, TargetId};
+use mailferry_core::model::{Digest, FolderPath, InternalDate, Marks, TargetId, Token};
+use mailferry_core::ports::Wanted;
 use mailferry_imap::{Code, Connection, ImapError, Kind, Tag};
 
 use super::dates;
@@ -41,13 +42,20 @@ struct Form<'a> {
     bytes: Cow<'a, [u8]>,
 }
 
+impl Form<'_> {
+    fn head(&self, storable: &Storable, free: bool) -> Vec<u8> {
+        head(self.marks, &self.date, self.bytes.len() as u64, storable, free)
+    }
+}
+
 impl Waiting {
     fn whole(&self) -> Form<'_> {
         Form { marks: &self.marks, date: self.date, bytes: Cow::Borrowed(&self.bytes) }
     }
 
-    fn marks(&self) -> &Marks {
-        &self.marks
+    /// What to look for where it is not known whether it arrived.
+    pub fn wanted(&self) -> Wanted {
+        Wanted { token: Token::FIRST, digest: Digest::of(&self.bytes), size: self.bytes.len() as u64 }
     }
 }
 
@@ -91,7 +99,7 @@ impl Group {
             let tag = connection.begin();
             connection.write(&begun(&self.name)).await?;
             for message in &self.messages {
-                connection.write(&head(&message.whole(), &self.storable, "+")).await?;
+                connection.write(&message.whole().head(&self.storable, true)).await?;
                 connection.write(&message.bytes).await?;
             }
             connection.write(b"\r\n").await?;
@@ -105,7 +113,8 @@ impl Group {
     }
 }
 
-fn begun(name: &[u8]) -> Vec<u8> {
+/// The beginning of an APPEND.
+pub fn begun(name: &[u8]) -> Vec<u8> {
     match mailferry_imap::quoted(name) {
         Some(name) => [b"APPEND ".as_slice(), &name].concat(),
         // A name that is no modified UTF-7 came from this server, and goes back as it came.
@@ -113,10 +122,12 @@ fn begun(name: &[u8]) -> Vec<u8> {
     }
 }
 
-fn head(message: &Form<'_>, storable: &Storable, plus: &str) -> Vec<u8> {
-    let (flags, _) = storable.write(message.marks);
-    let date = dates::format(&message.date).map(|date| format!(" {date}")).unwrap_or_default();
-    format!(" {flags}{date} {{{}{plus}}}\r\n", message.bytes.len()).into_bytes()
+/// What stands before the bytes of a message. `free`: the server need not be asked for them.
+pub fn head(marks: &Marks, date: &InternalDate, bytes: u64, storable: &Storable, free: bool) -> Vec<u8> {
+    let (flags, _) = storable.write(marks);
+    let date = dates::format(date).map(|date| format!(" {date}")).unwrap_or_default();
+    let plus = if free { "+" } else { "" };
+    format!(" {flags}{date} {{{bytes}{plus}}}\r\n").into_bytes()
 }
 
 /// Writes one APPEND. Where the server wants to be asked, it is; a refusal then ends the command, and its answer tells.
@@ -124,7 +135,7 @@ async fn append(connection: &mut Connection, name: &[u8], message: &Form<'_>, st
     let free = message.bytes.len() as u64 <= connection.nonsync_bytes_max();
     let tag = connection.begin();
     connection.write(&begun(name)).await?;
-    connection.write(&head(message, storable, if free { "+" } else { "" })).await?;
+    connection.write(&message.head(storable, free)).await?;
     if free || connection.may_continue(&tag).await? {
         connection.write(&message.bytes).await?;
         connection.write(b"\r\n").await?;
@@ -191,7 +202,7 @@ async fn judged(
     let mut pause = PAUSE_MIN;
     loop {
         match verdict {
-            Ok(code) => return Ok(Ok(stored(code, storable, message.marks(), Vec::new()))),
+            Ok(code) => return Ok(Ok(stored(code, storable, &message.marks, Vec::new()))),
             Err(error) => match throttle::pause(&error, pause) {
                 Some(asked) if pause <= PAUSE_MAX => {
                     tracing::info!(seconds = asked.as_secs_f64(), "the server asks for a pause");
@@ -268,7 +279,7 @@ async fn finished(connection: &mut Connection, tag: &Tag) -> Result<Result<Optio
 }
 
 /// UIDs in the order of the messages; `None` when the server did not say, or said something that cannot be (T25).
-fn appended(code: Option<Code>, messages: usize) -> Option<(u32, Vec<u32>)> {
+pub fn appended(code: Option<Code>, messages: usize) -> Option<(u32, Vec<u32>)> {
     match code {
         Some(Code::AppendUid(validity, uids)) if validity > 0 && uids.len() == messages as u64 => {
             let uids: Vec<u32> = uids.iter().collect();

@@ -6,7 +6,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use mailferry_core::model::InternalDate;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+use crate::months::MONTHS;
 
 /// `None` for what is no date.
 pub fn parse(text: &str) -> Option<InternalDate> {

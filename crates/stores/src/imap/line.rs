@@ -64,14 +64,7 @@ impl Drop for Line {
     fn drop(&mut self) {
         let Line { runtime, connection, .. } = self;
         // Not waited for: a server that has gone away would hold us up.
-        let _ = runtime.block_on(async {
-            let farewell = async {
-                connection.begin();
-                connection.write(b"LOGOUT\r\n").await?;
-                connection.flush().await
-            };
-            tokio::time::timeout(std::time::Duration::from_secs(1), farewell).await
-        });
+        let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(1), connection.farewell()).await });
     }
 }
 

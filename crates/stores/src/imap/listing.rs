@@ -82,8 +82,9 @@ impl Listing {
         !self.taken.contains(&uid) && !self.sizes.contains_key(&uid)
     }
 
-    pub fn first_free_behind(&self, uid: u32) -> Option<u32> {
-        self.sizes.keys().copied().find(|there| *there > uid && !self.taken.contains(there))
+    pub fn first_free_behind(&self, uid: u32) -> Option<(u32, u32)> {
+        let free = self.sizes.keys().copied().find(|there| *there > uid && !self.taken.contains(there))?;
+        Some((self.validity, free))
     }
 
     /// Whether it is worth going to the server.

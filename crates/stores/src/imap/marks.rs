@@ -5,18 +5,10 @@
 
 use mailferry_core::model::{Flags, Keywords, Marks};
 
-const NAMES: [(Flags, &str); 5] = [
-    (Flags::SEEN, "\\Seen"),
-    (Flags::ANSWERED, "\\Answered"),
-    (Flags::FLAGGED, "\\Flagged"),
-    (Flags::DELETED, "\\Deleted"),
-    (Flags::DRAFT, "\\Draft"),
-];
-
 pub fn parse(flags: &[String]) -> Marks {
     let mut marks = Marks::default();
     for flag in flags {
-        match NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(flag)) {
+        match Flags::NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(flag)) {
             Some((known, _)) => marks.flags = marks.flags.with(*known),
             None if flag.eq_ignore_ascii_case("\\Recent") || flag == "\\*" || flag.is_empty() => {}
             None => {
@@ -41,7 +33,7 @@ impl Storable {
 
     /// The flags of the standard and no keyword.
     pub fn flags_alone() -> Self {
-        Storable { permanent: Some(NAMES.iter().map(|(_, name)| (*name).to_owned()).collect()) }
+        Storable { permanent: Some(Flags::NAMES.iter().map(|(_, name)| (*name).to_owned()).collect()) }
     }
 
     fn keyword(&self, keyword: &str) -> bool {
@@ -55,7 +47,7 @@ impl Storable {
 
     /// The flags in parentheses, and the keywords that cannot be stored.
     pub fn write(&self, marks: &Marks) -> (String, Vec<String>) {
-        let flags = NAMES.iter().filter(|(flag, name)| marks.flags.contains(*flag) && self.flag(name)).map(|(_, name)| *name);
+        let flags = Flags::NAMES.iter().filter(|(flag, name)| marks.flags.contains(*flag) && self.flag(name)).map(|(_, name)| *name);
         let (kept, lost): (Keywords, Keywords) = marks.keywords.iter().cloned().partition(|keyword| self.keyword(keyword));
         let all: Vec<&str> = flags.chain(kept.iter().map(String::as_str)).collect();
         (format!("({})", all.join(" ")), lost.into_iter().collect())

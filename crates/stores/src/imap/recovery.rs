@@ -1,12 +1,12 @@
 //! What became of appends whose connection broke: they are looked for in their folder, and what is not there is appended again,
 //! message by message, so that one which ends the connection is found and left out (T01, T03, T04, T13).
 
-use mailferry_core::model::{Digest, FolderPath, Token};
-use mailferry_core::ports::{Blast, Retry, StoreError, Wanted};
-use mailferry_imap::{Connection, ImapError};
+use mailferry_core::model::FolderPath;
+use mailferry_core::ports::{Blast, Retry, StoreError};
+use mailferry_imap::ImapError;
 
 use super::batch::{self, Group, Waiting};
-use super::listing::Listing;
+use super::marks::Storable;
 use super::target::ImapTarget;
 
 /// How often one message may end the connection before it is taken for the cause.
@@ -37,34 +37,12 @@ impl ImapTarget {
         Ok(())
     }
 
-    /// The folder as it is now; what was known of it stays known.
-    fn read_again(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
-        self.selected = None;
-        let selected = self.select(folder)?;
-        let before = self.listings.remove(folder);
-        let read = async |connection: &mut Connection| Listing::read(connection, selected.uid_validity, selected.exists).await;
-        let mut listing = self.line.run(Blast::Folder, read)?;
-        listing.inherit(before);
-        self.listings.insert(folder.clone(), listing);
-        Ok(())
-    }
-
-    fn settle_one(
-        &mut self,
-        folder: &FolderPath,
-        name: &[u8],
-        storable: &super::marks::Storable,
-        message: Waiting,
-    ) -> Result<(), StoreError> {
-        let wanted = Wanted { token: Token::FIRST, digest: Digest::of(&message.bytes), size: message.bytes.len() as u64 };
+    fn settle_one(&mut self, folder: &FolderPath, name: &[u8], storable: &Storable, message: Waiting) -> Result<(), StoreError> {
+        let wanted = message.wanted();
         for deaths in 0..=DEATHS_MAX {
-            let Some(mut listing) = self.listings.remove(folder) else { break };
-            let found = self.line.run(Blast::Folder, async |connection| listing.find(connection, &wanted).await);
-            let validity = listing.validity;
-            self.listings.insert(folder.clone(), listing);
-            if let Some(uid) = found? {
+            if let Some(uid) = self.find(folder, &wanted)? {
                 let keywords_lost = storable.write(&message.marks).1;
-                self.note(folder, message.ticket, (validity, uid), keywords_lost, &[]);
+                self.note(folder, message.ticket, uid, keywords_lost, &[]);
                 return Ok(());
             }
             if deaths == DEATHS_MAX {

@@ -78,7 +78,7 @@ impl ImapSource {
         self.quiet()?;
         self.open = None;
         let place = format!("{path} in {}", self.line.url());
-        let gone = || StoreError::new(Blast::Folder, Retry::Later, "find a folder", place, "it is not there (any more)");
+        let gone = || StoreError::no_folder(place);
         let name = self.known()?.name(path).map(<[u8]>::to_vec).ok_or_else(gone)?;
         let selected = self.line.run(Blast::Folder, async |connection| connection.select(&name, true).await)?;
         self.open = Some(Opened { path: path.clone(), selected, ahead: Ahead::default() });
@@ -93,15 +93,9 @@ impl ImapSource {
             return Ok(());
         }
         self.line.run(Blast::Mailbox, async |connection| {
-            loop {
-                let there = connection.body().await?.len();
-                if there == 0 {
-                    break;
-                }
-                connection.body_used(there);
-            }
+            connection.pass_by().await?;
             for (tag, _) in &ahead.asked {
-                connection.finish(tag, "FETCH", |_| {}).await.map(|_| ()).or_else(harmless)?;
+                connection.finish(tag, "FETCH", |_| {}).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
             }
             Ok(())
         })
@@ -163,15 +157,7 @@ impl ImapSource {
         if coming.is_none_or(|coming| coming.gathered.is_some()) {
             return Ok(());
         }
-        self.line.run(Blast::Mailbox, async |connection| {
-            loop {
-                let there = connection.body().await?.len();
-                if there == 0 {
-                    return Ok(());
-                }
-                connection.body_used(there);
-            }
-        })
+        self.line.run(Blast::Mailbox, async |connection| connection.pass_by().await)
     }
 
     fn advance(&mut self, wanted: u32) -> Result<Advance, StoreError> {
@@ -428,8 +414,7 @@ impl ImapSource {
 
     fn window(&mut self, first: u32, last: u32, validity: u32) -> Result<Vec<SeenItem>, StoreError> {
         let mut fetched: Vec<Fetch> = Vec::with_capacity((last - first + 1) as usize);
-        let object_id = if self.line.connection.has("OBJECTID") { " EMAILID" } else { "" };
-        let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE{object_id})");
+        let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE)");
         self.line.run(Blast::Folder, async |connection| {
             let each = |response| {
                 if let Response::Fetch(fetch) = response {
@@ -482,10 +467,6 @@ fn seen(fetch: Fetch, validity: u32, dates: &HashMap<u32, InternalDate>) -> Opti
     Some(SeenItem { key: ItemKey(key(validity, uid)), move_hint: None, marks, date, sender: None, size })
 }
 
-fn harmless(error: ImapError) -> Result<(), ImapError> {
-    if error.is_fatal() { Err(error) } else { Ok(()) }
-}
-
 /// The bytes of one message as they come.
 struct Body<'a> {
     line: &'a mut Line,
@@ -519,18 +500,6 @@ impl Read for Body<'_> {
 /// What was not read passes by: the next message begins behind it.
 impl Drop for Body<'_> {
     fn drop(&mut self) {
-        let left = self.left;
-        let _ = self.line.attempt(async |connection| {
-            let mut left = left;
-            while left > 0 {
-                let there = connection.body().await?.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                if there == 0 {
-                    break;
-                }
-                connection.body_used(there);
-                left -= there as u64;
-            }
-            Ok(())
-        });
+        let _ = self.line.attempt(async |connection| connection.pass_by().await);
     }
 }

@@ -4,7 +4,7 @@
 //! An append is exactly once as far as its answer arrives. Where a connection breaks before, nobody knows: the next run finds what
 //! is there by size and digest (`listing`) before it appends again (R42, T01).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read;
 
 use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
@@ -17,7 +17,7 @@ use super::line::Line;
 use super::listing::Listing;
 use super::marks::Storable;
 use super::settings::ImapUrl;
-use super::{dates, key, parse_key};
+use super::{key, parse_key};
 
 /// A message of more bytes is not held in memory: it is written as it is read, and a refusal is final.
 const HELD_BYTES_MAX: u64 = 8 << 20;
@@ -31,8 +31,8 @@ pub struct ImapTarget {
     /// Permanent flags of folders, as far as they were asked for.
     storable: HashMap<FolderPath, Storable>,
     pub(super) listings: HashMap<FolderPath, Listing>,
-    /// Listings whose claims are known.
-    claimed: HashMap<FolderPath, bool>,
+    /// Folders whose claims are known.
+    claimed: HashSet<FolderPath>,
     pub(super) group: Group,
     pub(super) in_flight: InFlight,
     tickets: u64,
@@ -51,7 +51,7 @@ impl ImapTarget {
             selected: None,
             storable: HashMap::new(),
             listings: HashMap::new(),
-            claimed: HashMap::new(),
+            claimed: HashSet::new(),
             group: Group::default(),
             in_flight: VecDeque::new(),
             tickets: 0,
@@ -65,10 +65,7 @@ impl ImapTarget {
     }
 
     fn name(&self, folder: &FolderPath) -> Result<Vec<u8>, StoreError> {
-        self.folders
-            .name(folder)
-            .map(<[u8]>::to_vec)
-            .ok_or_else(|| StoreError::new(Blast::Folder, Retry::Later, "find a folder", self.place(folder), "it is not there (any more)"))
+        self.folders.name(folder).map(<[u8]>::to_vec).ok_or_else(|| StoreError::no_folder(self.place(folder)))
     }
 
     pub(super) fn select(&mut self, folder: &FolderPath) -> Result<Selected, StoreError> {
@@ -97,13 +94,28 @@ impl ImapTarget {
     fn listing(&mut self, folder: &FolderPath) -> Result<&mut Listing, StoreError> {
         if !self.listings.contains_key(folder) {
             self.settle()?;
-            self.selected = None;
-            let selected = self.select(folder)?;
-            let read = async |connection: &mut Connection| Listing::read(connection, selected.uid_validity, selected.exists).await;
-            let listing = self.line.run(Blast::Folder, read)?;
-            self.listings.insert(folder.clone(), listing);
+            self.read_again(folder)?;
         }
         Ok(self.listings.entry(folder.clone()).or_default())
+    }
+
+    /// The folder as it is now; what was known of it stays known.
+    pub(super) fn read_again(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
+        self.selected = None;
+        let selected = self.select(folder)?;
+        let read = async |connection: &mut Connection| Listing::read(connection, selected.uid_validity, selected.exists).await;
+        let mut listing = self.line.run(Blast::Folder, read)?;
+        listing.inherit(self.listings.remove(folder));
+        self.listings.insert(folder.clone(), listing);
+        Ok(())
+    }
+
+    /// UIDVALIDITY and UID of a message with these bytes that nobody claims; it is taken then.
+    pub(super) fn find(&mut self, folder: &FolderPath, wanted: &Wanted) -> Result<Option<(u32, u32)>, StoreError> {
+        self.select(folder)?;
+        let Some(listing) = self.listings.get_mut(folder) else { return Ok(None) };
+        let found = self.line.run(Blast::Folder, async |connection| listing.find(connection, wanted).await)?;
+        Ok(found.map(|uid| (listing.validity, uid)))
     }
 
     /// Writes the group at hand.
@@ -182,27 +194,19 @@ impl ImapTarget {
         self.settled.push((ticket, Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })));
     }
 
-    /// Appended, and the server does not say as which (T25): found by their bytes. Groups in flight are waited for, so that their
-    /// messages are not taken for these.
+    /// Appended, and the server does not say as which (T25): found by their bytes.
     fn find_nameless(&mut self, folder: &FolderPath, messages: Vec<(Waiting, Stored)>) -> Result<(), StoreError> {
-        let taken = self.listings.remove(folder);
-        self.selected = None;
-        let selected = self.select(folder)?;
-        let before = taken.as_ref().map_or(0, Listing::highest);
-        let mut listing =
-            self.line.run(Blast::Folder, async |connection| Listing::read(connection, selected.uid_validity, selected.exists).await)?;
-        listing.inherit(taken);
+        let before = self.listings.get(folder).map_or(0, Listing::highest);
+        self.read_again(folder)?;
         for (message, stored) in messages {
-            let digest = mailferry_core::model::Digest::of(&message.bytes);
-            let wanted = Wanted { token: mailferry_core::model::Token::FIRST, digest, size: message.bytes.len() as u64 };
-            let found = self.line.run(Blast::Folder, async |connection| listing.find(connection, &wanted).await)?;
-            // A server that changes what it stores: in the order in which they came, where nothing else is under way.
-            let uid = found.or_else(|| listing.first_free_behind(before).filter(|_| self.in_flight.is_empty()));
-            match uid {
-                Some(uid) => {
-                    listing.take(uid);
-                    self.note(folder, message.ticket, (selected.uid_validity, uid), stored.keywords_lost, &stored.repaired);
-                }
+            let found = match self.find(folder, &message.wanted())? {
+                Some(found) => Some(found),
+                // A server that changes what it stores: in the order in which they came, where nothing else is under way.
+                None if self.in_flight.is_empty() => self.listings.get(folder).and_then(|listing| listing.first_free_behind(before)),
+                None => None,
+            };
+            match found {
+                Some(uid) => self.note(folder, message.ticket, uid, stored.keywords_lost, &stored.repaired),
                 None => {
                     let cause = "the server accepted it, does not say where, and it is not found in the folder";
                     let error = StoreError::new(Blast::Item, Retry::Later, "append a message", self.place(folder), cause);
@@ -210,7 +214,6 @@ impl ImapTarget {
                 }
             }
         }
-        self.listings.insert(folder.clone(), listing);
         Ok(())
     }
 
@@ -239,19 +242,16 @@ impl ImapTarget {
     fn stream(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         self.settle()?;
         let name = self.name(folder)?;
-        let (flags, keywords_lost) = self.storable(folder)?.write(&item.envelope.marks);
-        let date = dates::format(&item.envelope.date).map(|date| format!(" {date}")).unwrap_or_default();
-        let size = item.size;
+        let (size, envelope) = (item.size, item.envelope);
         let free = size <= self.line.connection.nonsync_bytes_max();
-        let plus = if free { "+" } else { "" };
+        let storable = self.storable(folder)?;
+        let head = batch::head(&envelope.marks, &envelope.date, size, &storable, free);
         let place = self.place(folder);
         let mut broken = None;
         let done = self.line.attempt(async |connection| {
             let tag = connection.begin();
-            let quoted = mailferry_imap::quoted(&name).unwrap_or_default();
-            connection.write(b"APPEND ").await?;
-            connection.write(&quoted).await?;
-            connection.write(format!(" {flags}{date} {{{size}{plus}}}\r\n").as_bytes()).await?;
+            connection.write(&batch::begun(&name)).await?;
+            connection.write(&head).await?;
             if free || connection.may_continue(&tag).await? {
                 let mut left = size;
                 let mut buffer = vec![0; 128 << 10];
@@ -275,19 +275,15 @@ impl ImapTarget {
         });
         match done {
             Ok(done) => {
-                let uid = match done.code {
-                    Some(Code::AppendUid(validity, uids)) if uids.len() == 1 => uids.iter().next().map(|uid| (validity, uid)),
-                    _ => None,
-                };
-                let uid = match uid {
-                    Some(uid) => uid,
+                let uid = match batch::appended(done.code, 1) {
+                    Some((validity, uids)) => (validity, uids[0]),
                     None => {
-                        self.selected = None;
-                        let selected = self.select(folder)?;
-                        self.listings.remove(folder);
-                        (selected.uid_validity, self.listing(folder)?.highest())
+                        self.read_again(folder)?;
+                        let listing = self.listing(folder)?;
+                        (listing.validity, listing.highest())
                     }
                 };
+                let keywords_lost = storable.write(&envelope.marks).1;
                 Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })
             }
             Err(error) => Err(match broken {
@@ -370,11 +366,11 @@ impl MailTarget for ImapTarget {
     }
 
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
-        if self.folders.name(folder).is_none() || self.claimed.get(folder).copied().unwrap_or(false) {
+        if self.folders.name(folder).is_none() || self.claimed.contains(folder) {
             return Ok(false);
         }
         let empty = self.listing(folder)?.is_empty();
-        self.claimed.insert(folder.clone(), true);
+        self.claimed.insert(folder.clone());
         Ok(!empty)
     }
 
@@ -395,18 +391,14 @@ impl MailTarget for ImapTarget {
         }
         let mut found = Vec::with_capacity(wanted.len());
         for wanted in wanted {
-            let Some(mut listing) = self.listings.remove(folder) else { break };
-            let uid = match listing.may_have(wanted) {
-                true => {
-                    self.settle()?;
-                    self.select(folder)?;
-                    self.line.run(Blast::Folder, async |connection| listing.find(connection, wanted).await)
-                }
-                false => Ok(None),
+            let worth_it = self.listings.get(folder).is_some_and(|listing| listing.may_have(wanted));
+            let uid = if worth_it {
+                self.settle()?;
+                self.find(folder, wanted)?
+            } else {
+                None
             };
-            let validity = listing.validity;
-            self.listings.insert(folder.clone(), listing);
-            found.push(uid?.map(|uid| TargetId(key(validity, uid))));
+            found.push(uid.map(|(validity, uid)| TargetId(key(validity, uid))));
         }
         Ok(found)
     }

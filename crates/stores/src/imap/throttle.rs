@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailferry_imap::{Code, ImapError, Kind};
+use mailferry_imap::{ImapError, Kind};
 
 /// Longer pauses are not waited for within a session: the mailbox is held up and comes again.
 const WAIT_MAX: Duration = Duration::from_secs(330);
@@ -10,23 +10,12 @@ const WAIT_MAX: Duration = Duration::from_secs(330);
 /// How long to wait before the same is tried again; `None` when this is no wish for a pause, or one too long. `usual`: where the
 /// server does not say how long.
 pub fn pause(error: &ImapError, usual: Duration) -> Option<Duration> {
-    let text = match &error.kind {
-        Kind::No { code: Some(Code::InUse | Code::Unavailable | Code::Limit), text } if suggested(text).is_none() => {
-            return Some(usual.max(said(text)?));
-        }
-        Kind::No { text, .. } | Kind::Bad(text) => text,
-        _ => return None,
-    };
-    let wait = said(text)?.max(if suggested(text).is_some() { Duration::ZERO } else { usual });
+    let (Kind::No { text, .. } | Kind::Bad(text)) = &error.kind else { return None };
+    let wait = is_throttle(text).then(|| suggested(text).unwrap_or(usual))?;
     (wait <= WAIT_MAX).then_some(wait)
 }
 
 pub fn is_throttle(text: &str) -> bool {
-    said(text).is_some()
-}
-
-/// Zero where no time is named.
-fn said(text: &str) -> Option<Duration> {
     let text = text.to_ascii_lowercase();
     let words = [
         "throttl",
@@ -38,7 +27,7 @@ fn said(text: &str) -> Option<Duration> {
         "try again later",
         "rate limit",
     ];
-    words.iter().any(|word| text.contains(word)).then(|| suggested(&text).unwrap_or_default())
+    words.iter().any(|word| text.contains(word))
 }
 
 /// `Suggested Backoff Time: 299961 milliseconds` (Exchange).
@@ -51,6 +40,8 @@ fn suggested(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use mailferry_imap::Code;
+
     use super::*;
 
     #[test]

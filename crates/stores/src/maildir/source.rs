@@ -48,15 +48,7 @@ impl MaildirSource {
             return Ok(dir);
         }
         self.folders = layout::survey(&self.root)?;
-        known(&self.folders).ok_or_else(|| {
-            StoreError::new(
-                Blast::Folder,
-                Retry::Later,
-                "find a folder",
-                format!("{} in {}", folder, self.root.display()),
-                "it is not there (any more)",
-            )
-        })
+        known(&self.folders).ok_or_else(|| StoreError::no_folder(format!("{} in {}", folder, self.root.display())))
     }
 
     fn list(&mut self, folder: &FolderPath) -> Result<&Listed, StoreError> {

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, date};
 use mailferry_core::model::InternalDate;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+use crate::months::MONTHS;
+
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 const NOBODY: &str = "MAILER-DAEMON";

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use mailferry_core::model::{FolderInfo, FolderPath, ItemKey};
-use mailferry_core::ports::{Blast, MailSource, OpenItem, Retry, SeenItem, StoreError};
+use mailferry_core::ports::{Blast, MailSource, OpenItem, SeenItem, StoreError};
 
 use super::folders::{self, Folders};
 use super::parse::{self, Message};
@@ -72,15 +72,7 @@ impl MboxSource {
             return Ok(path);
         }
         self.folders = folders::survey(&self.root)?;
-        known(&self.folders).ok_or_else(|| {
-            StoreError::new(
-                Blast::Folder,
-                Retry::Later,
-                "find a folder",
-                format!("{} in {}", folder, self.root.display()),
-                "it is not there (any more)",
-            )
-        })
+        known(&self.folders).ok_or_else(|| StoreError::no_folder(format!("{} in {}", folder, self.root.display())))
     }
 
     fn read(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {

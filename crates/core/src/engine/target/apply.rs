@@ -252,14 +252,13 @@ impl Agent {
 
     /// A store without tokens tells items apart by their bytes alone: it must know which of them are others (T11).
     fn tell_claims(&self, import: &mut Import, place: &FolderPath) -> Result<(), ApplyError> {
-        let folders: Vec<FolderPath> = std::iter::once(place).chain(&import.everywhere).cloned().collect();
-        for folder in folders {
-            if !import.store.asks_for_claims(&folder)? {
-                continue;
+        let Import { store, everywhere, changes, mailbox, .. } = import;
+        for folder in std::iter::once(place).chain(everywhere.iter()) {
+            if store.asks_for_claims(folder)? {
+                let mut taken = self.db.read(|db| Ok(target::ids_in(db, *mailbox, folder)?))?;
+                taken.extend(changes.ids_in(folder));
+                store.claim(folder, taken);
             }
-            let mut taken = self.db.read(|db| Ok(target::ids_in(db, import.mailbox, &folder)?))?;
-            taken.extend(import.changes.ids_in(&folder));
-            import.store.claim(&folder, taken);
         }
         Ok(())
     }
