@@ -9,6 +9,7 @@
 //! disk       shares
 //! databases  in memory, used again
 //! store      mail stores
+//! server     a target store behind a network
 //! scenario   a story from a file
 //! roles      who is active, and who believes to be
 //! guarantee  whether enough copies hold the mail
@@ -37,6 +38,7 @@ pub mod network;
 pub mod process;
 pub mod roles;
 pub mod scenario;
+mod server;
 pub mod store;
 pub mod story;
 pub mod swarm;

@@ -5,6 +5,7 @@
 //! sides 2 1                          nodes of source and target; the first line
 //! one-item-containers                small containers and batches
 //! alone                              ContinueWithoutReplication=1
+//! tokenless                          the targets are servers that keep no tokens
 //! mailbox alice                      with its folder INBOX
 //! alice add INBOX words              also: mark INBOX 0 · move INBOX 0 Archive · remove INBOX 0
 //! run SRC1 source                    a session
@@ -88,6 +89,7 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
     match words {
         ["one-item-containers"] => (world.policy.container_items_max, world.policy.import_batch_items) = (1, 1),
         ["alone"] => world.policy.continue_without_replication = true,
+        ["tokenless"] => world.tokenless = true,
         ["mailbox", name] => world.add_mailbox(name, 0),
         ["run", node, kind] => drop(world.session(node, agent(kind)?)),
         ["round"] => drop(world.round()),

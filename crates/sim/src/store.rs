@@ -8,6 +8,7 @@ use mailferry_core::model::{Digest, Envelope, FolderInfo, FolderPath, InternalDa
 use mailferry_core::ports::{Appended, Blast, MailSource, MailTarget, May, NewItem, OpenItem, Retry, SeenItem, StoreError, Stores, Wanted};
 
 use crate::process::Process;
+use crate::server::SimServer;
 
 /// One message of a simulated mailbox.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,6 +46,21 @@ impl SimMailbox {
         self.next
     }
 
+    /// A key that no item has had.
+    pub(crate) fn new_key(&mut self) -> Vec<u8> {
+        format!("u{:04}", self.next_number()).into_bytes()
+    }
+
+    pub(crate) fn find(&mut self, folder: &FolderPath, key: &[u8]) -> Option<&mut SimItem> {
+        self.folders.get_mut(folder)?.iter_mut().find(|item| item.key == key)
+    }
+
+    pub(crate) fn take(&mut self, folder: &FolderPath, key: &[u8]) -> Option<SimItem> {
+        let items = self.folders.get_mut(folder)?;
+        let at = items.iter().position(|item| item.key == key)?;
+        Some(items.remove(at))
+    }
+
     pub fn change(&mut self, folder: &str, at: usize, marks: Marks) {
         if let Some(item) = self.folders.get_mut(&FolderPath(vec![folder.into()])).and_then(|items| items.get_mut(at)) {
             item.marks = marks;
@@ -75,6 +91,8 @@ pub struct SimStores {
     pub process: Arc<Process>,
     /// The servers that hold the mailboxes do not answer.
     pub trouble: Arc<StoreTrouble>,
+    /// Targets keep no tokens.
+    pub tokenless: bool,
 }
 
 /// Nodes that do not reach the store of their side.
@@ -125,6 +143,9 @@ impl Stores for SimStores {
 
     fn target(&self, url: &str) -> Result<Box<dyn MailTarget>, StoreError> {
         self.known(url)?;
+        if self.tokenless {
+            return Ok(Box::new(SimServer::new(self.shelf.clone(), url, self.process.clone())));
+        }
         let view = locked(&self.shelf)[url].clone();
         Ok(Box::new(SimTarget { shelf: self.shelf.clone(), url: url.into(), process: self.process.clone(), view, staged: Vec::new() }))
     }
@@ -220,33 +241,23 @@ impl Op {
                 mailbox.folders.entry(path.clone()).or_default().push(item.clone());
                 true
             }
-            Op::Marks(path, key, marks) => match find(mailbox, path, key) {
+            Op::Marks(path, key, marks) => match mailbox.find(path, key) {
                 Some(item) => {
                     item.marks = marks.clone();
                     true
                 }
                 None => false,
             },
-            Op::Move(from, key, to) => match take(mailbox, from, key) {
+            Op::Move(from, key, to) => match mailbox.take(from, key) {
                 Some(item) => {
                     mailbox.folders.entry(to.clone()).or_default().push(item);
                     true
                 }
                 None => false,
             },
-            Op::Remove(path, key) => take(mailbox, path, key).is_some(),
+            Op::Remove(path, key) => mailbox.take(path, key).is_some(),
         }
     }
-}
-
-fn find<'m>(mailbox: &'m mut SimMailbox, folder: &FolderPath, key: &[u8]) -> Option<&'m mut SimItem> {
-    mailbox.folders.get_mut(folder)?.iter_mut().find(|item| item.key == key)
-}
-
-fn take(mailbox: &mut SimMailbox, folder: &FolderPath, key: &[u8]) -> Option<SimItem> {
-    let items = mailbox.folders.get_mut(folder)?;
-    let at = items.iter().position(|item| item.key == key)?;
-    Some(items.remove(at))
 }
 
 /// Only `flush` changes the store, one step per change.
@@ -323,7 +334,7 @@ impl MailTarget for SimTarget {
         let moved = from != to && self.stage(Op::Move(from.clone(), id.0.clone(), to.clone()))?;
         self.look()?;
         // Moved before, it is there.
-        Ok((moved || find(&mut self.view, to, &id.0).is_some()).then(|| id.clone()))
+        Ok((moved || self.view.find(to, &id.0).is_some()).then(|| id.clone()))
     }
 
     fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError> {

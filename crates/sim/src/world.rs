@@ -89,6 +89,8 @@ pub struct World {
     pub roles: Arc<Roles>,
     pub guarantee: Arc<SimGuarantee>,
     pub store_trouble: Arc<StoreTrouble>,
+    /// The target stores are servers that keep no tokens.
+    pub tokenless: bool,
     witnesses: BTreeMap<String, Arc<Disk>>,
     slots: BTreeMap<(String, AgentKind), Slot>,
 }
@@ -103,6 +105,7 @@ impl World {
             network: network.clone(),
             guarantee: Arc::default(),
             store_trouble: Arc::default(),
+            tokenless: false,
             source,
             target,
             told: Arc::default(),
@@ -230,7 +233,12 @@ impl World {
             role: self.role_of(node),
             clock: self.clock_of(node),
             events: Arc::new(Teller { who: format!("{node} {kind}"), told: self.told.clone(), process: process.clone() }),
-            stores: Arc::new(SimStores { shelf: self.shelf.clone(), process: process.clone(), trouble: self.store_trouble.clone() }),
+            stores: Arc::new(SimStores {
+                shelf: self.shelf.clone(),
+                process: process.clone(),
+                trouble: self.store_trouble.clone(),
+                tokenless: self.tokenless,
+            }),
             guarantee: Arc::new(NodeGuarantee { world: self.guarantee.clone(), node: node.to_owned() }),
             own,
             other,

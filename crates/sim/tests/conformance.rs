@@ -85,7 +85,7 @@ mod store {
 
     impl Bench {
         fn stores(&self) -> SimStores {
-            SimStores { shelf: self.0.clone(), process: process(), trouble: Arc::default() }
+            SimStores { shelf: self.0.clone(), process: process(), trouble: Arc::default(), tokenless: false }
         }
     }
 

@@ -93,7 +93,8 @@ impl Twins {
     fn new(new_target: fn(&Path) -> Box<dyn MailTarget>, new_source: fn(&Path) -> Box<dyn MailSource>) -> Self {
         let (home, shelf) = (scratch(), Shelf::default());
         locked(&shelf).insert("sim:a".into(), SimMailbox::default());
-        let stores = SimStores { shelf, process: Process::new("NODE", "agent", Arc::default()), trouble: Arc::default() };
+        let process = Process::new("NODE", "agent", Arc::default());
+        let stores = SimStores { shelf, process, trouble: Arc::default(), tokenless: false };
         let open = [stores.target("sim:a").expect("opened"), new_target(home.path())];
         let (items, flushed, moved) = Default::default();
         Twins { home, stores, new_target, new_source, open, items, flushed, moved, staged: false, overtaken: false, next: 0 }

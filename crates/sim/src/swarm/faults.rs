@@ -35,6 +35,9 @@ pub struct Faults {
     pub alone: bool,
     /// A standby's database is deleted.
     pub databases: bool,
+    /// No fault, but another kind of target: a server that keeps no tokens. Not where two nodes may act: it cannot be asked between
+    /// a command and its effect.
+    pub tokenless: bool,
 }
 
 impl Faults {
@@ -66,13 +69,15 @@ impl Faults {
             stores: has(200),
             alone: has(200),
             databases: has(100),
+            tokenless: has(300),
         }
         .consistent()
     }
 
     /// Roles move in the middle of sessions only where sessions can be interrupted.
     fn consistent(self) -> Faults {
-        Faults { dual: self.dual && self.interleaved, ..self }
+        let dual = self.dual && self.interleaved;
+        Faults { dual, tokenless: self.tokenless && !dual && !self.both, ..self }
     }
 
     /// Two nodes of a side may act at the same time.

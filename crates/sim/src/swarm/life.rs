@@ -41,6 +41,7 @@ impl Life {
         world.policy.container_items_max = 1 + dice.below(3);
         world.policy.import_batch_items = 1 + dice.below(3) as usize;
         world.policy.continue_without_replication = faults.alone;
+        world.tokenless = faults.tokenless;
         fate.watch.demands_cover(!faults.alone);
         if faults.interleaved {
             fate.watch.expects_arrivals();
