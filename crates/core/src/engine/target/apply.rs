@@ -19,7 +19,7 @@ use crate::ports::{Appended, Blast, Level, MailTarget, NewItem, ReadSeek, Retry,
 use crate::prv::{Reader, Record};
 use crate::state::ledger::stock;
 use crate::state::ledger::target::{self, Tracked};
-use crate::state::{Connection, SqlResult, StateError};
+use crate::state::{Connection, Database, SqlResult, StateError};
 
 pub(super) enum ApplyError {
     Halt(Halt),
@@ -250,19 +250,6 @@ impl Agent {
         Ok(())
     }
 
-    /// A store without tokens tells items apart by their bytes alone: it must know which of them are others (T11).
-    fn tell_claims(&self, import: &mut Import, place: &FolderPath) -> Result<(), ApplyError> {
-        let Import { store, everywhere, changes, mailbox, .. } = import;
-        for folder in std::iter::once(place).chain(everywhere.iter()) {
-            if store.asks_for_claims(folder)? {
-                let mut taken = self.db.read(|db| Ok(target::ids_in(db, *mailbox, folder)?))?;
-                taken.extend(changes.ids_in(folder));
-                store.claim(folder, taken);
-            }
-        }
-        Ok(())
-    }
-
     fn apply_record(&mut self, import: &mut Import, record: Record) -> Result<(), ApplyError> {
         // A store behind a network is changed by the call itself, not by the flush.
         self.may_still_change()?;
@@ -279,19 +266,22 @@ impl Agent {
                 if tracked.is_none()
                     && let Ok(place) = import.place(folder)
                 {
-                    self.tell_claims(import, &place)?;
+                    let everywhere = import.everywhere.iter();
+                    for folder in std::iter::once(&place).chain(everywhere) {
+                        tell_claims(&self.db, import.store.as_mut(), import.mailbox, &import.changes, folder)?;
+                    }
                 }
-                match import.item(folder, envelope, size, digest, tracked) {
-                    Err(error) if error.blast == Blast::Item => import.skip(token, error.to_string()),
-                    other => Ok(other?),
+                match import.item(&self.db, folder, envelope, size, digest, tracked) {
+                    Err(ApplyError::Store(error)) if error.blast == Blast::Item => import.skip(token, error.to_string()),
+                    other => other,
                 }
             }
             Record::Marks { token, marks, .. } => match self.tracked(import, &token)? {
-                Some(tracked) => import.update(tracked, None, marks),
+                Some(tracked) => import.update(&self.db, tracked, None, marks),
                 None => Ok(()),
             },
             Record::Moved { token, to, marks, .. } => match (self.tracked(import, &token)?, import.place(to)) {
-                (Some(tracked), Ok(to)) => import.update(tracked, Some(to), marks),
+                (Some(tracked), Ok(to)) => import.update(&self.db, tracked, Some(to), marks),
                 (Some(_), Err(reason)) => import.skip(token, reason),
                 (None, _) => Ok(()),
             },
@@ -375,7 +365,15 @@ impl Import {
         Ok(())
     }
 
-    fn item(&mut self, folder: u32, envelope: Envelope, size: u64, digest: Digest, tracked: Option<Tracked>) -> Result<(), StoreError> {
+    fn item(
+        &mut self,
+        db: &Database,
+        folder: u32,
+        envelope: Envelope,
+        size: u64,
+        digest: Digest,
+        tracked: Option<Tracked>,
+    ) -> Result<(), ApplyError> {
         let place = match self.place(folder) {
             Ok(place) => place,
             Err(reason) => {
@@ -386,7 +384,7 @@ impl Import {
         if let Some(tracked) = tracked {
             self.counts.already += 1;
             let to = (tracked.folder != place).then_some(place);
-            return self.update_store(tracked, to, envelope.marks);
+            return self.update_store(db, tracked, to, envelope.marks);
         }
         let wanted = Wanted { token: envelope.token, digest, size };
         let id = match self.find(&place, wanted, &envelope.marks)? {
@@ -426,16 +424,16 @@ impl Import {
         }
     }
 
-    pub(super) fn update(&mut self, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
+    pub(super) fn update(&mut self, db: &Database, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
         self.counts.applied += 1;
-        Ok(self.update_store(tracked, to, marks)?)
+        self.update_store(db, tracked, to, marks)
     }
 
     /// Brings folder and marks of a tracked item to what they should be. An item that a user has deleted at the target
     /// stays deleted.
-    fn update_store(&mut self, mut tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), StoreError> {
+    fn update_store(&mut self, db: &Database, mut tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
         if let Some(to) = to.filter(|to| *to != tracked.folder)
-            && let Some(id) = self.move_there(&tracked, &to)?
+            && let Some(id) = self.move_there(db, &tracked, &to)?
         {
             tracked.id = id;
             tracked.folder = to;
@@ -451,10 +449,11 @@ impl Import {
     }
 
     /// After an interrupted run the item may have been moved already.
-    fn move_there(&mut self, tracked: &Tracked, to: &FolderPath) -> Result<Option<TargetId>, StoreError> {
+    fn move_there(&mut self, db: &Database, tracked: &Tracked, to: &FolderPath) -> Result<Option<TargetId>, ApplyError> {
         if let Some(id) = self.store.move_item(&tracked.folder, &tracked.id, to)? {
             return Ok(Some(id));
         }
+        tell_claims(db, self.store.as_mut(), self.mailbox, &self.changes, to)?;
         let wanted = [Wanted { token: tracked.token, digest: tracked.digest, size: 0 }];
         Ok(self.store.locate(to, &wanted)?.into_iter().next().flatten())
     }
@@ -481,6 +480,23 @@ impl Import {
             None => Ok(()),
         }
     }
+}
+
+/// A store without tokens tells items apart by their bytes alone: before it looks for one in a folder it must know which of those
+/// there are others (T11).
+pub(super) fn tell_claims(
+    db: &Database,
+    store: &mut dyn MailTarget,
+    mailbox: MailboxId,
+    staged: &Changes,
+    folder: &FolderPath,
+) -> Result<(), ApplyError> {
+    if store.asks_for_claims(folder)? {
+        let mut taken = db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
+        taken.extend(staged.ids_in(folder));
+        store.claim(folder, taken);
+    }
+    Ok(())
 }
 
 /// The first of these folders that holds the item.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mailferry_rules::ids::{ContainerName, Sequence};
 use mailferry_rules::import::Arrival;
 
-use super::apply::{ApplyError, Changes, Import, locate_in};
+use super::apply::{ApplyError, Changes, Import, locate_in, tell_claims};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{Census, Digest, Outcome, Receipt, Token};
@@ -43,7 +43,7 @@ impl Agent {
             self.may_still_change()?;
             match (self.tracked(import, &item.token)?, import.place(item.folder)) {
                 (None, _) => import.changes.want(item.token),
-                (Some(tracked), Ok(place)) => import.update(tracked, Some(place), item.marks.clone())?,
+                (Some(tracked), Ok(place)) => import.update(&self.db, tracked, Some(place), item.marks.clone())?,
                 (Some(_), Err(reason)) => import.skip(item.token, reason)?,
             }
             self.commit_when_full(import)?;
@@ -97,6 +97,9 @@ impl Agent {
             let token = envelope.token;
             if self.db.read(|db| Ok(target::tracked(db, mailbox, &token)?))?.is_some() {
                 continue;
+            }
+            for folder in &folders {
+                tell_claims(&self.db, store.as_mut(), mailbox, &left, folder)?;
             }
             if let Some((folder, id)) = locate_in(store.as_mut(), &folders, Wanted { token, digest, size })? {
                 left.set(token, Some(Tracked { token, folder, id, digest, marks: envelope.marks, gone: false }));
