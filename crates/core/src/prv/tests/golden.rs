@@ -59,7 +59,17 @@ fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
         Entry::Plain(Record::Receipt(answer.clone())),
         Entry::Plain(Record::Receipt(Receipt { outcome: Outcome::Damaged, skipped: Vec::new(), ..answer })),
     ];
+    let counted = |number: u8, folder| Counted { token: Token([number; 16]), folder, marks: marks(Flags::SEEN, &["work"]) };
+    let census = Census { from: Token::FIRST, through: Token([0x7f; 16]), items: vec![counted(1, 1), counted(2, 7)] };
+    let stock = vec![
+        Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
+        Entry::Plain(Record::Unanswered { sequence: Sequence(41), epoch: Epoch(2) }),
+        Entry::Plain(Record::Census(census)),
+        Entry::Plain(Record::Census(Census { from: Token([0x80; 16]), through: Token::LAST, items: Vec::new() })),
+        Entry::Plain(Record::Wanted { token: Token([8; 16]) }),
+    ];
     vec![
+        ("v1-census.prv", Kind::Mail, stock),
         ("v1-empty.prv", Kind::Mail, Vec::new()),
         ("v1-every-record.prv", Kind::Mail, every),
         ("v1-large-and-withdrawn.prv", Kind::Mail, large),
