@@ -3,11 +3,15 @@
 //! ```text
 //! mod       one container after another; failures and the archive
 //! apply     the records of a container, each exactly once
+//! items     its items, on their way into the store
+//! changes   what waits for the flush
 //! receipts  the answers, packed and sent back
 //! stock     what the source says there is, against what is here
 //! ```
 
 mod apply;
+mod changes;
+mod items;
 mod receipts;
 mod stock;
 

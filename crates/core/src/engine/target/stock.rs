@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use mailferry_rules::ids::{ContainerName, Sequence};
 use mailferry_rules::import::Arrival;
 
-use super::apply::{ApplyError, Changes, Import, locate_in, tell_claims};
+use super::apply::ApplyError;
+use super::changes::Changes;
+use super::items::{Import, locate_in, tell_claims};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{Census, Digest, Outcome, Receipt, Token};

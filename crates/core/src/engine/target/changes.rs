@@ -1,0 +1,61 @@
+//! Rows of the tracking map that wait for the flush of their items.
+
+use std::collections::HashMap;
+
+use mailferry_rules::ids::MailboxId;
+
+use crate::model::{FolderPath, TargetId, Token};
+use crate::state::ledger::stock;
+use crate::state::ledger::target::{self, Tracked};
+use crate::state::{Connection, SqlResult};
+
+/// Rows of the tracking map that wait for the flush of their items.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) tracked: HashMap<Token, Option<Tracked>>,
+    order: Vec<Token>,
+    /// Items that a census names and that are not here.
+    wanted: Vec<Token>,
+}
+
+impl Changes {
+    pub(super) fn want(&mut self, token: Token) {
+        self.wanted.push(token);
+    }
+
+    /// Changes that wait for a flush.
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// As if nothing had been staged for this item.
+    pub(super) fn forget(&mut self, token: &Token) {
+        self.tracked.remove(token);
+        self.order.retain(|there| there != token);
+    }
+
+    pub(super) fn set(&mut self, token: Token, tracked: Option<Tracked>) {
+        if self.tracked.insert(token, tracked).is_none() {
+            self.order.push(token);
+        }
+    }
+
+    pub(super) fn ids_in<'a>(&'a self, folder: &'a FolderPath) -> impl Iterator<Item = TargetId> + 'a {
+        self.tracked.values().flatten().filter(move |tracked| tracked.folder == *folder).map(|tracked| tracked.id.clone())
+    }
+
+    pub(super) fn write(&self, db: &Connection, mailbox: MailboxId) -> SqlResult<()> {
+        let wished = stock::wants_any(db, mailbox)?;
+        for token in &self.order {
+            match self.tracked.get(token) {
+                Some(Some(tracked)) => target::track(db, mailbox, tracked)?,
+                Some(None) => target::untrack(db, mailbox, token)?,
+                None => {}
+            }
+            if wished {
+                stock::unwant(db, mailbox, token)?;
+            }
+        }
+        self.wanted.iter().try_for_each(|token| stock::want(db, mailbox, token))
+    }
+}

@@ -1,0 +1,248 @@
+//! The items of one container, on their way into the target store: found or appended, moved, marked, removed; what came of each is staged.
+
+use std::collections::HashMap;
+
+use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
+
+use super::apply::{ApplyCounts, ApplyError};
+use super::changes::Changes;
+use crate::model::{Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, TargetId, Token};
+use crate::ports::{Appended, Blast, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
+use crate::prv::Reader;
+use crate::state::Database;
+use crate::state::ledger::target::{self, Tracked};
+
+/// One container being applied.
+pub(super) struct Import {
+    pub(super) mailbox: MailboxId,
+    pub(super) store: Box<dyn MailTarget>,
+    pub(super) reader: Reader<Box<dyn ReadSeek>>,
+    /// Folders of the mailbox in which an untracked item may lie, besides its own.
+    pub(super) everywhere: Vec<FolderPath>,
+    /// Folders of this container: where they are at the target, or why they cannot be there.
+    folders: HashMap<u32, Result<FolderPath, String>>,
+    pub(super) changes: Changes,
+    pub(super) counts: ApplyCounts,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) staged_bytes: u64,
+    pub(super) keywords_lost: Vec<String>,
+    pub(super) receipts_again: Vec<Sequence>,
+    pub(super) unanswered: Vec<ContainerName>,
+}
+
+impl Import {
+    pub(super) fn new(
+        mailbox: MailboxId,
+        store: Box<dyn MailTarget>,
+        reader: Reader<Box<dyn ReadSeek>>,
+        everywhere: Vec<FolderPath>,
+    ) -> Import {
+        Import {
+            mailbox,
+            store,
+            reader,
+            everywhere,
+            folders: HashMap::new(),
+            changes: Changes::default(),
+            counts: ApplyCounts::default(),
+            skipped: Vec::new(),
+            staged_bytes: 0,
+            keywords_lost: Vec::new(),
+            receipts_again: Vec::new(),
+            unanswered: Vec::new(),
+        }
+    }
+
+    pub(super) fn folder(&mut self, id: u32, info: &FolderInfo) -> Result<(), ApplyError> {
+        let place = match self.store.ensure_folder(info) {
+            Ok(path) => Ok(path),
+            // A folder that can never be there takes only its own items with it, each listed.
+            Err(error) if error.blast <= Blast::Folder && error.retry == Retry::Never => Err(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        self.folders.insert(id, place);
+        Ok(())
+    }
+
+    /// Takes in what became of appends whose answers came with the flush.
+    pub(super) fn settle(&mut self) {
+        let mut settled: HashMap<TargetId, Result<Appended, StoreError>> = self.store.settled().into_iter().collect();
+        if settled.is_empty() {
+            return;
+        }
+        let mut refused = Vec::new();
+        for tracked in self.changes.tracked.values_mut().flatten() {
+            match settled.remove(&tracked.id) {
+                Some(Ok(appended)) => {
+                    tracked.id = appended.id;
+                    self.keywords_lost.extend(appended.keywords_lost);
+                }
+                Some(Err(error)) => refused.push((tracked.token, error.to_string())),
+                None => {}
+            }
+        }
+        for (token, reason) in refused {
+            self.changes.forget(&token);
+            self.counts.applied -= 1;
+            self.counts.appended -= 1;
+            self.skipped.push(Skipped { token, reason });
+        }
+    }
+
+    pub(super) fn place(&self, id: u32) -> Result<FolderPath, String> {
+        self.folders.get(&id).cloned().unwrap_or_else(|| Err(format!("its container does not say what folder {id} is")))
+    }
+
+    pub(super) fn skip(&mut self, token: Token, reason: String) -> Result<(), ApplyError> {
+        self.skipped.push(Skipped { token, reason });
+        Ok(())
+    }
+
+    pub(super) fn item(
+        &mut self,
+        db: &Database,
+        folder: u32,
+        envelope: Envelope,
+        size: u64,
+        digest: Digest,
+        tracked: Option<Tracked>,
+    ) -> Result<(), ApplyError> {
+        let place = match self.place(folder) {
+            Ok(place) => place,
+            Err(reason) => {
+                self.skipped.push(Skipped { token: envelope.token, reason });
+                return Ok(());
+            }
+        };
+        if let Some(tracked) = tracked {
+            self.counts.already += 1;
+            let to = (tracked.folder != place).then_some(place);
+            return self.update_store(db, tracked, to, envelope.marks);
+        }
+        let wanted = Wanted { token: envelope.token, digest, size };
+        let id = match self.find(&place, wanted, &envelope.marks)? {
+            Some(id) => {
+                self.counts.found += 1;
+                id
+            }
+            None => {
+                let appended = self.store.append(&place, &NewItem { envelope: &envelope, size }, &mut self.reader.body())?;
+                self.keywords_lost.extend(appended.keywords_lost);
+                self.counts.applied += 1;
+                self.counts.appended += 1;
+                self.staged_bytes += size;
+                appended.id
+            }
+        };
+        self.changes
+            .set(envelope.token, Some(Tracked { token: envelope.token, folder: place, id, digest, marks: envelope.marks, gone: false }));
+        Ok(())
+    }
+
+    /// Finds an item that an earlier run has appended, and brings it to its place with its marks.
+    fn find(&mut self, place: &FolderPath, wanted: Wanted, marks: &Marks) -> Result<Option<TargetId>, StoreError> {
+        let wanted = [wanted];
+        let mut found = self.store.locate(place, &wanted)?.into_iter().next().flatten();
+        for folder in &self.everywhere {
+            if found.is_some() {
+                break;
+            }
+            if let Some(id) = self.store.locate(folder, &wanted)?.into_iter().next().flatten() {
+                found = self.store.move_item(folder, &id, place)?;
+            }
+        }
+        match found {
+            Some(id) => Ok(Some(self.store.set_marks(place, &id, marks)?.unwrap_or(id))),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn update(&mut self, db: &Database, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
+        self.counts.applied += 1;
+        self.update_store(db, tracked, to, marks)
+    }
+
+    /// Brings folder and marks of a tracked item to what they should be. An item that a user has deleted at the target
+    /// stays deleted.
+    fn update_store(&mut self, db: &Database, mut tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
+        if let Some(to) = to.filter(|to| *to != tracked.folder)
+            && let Some(id) = self.move_there(db, &tracked, &to)?
+        {
+            tracked.id = id;
+            tracked.folder = to;
+        }
+        // Even when the ledger knows these marks: a predecessor that was not replicated may have set others.
+        if let Some(id) = self.store.set_marks(&tracked.folder, &tracked.id, &marks)? {
+            tracked.id = id;
+        }
+        tracked.marks = marks;
+        tracked.gone = false;
+        self.changes.set(tracked.token, Some(tracked));
+        Ok(())
+    }
+
+    /// After an interrupted run the item may have been moved already.
+    fn move_there(&mut self, db: &Database, tracked: &Tracked, to: &FolderPath) -> Result<Option<TargetId>, ApplyError> {
+        if let Some(id) = self.store.move_item(&tracked.folder, &tracked.id, to)? {
+            return Ok(Some(id));
+        }
+        tell_claims(db, self.store.as_mut(), self.mailbox, &self.changes, to)?;
+        let wanted = [Wanted { token: tracked.token, digest: tracked.digest, size: 0 }];
+        Ok(self.store.locate(to, &wanted)?.into_iter().next().flatten())
+    }
+
+    pub(super) fn gone(&mut self, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
+        self.counts.applied += 1;
+        if apply {
+            self.store.remove(&tracked.folder, &tracked.id)?;
+            self.changes.set(tracked.token, None);
+        } else {
+            tracked.gone = true;
+            self.changes.set(tracked.token, Some(tracked));
+        }
+        Ok(())
+    }
+
+    /// A predecessor that was not replicated may have appended it. A store that keeps no tokens cannot find it: no bytes are known.
+    pub(super) fn gone_untracked(&mut self, token: Token, apply: bool) -> Result<(), ApplyError> {
+        let wanted = Wanted { token, digest: Digest::default(), size: 0 };
+        match locate_in(self.store.as_mut(), &self.everywhere, wanted)? {
+            Some((folder, id)) => {
+                self.gone(Tracked { token, folder, id, digest: Digest::default(), marks: Marks::default(), gone: false }, apply)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A store without tokens tells items apart by their bytes alone: before it looks for one in a folder it must know which of those
+/// there are others (T11).
+pub(super) fn tell_claims(
+    db: &Database,
+    store: &mut dyn MailTarget,
+    mailbox: MailboxId,
+    staged: &Changes,
+    folder: &FolderPath,
+) -> Result<(), ApplyError> {
+    if store.asks_for_claims(folder)? {
+        let mut taken = db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
+        taken.extend(staged.ids_in(folder));
+        store.claim(folder, taken);
+    }
+    Ok(())
+}
+
+/// The first of these folders that holds the item.
+pub(super) fn locate_in(
+    store: &mut dyn MailTarget,
+    folders: &[FolderPath],
+    wanted: Wanted,
+) -> Result<Option<(FolderPath, TargetId)>, StoreError> {
+    let wanted = [wanted];
+    for folder in folders {
+        if let Some(id) = store.locate(folder, &wanted)?.into_iter().next().flatten() {
+            return Ok(Some((folder.clone(), id)));
+        }
+    }
+    Ok(None)
+}
