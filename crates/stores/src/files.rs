@@ -72,7 +72,7 @@ pub(crate) fn is_dir(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
-/// Which directory it is, on which file system; `None` where that cannot be told.
+/// Which file or directory it is, on which file system; `None` where that cannot be told.
 pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
     #[cfg(unix)]
     {

@@ -36,8 +36,27 @@ impl FileLock {
     }
 }
 
+impl FileLock {
+    /// Another program that took it for dead has put its own in its place. Windows does not let it while ours is open.
+    fn still_stands(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let own = self.dotlock.as_ref().and_then(|file| file.metadata().ok()).map(|meta| (meta.dev(), meta.ino()));
+            own.is_some() && own == files::identity(&self.path)
+        }
+        #[cfg(not(unix))]
+        {
+            true
+        }
+    }
+}
+
 impl Drop for FileLock {
     fn drop(&mut self) {
+        if !self.still_stands() {
+            return;
+        }
         // Windows deletes no open file; elsewhere it goes while it is still locked, so that no taker finds it unlocked.
         if cfg!(windows) {
             self.dotlock = None;

@@ -300,6 +300,20 @@ fn a_box_that_another_program_holds_waits() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_lock_that_another_program_took_for_dead_is_not_given_back_for_it() {
+    let dir = temp();
+    let mut target = MboxTarget::open(dir.path()).expect("opened");
+    target.ensure_folder(&FolderInfo::plain(FolderPath::inbox())).expect("a folder");
+    append(&mut target, 1, b"x");
+    let lock = dir.path().join("INBOX.lock");
+    fs::remove_file(&lock).expect("there");
+    fs::write(&lock, "4711").expect("written");
+    drop(target);
+    assert_eq!(fs::read(&lock).expect("still there"), b"4711");
+}
+
+#[test]
 fn other_readers_see_an_ordinary_mbox() {
     let (dir, path, kept, bytes) = interrupted();
     let text = String::from_utf8_lossy(&bytes[..kept]).into_owned();
