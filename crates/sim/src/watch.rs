@@ -3,6 +3,7 @@
 //! ```text
 //! R56 before delivery  a copy becomes visible in OUT of the acting node only when the other node holds it
 //! R33                  a copy leaves OUT only after it has arrived in IN of its lane
+//! R33                  what a node has told as delivered it does not copy there again
 //! R50, R56             the acting node's copy goes only when no other node it can reach still holds one
 //! R70                  a mail container leaves IN only after the data guarantee was satisfied
 //! R42                  no item is appended that is there already
@@ -64,12 +65,16 @@ pub struct Watch {
     /// Two nodes may be active at once: what the one has just seen the other changes.
     dual: AtomicBool,
     turns: AtomicBool,
+    /// No database of this life may forget what its agent has told.
+    remembers: AtomicBool,
 }
 
 #[derive(Default)]
 struct State {
     /// Lane's node and container name.
     arrived: BTreeSet<(String, String)>,
+    /// Node that told so, lane's node and container name.
+    delivered: BTreeSet<(String, String, String)>,
     /// Containers that the guarantee has let go.
     released: BTreeSet<String>,
     /// Containers that a deletion was given up of: a tombstone stands for the copy that is left (R55).
@@ -99,6 +104,11 @@ impl Watch {
         self.turns.store(true, Ordering::Relaxed);
     }
 
+    /// Roles stay where they are and databases are not lost: what was told stays known.
+    pub fn demands_memory(&self) {
+        self.remembers.store(true, Ordering::Relaxed);
+    }
+
     pub fn expects_two_active(&self) {
         self.dual.store(true, Ordering::Relaxed);
     }
@@ -121,10 +131,14 @@ impl Watch {
         self.lock().returned.insert((disk.into(), path.into()));
     }
 
-    /// What an agent tells people.
-    pub fn told(&self, event: &Event) {
+    /// What an agent of a node tells people.
+    pub fn told(&self, node: &str, event: &Event) {
         let names = || event.text.split_whitespace().filter(|word| word.ends_with(".prv")).map(str::to_owned);
         match event.name {
+            "container.delivered" => {
+                let lane = event.text.split_whitespace().last().unwrap_or_default();
+                self.lock().delivered.extend(names().map(|name| (node.to_owned(), lane.to_owned(), name)));
+            }
             "deletion.given-up" => self.lock().given_up.extend(names()),
             // Whoever pays the debt does not ask again: it was asked before the deletion began.
             "deletion.owed" => self.lock().released.extend(names()),
@@ -136,6 +150,10 @@ impl Watch {
     pub fn publishing(&self, act: &Act<'_>) {
         let (Some(grounds), Some(file)) = (self.grounds.get(), act.spooled()) else { return };
         if !file.out {
+            let again = self.lock().delivered.contains(&(act.node.to_owned(), act.disk.to_owned(), file.name.to_owned()));
+            if again && self.remembers.load(Ordering::Relaxed) {
+                self.break_law("R33: delivered once more", act);
+            }
             self.lock().arrived.insert((act.disk.into(), file.name.into()));
             return;
         }

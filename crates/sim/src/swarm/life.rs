@@ -49,6 +49,9 @@ impl Life {
         if faults.two_may_act() {
             fate.watch.expects_two_active();
         }
+        if !(faults.failover || faults.two_may_act() || faults.databases) {
+            fate.watch.demands_memory();
+        }
         for name in NAMES {
             world.add_mailbox(name, dice.below(2) as i64);
         }
