@@ -49,12 +49,15 @@ pub enum Verdict {
     Gap { missing: (Sequence, Epoch) },
 }
 
-/// `taken` answers whether the receiver has taken a container, be it applied, damaged or archived.
-pub fn verdict(position: Position, arrival: Arrival, taken: impl Fn(Sequence, Epoch) -> bool) -> Verdict {
+/// `taken` answers whether the receiver has taken a container, be it applied, damaged or archived. `rival`: one of the same sequence and
+/// another epoch was taken and not refused. The chain has gone on with that one; what the newest epoch inherited reaches beyond it, and
+/// would not tell that this one is of a branch that nobody inherited.
+pub fn verdict(position: Position, arrival: Arrival, rival: bool, taken: impl Fn(Sequence, Epoch) -> bool) -> Verdict {
     if taken(arrival.sequence, arrival.epoch) {
         return Verdict::Already;
     }
-    if is_stale(arrival.sequence, arrival.epoch, position.epoch, position.base) {
+    let branched = rival && arrival.epoch < position.epoch;
+    if branched || is_stale(arrival.sequence, arrival.epoch, position.epoch, position.base) {
         return Verdict::Stale;
     }
     match arrival.previous() {
@@ -96,24 +99,24 @@ mod tests {
     #[test]
     fn containers_are_applied_along_the_chain_and_a_gap_waits() {
         let position = Position::default();
-        assert_eq!(verdict(position, container(1, 1, 0, 0), taken(&[])), Verdict::Apply);
-        assert_eq!(verdict(position, container(2, 1, 0, 1), taken(&[])), gap(1, 1));
-        assert_eq!(verdict(position, container(2, 1, 0, 1), taken(&[(1, 1)])), Verdict::Apply);
+        assert_eq!(verdict(position, container(1, 1, 0, 0), false, taken(&[])), Verdict::Apply);
+        assert_eq!(verdict(position, container(2, 1, 0, 1), false, taken(&[])), gap(1, 1));
+        assert_eq!(verdict(position, container(2, 1, 0, 1), false, taken(&[(1, 1)])), Verdict::Apply);
     }
 
     #[test]
     fn what_comes_late_before_the_place_where_a_chain_was_taken_up_waits_for_nothing() {
         // All of 1 to 3 forgotten, 4 refused.
         let position = advance(Position::default(), container(4, 1, 0, 1));
-        assert_eq!(verdict(position, container(5, 1, 0, 1), taken(&[(4, 1)])), Verdict::Apply);
-        assert_eq!(verdict(position, container(3, 1, 0, 1), taken(&[(4, 1)])), Verdict::Passed);
+        assert_eq!(verdict(position, container(5, 1, 0, 1), false, taken(&[(4, 1)])), Verdict::Apply);
+        assert_eq!(verdict(position, container(3, 1, 0, 1), false, taken(&[(4, 1)])), Verdict::Passed);
         // Ahead of its own chain, in an epoch that is not known here yet, a container waits.
-        assert_eq!(verdict(position, container(3, 2, 1, 2), taken(&[(4, 1)])), gap(2, 2));
+        assert_eq!(verdict(position, container(3, 2, 1, 2), false, taken(&[(4, 1)])), gap(2, 2));
     }
 
     #[test]
     fn a_container_that_was_taken_is_never_applied_again() {
-        assert_eq!(verdict(Position::default(), container(2, 1, 0, 1), taken(&[(2, 1)])), Verdict::Already);
+        assert_eq!(verdict(Position::default(), container(2, 1, 0, 1), false, taken(&[(2, 1)])), Verdict::Already);
     }
 
     #[test]
@@ -121,18 +124,33 @@ mod tests {
         let seen = [(42, 1), (43, 1), (44, 1)];
         let first = container(43, 2, 42, 1);
         let before = Position { last: Sequence(44), epoch: Epoch(1), base: Sequence(0) };
-        assert_eq!(verdict(before, first, taken(&seen)), Verdict::Apply);
+        assert_eq!(verdict(before, first, false, taken(&seen)), Verdict::Apply);
         let after = advance(before, first);
         assert_eq!(after, Position { last: Sequence(43), epoch: Epoch(2), base: Sequence(42) });
-        assert_eq!(verdict(after, container(45, 1, 0, 1), taken(&seen)), Verdict::Stale);
-        assert_eq!(verdict(after, container(42, 1, 0, 1), taken(&[(41, 1)])), Verdict::Apply);
+        assert_eq!(verdict(after, container(45, 1, 0, 1), false, taken(&seen)), Verdict::Stale);
+        assert_eq!(verdict(after, container(42, 1, 0, 1), false, taken(&[(41, 1)])), Verdict::Apply);
+    }
+
+    #[test]
+    fn a_branch_that_nobody_inherited_is_stale_however_far_the_newest_epoch_reaches() {
+        // 4 of epoch 3 came late: epoch 4 began without it, epoch 8 inherited what epoch 4 had sent.
+        let position = Position { last: Sequence(6), epoch: Epoch(8), base: Sequence(5) };
+        let late = container(4, 3, 2, 2);
+        assert_eq!(verdict(position, late, true, taken(&[(3, 2), (4, 4)])), Verdict::Stale);
+        assert_eq!(verdict(position, late, false, taken(&[(3, 2)])), Verdict::Apply, "nobody else's 4 was taken: it is the one inherited");
+        let newest = Position { last: Sequence(4), epoch: Epoch(4), base: Sequence(3) };
+        assert_eq!(
+            verdict(newest, container(4, 4, 3, 2), true, taken(&[(3, 2), (4, 3)])),
+            Verdict::Apply,
+            "the newest epoch is never a branch"
+        );
     }
 
     #[test]
     fn a_namesake_of_another_epoch_does_not_close_a_gap() {
         let seen = [(42, 1), (43, 1), (44, 1)];
         let position = Position { last: Sequence(44), epoch: Epoch(1), base: Sequence(0) };
-        assert_eq!(verdict(position, container(45, 3, 44, 2), taken(&seen)), gap(44, 2));
+        assert_eq!(verdict(position, container(45, 3, 44, 2), false, taken(&seen)), gap(44, 2));
     }
 
     #[test]

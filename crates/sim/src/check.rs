@@ -61,18 +61,31 @@ fn mailboxes(world: &World, troubles: &mut Vec<String>) {
     }
 }
 
-/// R41: within one activation of a target agent, the containers of a mailbox and an epoch are applied in their order.
+/// Within one activation of a target agent: the containers of a mailbox and an epoch are applied in their order (R41), and none of an
+/// older epoch that stands in the chain where a newer one has begun (R3).
 fn order(world: &World, troubles: &mut Vec<String>) {
     let mut last: BTreeMap<(String, MailboxId, Epoch), Sequence> = BTreeMap::new();
+    let mut first: BTreeMap<(String, MailboxId, Epoch), Sequence> = BTreeMap::new();
     for (who, event) in world.told.all() {
         match event.name {
-            "epoch.claimed" => last.retain(|(other, ..), _| *other != who),
+            "epoch.claimed" => {
+                last.retain(|(other, ..), _| *other != who);
+                first.retain(|(other, ..), _| *other != who);
+            }
             "container.applied" => {
                 let Some(Ok(name)) = event.text.split(' ').next().map(str::parse::<ContainerName>) else { continue };
-                let before = last.insert((who.clone(), name.mailbox, name.epoch), name.sequence);
+                let key = (who.clone(), name.mailbox, name.epoch);
+                let before = last.insert(key.clone(), name.sequence);
                 if let Some(before) = before.filter(|before| *before >= name.sequence) {
                     troubles.push(format!("R41: {who} applied {name} after {before}"));
                 }
+                let newer = first.range(key.clone()..).take_while(|((other, mailbox, _), _)| *other == who && *mailbox == name.mailbox);
+                if let Some(((.., epoch), begun)) =
+                    newer.into_iter().find(|((.., epoch), begun)| *epoch > name.epoch && **begun <= name.sequence)
+                {
+                    troubles.push(format!("R3: {who} applied {name} after {begun} of epoch {epoch}"));
+                }
+                first.entry(key).or_insert(name.sequence);
             }
             _ => {}
         }

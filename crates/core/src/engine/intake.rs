@@ -183,7 +183,9 @@ impl Agent {
                 None => true,
             };
             let position = inbound::position(db, name.mailbox)?;
-            Ok(verdict(position, arrival, |sequence, _| sequence != name.sequence && previous_taken))
+            // Receipts say each its own.
+            let rival = header.kind == prv::Kind::Mail && inbound::has_rival(db, &name)?;
+            Ok(verdict(position, arrival, rival, |sequence, _| sequence != name.sequence && previous_taken))
         })?;
         let incoming = Incoming { name, digest, arrival, reader };
         match answer {

@@ -37,7 +37,8 @@ impl Taken {
     }
 
     fn verdict(&self, w: &World, name: Name) -> Verdict {
-        verdict(self.position(), arrival(w, name), |sequence, epoch| self.has(sequence, epoch))
+        let rival = members(self.taken & !bit(name)).any(|other| sequence_of(other) == sequence_of(name));
+        verdict(self.position(), arrival(w, name), rival, |sequence, epoch| self.has(sequence, epoch))
     }
 }
 

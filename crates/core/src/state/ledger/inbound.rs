@@ -40,6 +40,12 @@ pub fn is_taken(db: &Connection, name: &ContainerName) -> rusqlite::Result<bool>
     ])
 }
 
+/// Whether a container of the same sequence and another epoch was taken and not refused.
+pub fn has_rival(db: &Connection, name: &ContainerName) -> rusqlite::Result<bool> {
+    let which = params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, outcome_number(Outcome::Refused)];
+    db.prepare_cached("SELECT 1 FROM taken WHERE mailbox = ?1 AND seq = ?2 AND epoch <> ?3 AND outcome <> ?4")?.exists(which)
+}
+
 /// Takes a container: its receipt and the new position of the chain (R43). The attempt is over.
 /// `answer`: whether a receipt goes back to the other side.
 pub fn take(db: &Connection, receipt: &Receipt, arrival: Arrival, answer: bool, now_ms: u64) -> rusqlite::Result<()> {
