@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 use std::{fs, io};
 
 use mailferry_core::ports::Clock;
@@ -86,8 +86,8 @@ impl Provider for Cyrus {
 /// Where the log of a channel is. `Err` when nothing says that there is one.
 fn sync_folder(config: &str, channel: Option<&str>) -> Result<PathBuf, String> {
     let value = |key: &str| {
-        let lines = config.lines().filter_map(|line| line.trim_start().split_once(':'));
-        lines.filter(|(name, _)| name.trim() == key).last().map(|(_, value)| value.trim().to_owned())
+        let mut lines = config.lines().filter_map(|line| line.trim_start().split_once(':'));
+        lines.rfind(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned())
     };
     if !value("sync_log").is_some_and(|on| ["1", "t", "true", "y", "yes", "on"].contains(&on.to_ascii_lowercase().as_str())) {
         return Err("sync_log is not switched on in imapd.conf: an empty log would mean nothing".into());
@@ -144,7 +144,7 @@ impl Pending {
         };
         let lines = text.lines().filter(|line| concerns(line, user)).count() as u64;
         if lines > 0 {
-            let began = about.created().ok().and_then(|began| began.duration_since(SystemTime::from(UNIX_EPOCH)).ok());
+            let began = about.created().ok().and_then(|began| began.duration_since(UNIX_EPOCH).ok());
             let began_ms = began.map(|since| since.as_millis() as u64);
             self.oldest_ms = [self.oldest_ms, began_ms].into_iter().flatten().min();
         }

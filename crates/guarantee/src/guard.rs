@@ -1,5 +1,6 @@
 //! The data guarantee of target stores, by their providers (R70). A provider that cannot answer gives Retry.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,11 +17,19 @@ pub struct Guard {
     constraint: Constraint,
     means: Mutex<Means>,
     clock: Arc<dyn Clock>,
+    /// What was said just now, by store: one session asks for many containers. An older answer proves less, never more.
+    said: Mutex<BTreeMap<String, (u64, Said)>>,
 }
+
+type Said = Result<Vec<Copy>, String>;
+
+/// How long an answer may serve.
+const FRESH_MS: u64 = 2_000;
+const SAID_MAX: usize = 1_000;
 
 impl Guard {
     pub fn new(rows: Vec<Row>, constraint: Constraint, clock: Arc<dyn Clock>) -> Self {
-        Guard { rows, constraint, means: Mutex::default(), clock }
+        Guard { rows, constraint, means: Mutex::default(), clock, said: Mutex::default() }
     }
 
     /// `path`: guarantee.toml.
@@ -43,12 +52,27 @@ impl Guard {
         row.provider.copies(store).and_then(|copies| sound(copies, self.clock.now_ms()))
     }
 
+    fn said(&self, store: &str) -> Said {
+        let asked_ms = self.clock.now_ms();
+        let fresh = |at_ms: u64| at_ms <= asked_ms && asked_ms - at_ms < FRESH_MS;
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, answer)) = said.get(store).filter(|(at_ms, _)| fresh(*at_ms)) {
+            return answer.clone();
+        }
+        let answer = self.copies(store);
+        if said.len() >= SAID_MAX {
+            said.clear();
+        }
+        said.insert(store.into(), (asked_ms, answer.clone()));
+        answer
+    }
+
     fn ask(&self, store: &str, check: impl FnOnce(Constraint, &[Copy]) -> Answer) -> Answer {
         let constraint = self.constraint(store);
         if constraint == Constraint::NONE {
             return Answer::Satisfied;
         }
-        match self.copies(store) {
+        match self.said(store) {
             Ok(copies) => check(constraint, &copies),
             Err(why) => Answer::Retry(why),
         }

@@ -10,6 +10,7 @@
 //! dovecot_sync  doveadm sync
 //! cyrus         sync_client and its log
 //! exchange      Get-MailboxDatabaseCopyStatus
+//! open          the guarantee of a target agent, by its settings
 //! own           the suite's own replicated state
 //! ```
 //!
@@ -22,6 +23,7 @@ mod dovecot;
 mod dovecot_sync;
 mod exchange;
 mod guard;
+mod open;
 mod own;
 mod place;
 mod provider;
@@ -29,5 +31,6 @@ mod run;
 mod settings;
 
 pub use guard::Guard;
+pub use open::{WallClock, open};
 pub use provider::{COPIES_MAX, NAME_CHARACTERS_MAX, Provider, sound};
 pub use settings::{Row, load, parse};
