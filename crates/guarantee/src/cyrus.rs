@@ -36,7 +36,7 @@ const LOG_BYTES_MAX: u64 = 64 << 20;
 impl Cyrus {
     fn run(&self, user: &str) -> Result<u64, String> {
         let began_ms = self.clock.now_ms();
-        let mut arguments: Vec<String> = vec!["-C".into(), self.config.clone()];
+        let mut arguments: Vec<String> = vec!["-C".into(), self.config.clone(), "-o".into()];
         arguments.extend(self.channel.iter().flat_map(|channel| ["-n".into(), channel.clone()]));
         arguments.extend(["-u".into(), user.into()]);
         output_of(&self.sync_client, &arguments, self.patience)?;

@@ -1,11 +1,13 @@
-//! Two Dovecots that replicate to each other, each by its own replicator.
+//! Two Dovecots that replicate to each other, each by its own replicator; and a Cyrus with a replica.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Result;
 
+use super::cyrus::{Beside, Cyrus};
 use super::dovecot::Dovecot;
 use super::options::Options;
+use super::packages::unpacked;
 use super::places::free_port;
 use super::server::Server;
 
@@ -21,6 +23,33 @@ impl Dovecot {
         // The first node was there before the second: what failed then would wait for minutes.
         Dovecot::doveadm(&pair[0], &["replicator", "replicate", "*"])?;
         Ok(pair)
+    }
+}
+
+/// Of the package cyrus-replication.
+pub(super) const SYNC_CLIENT: &str = "cyrus-replication/usr/lib/cyrus/bin/sync_client";
+const SYNC_SERVER: &str = "cyrus-replication/usr/lib/cyrus/bin/sync_server";
+
+impl Cyrus {
+    /// The server that is written to, and its replica. A log is written; what was logged goes when `sync_client` is run.
+    pub fn pair(options: &Options) -> Result<[Server; 2]> {
+        let at = free_port(IpAddr::V4(Ipv4Addr::LOCALHOST))?;
+        let replica = Cyrus::start_with(options.clone(), |folder| {
+            let (program, folder) = (unpacked(SYNC_SERVER), folder.display());
+            let services = format!("  syncserver cmd=\"{} -C {folder}/imapd.conf\" listen=\"{at}\" prefork=0\n", program.display());
+            Beside { services, ..Beside::default() }
+        })?;
+        let sync = format!(
+            "sync_log: yes\nsync_host: {}\nsync_port: {}\nsync_authname: cyradmin\nsync_password: admin's word\nsync_try_imap: no\n",
+            at.ip(),
+            at.port()
+        );
+        let master = Cyrus::start(Options { extra: format!("{}{sync}", options.extra), ..options.clone() })?;
+        Ok([master, replica])
+    }
+
+    pub fn sync_client() -> std::path::PathBuf {
+        unpacked(SYNC_CLIENT)
     }
 }
 
