@@ -34,6 +34,7 @@ pub struct Cyrus {
 const LOG_BYTES_MAX: u64 = 64 << 20;
 
 impl Cyrus {
+    /// When the run began; it ended well. While its replica is down sync_client tries again and again: patience ends it.
     fn run(&self, user: &str) -> Result<u64, String> {
         let began_ms = self.clock.now_ms();
         let mut arguments: Vec<String> = vec!["-C".into(), self.config.clone(), "-o".into()];

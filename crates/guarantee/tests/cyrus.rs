@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use common::{STORE, answers_until, append, is_ready, messages, now_ms};
 use mailferry_core::ports::DataGuarantee;
@@ -24,7 +25,14 @@ fn guard(node: &Server, rolling: bool) -> Guard {
 fn roll_once(node: &Server) {
     let mut command = Command::new(Cyrus::sync_client());
     command.arg("-C").arg(node.folder().join("imapd.conf")).args(["-o", "-1"]);
-    let _told_by_the_next_answer = command.output().expect("sync_client");
+    let mut client = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sync_client");
+    // While its replica is down it tries again for many minutes, whatever -o says.
+    let until = now_ms() + 3_000;
+    while matches!(client.try_wait(), Ok(None)) && now_ms() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ended_already = client.kill();
+    client.wait().expect("it ends");
 }
 
 #[test]

@@ -110,7 +110,10 @@ fn stores(of: &StoresArgs) -> anyhow::Result<Vec<String>> {
     if let Some(path) = &of.project {
         let project = project::load(path).map_err(|findings| {
             let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
-            Trouble::new("the project file cannot be used").place(path.display()).cause(told.join("\n"))
+            Trouble::new("the project file cannot be used")
+                .place(path.display())
+                .cause(told.join("\n"))
+                .hint("`mailferry check` lists everything that is wrong")
         })?;
         stores.extend(project.mailboxes.into_iter().map(|mailbox| mailbox.target));
     }

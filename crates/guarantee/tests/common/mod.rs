@@ -24,7 +24,7 @@ pub fn is_ready(kind: Kind) -> bool {
 /// A in site X, B in site Y; the constraint is SecondDatacenter.
 pub fn guard(provider: &str) -> Guard {
     let text = format!(
-        "[[stores]]\nmatch = \"imap://*\"\nconstraint = \"SecondDatacenter\"\npatience_s = 60\n{provider}\n\
+        "[[stores]]\nmatch = \"imap://*\"\nconstraint = \"SecondDatacenter\"\npatience_s = 10\n{provider}\n\
          active = {{ name = \"A\", site = \"X\" }}\npassive = {{ name = \"B\", site = \"Y\" }}\n"
     );
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
