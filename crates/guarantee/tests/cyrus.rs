@@ -24,7 +24,7 @@ fn guard(node: &Server, rolling: bool) -> Guard {
 /// What rolling replication does each few seconds.
 fn roll_once(node: &Server) {
     let mut command = Command::new(Cyrus::sync_client());
-    command.arg("-C").arg(node.folder().join("imapd.conf")).args(["-o", "-1"]);
+    command.arg("-C").arg(node.folder().join("imapd.conf")).args(["-o", "-r", "-1"]);
     let mut client = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sync_client");
     // While its replica is down it tries again for many minutes, whatever -o says.
     let until = now_ms() + 3_000;
