@@ -79,3 +79,47 @@ impl Provider for DovecotSync {
         Ok(vec![active(&self.active), passive])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct At(u64);
+
+    impl Clock for At {
+        fn now_ms(&self) -> u64 {
+            self.0
+        }
+    }
+
+    fn copies(stamp: &str, now_ms: u64) -> Result<Vec<Copy>, String> {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        std::fs::write(dir.path().join("alice"), stamp).map_err(|error| error.to_string())?;
+        let place = |name: &str| Place { name: name.into(), site: None };
+        let sync = DovecotSync {
+            doveadm: "no-such-program".into(),
+            options: Vec::new(),
+            user: "{user}".into(),
+            how: How::Stamp { path: dir.path().join("{user}").display().to_string() },
+            active: place("A"),
+            passive: place("B"),
+            patience: Duration::from_secs(1),
+            clock: Arc::new(At(now_ms)),
+        };
+        sync.copies("imap://alice@b")
+    }
+
+    #[test]
+    fn a_stamp_is_when_the_last_sync_that_ended_well_began() {
+        let copies = copies("1000\n", 1_060_500).unwrap();
+        assert_eq!((copies[1].replayed_until_ms, copies[1].replay_behind_ms), (Some(1_000_000), Some(60_500)));
+        assert_eq!((copies[1].copy_queue, &copies[1].state), (Some(0), &State::Healthy));
+    }
+
+    #[test]
+    fn what_is_no_stamp_or_one_of_the_future_is_no_answer() {
+        for odd in ["", "\n", "-5", "+5", " 5", "1e3", "1000 ok", "18446744073709551615", "1061", &"1".repeat(65)] {
+            assert!(copies(odd, 1_060_500).is_err(), "{odd:?}");
+        }
+    }
+}
