@@ -181,6 +181,8 @@ mod tests {
         ] {
             assert!(of(row).is_err(), "{row}");
         }
+        let swapped = "username\tpriority\tsuccess sync\tfull sync\tfast sync\tfailed\nu01\tnone\t00:00:05\t01:00:00\t00:00:07\t-\n";
+        assert!(read(swapped, "u01", ASKED).is_err(), "columns of another version");
         assert!(read("", "u01", ASKED).is_err());
         assert!(read("u01\tnone\t00:00:07\t01:00:00\t00:00:05\t-\n", "u01", ASKED).is_err(), "no head");
     }

@@ -89,7 +89,13 @@ fn a_stall_that_lasts_rolls_the_journal_after_a_minute_and_calls_a_person_after_
     world.pass_time(SECOND_MS);
     target(&mut world);
     assert_eq!(world.guarantee.rolled(), 1);
-    world.pass_time(13 * 60 * SECOND_MS);
+    world.pass_time(30 * SECOND_MS);
+    target(&mut world);
+    assert_eq!(world.guarantee.rolled(), 1, "asked again, and not rolled again yet");
+    world.pass_time(30 * SECOND_MS);
+    target(&mut world);
+    assert_eq!(world.guarantee.rolled(), 2, "the copy may have been away");
+    world.pass_time(12 * 60 * SECOND_MS);
     target(&mut world);
     assert_eq!(told(&world, "guarantee.lasts"), 0);
     for _ in 0..5 {
