@@ -9,7 +9,7 @@ set -euo pipefail
 
 cache=${MAILFERRY_MAIL_SERVERS:-/var/cache/mailferry/mail-servers}
 servers=(dovecot-core dovecot-imapd cyrus-common sasl2-bin courier-authlib courier-authlib-userdb libcourier-unicode4 libgamin0 libgdbm6 libidn12 openssl)
-unpacked=(cyrus-imapd cyrus-clients courier-imap courier-base)
+unpacked=(cyrus-imapd cyrus-clients cyrus-replication courier-imap courier-base)
 peers=(isync offlineimap3 time)
 
 fail() {

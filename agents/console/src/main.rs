@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{agent, check, commit, demo, init, migrate, nodes, prv, verify};
+use commands::{agent, check, commit, demo, guarantee, init, migrate, nodes, prv, verify};
 use exit::Exit;
 use screen::Screen;
 
@@ -42,6 +42,8 @@ enum Command {
     Debts(nodes::DebtsArgs),
     Role(nodes::RoleArgs),
     #[command(subcommand)]
+    Guarantee(guarantee::Command),
+    #[command(subcommand)]
     Prv(prv::Command),
     Agent(agent::Args),
 }
@@ -63,6 +65,7 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args, screen),
         Command::Commit(args) => commit::run(&args, screen),
         Command::Verify(args) => verify::run(&args, screen),
+        Command::Guarantee(command) => guarantee::run(&command, screen),
         Command::Prv(command) => prv::run(&command, screen),
         Command::Demo(args) => demo::run(&args, screen),
         Command::Migrate(args) => migrate::run(&args, screen),

@@ -6,5 +6,6 @@ use std::sync::Arc;
 use mailferry_core::settings::AgentKind;
 
 fn main() -> ExitCode {
-    mailferry_host::agent_main(AgentKind::Transmission, Arc::new(mailferry_stores::StoresByUrl))
+    let openers = mailferry_host::Openers { stores: Arc::new(mailferry_stores::StoresByUrl), guarantee: mailferry_host::no_guarantee };
+    mailferry_host::agent_main(AgentKind::Transmission, openers)
 }

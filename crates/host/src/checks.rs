@@ -4,7 +4,7 @@ use mailferry_core::ports::{Role, RolePort, Share, ShareError, SharePath, Stores
 use mailferry_core::settings::{AgentKind, AgentSettings, Desired, Side};
 use mailferry_core::state::Database;
 
-use crate::{AgentHome, LocalShare, StoreOpener};
+use crate::{AgentHome, LocalShare, Openers, StoreOpener};
 
 /// One thing looked at. `trouble`: `None` when it is as it should be.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl Check {
 }
 
 /// Looks at everything an agent needs; changes nothing but a probe file that it deletes again.
-pub fn check_agent(home: &AgentHome, stores: &StoreOpener, overrides: &[String]) -> Vec<Check> {
+pub fn check_agent(home: &AgentHome, openers: &Openers, overrides: &[String]) -> Vec<Check> {
     let desired = match home.desired() {
         Ok(desired) => desired,
         Err(trouble) => return vec![Check { what: "desired state".into(), trouble: Some(trouble.to_string()) }],
@@ -33,7 +33,10 @@ pub fn check_agent(home: &AgentHome, stores: &StoreOpener, overrides: &[String])
     checks.extend(nodes(home.kind, &desired, &loaded.settings));
     checks.push(role(home, &desired));
     checks.push(database(home));
-    checks.extend(mailboxes(home.kind, &desired, stores));
+    if home.kind == AgentKind::Target {
+        checks.push(Check::of("data guarantee", (openers.guarantee)(&loaded.settings)));
+    }
+    checks.extend(mailboxes(home.kind, &desired, &openers.stores));
     checks
 }
 

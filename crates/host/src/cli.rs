@@ -9,7 +9,7 @@ use mailferry_core::engine::{SessionEnd, SessionReport};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::trouble::Trouble;
 
-use crate::{AgentHome, Service, StoreOpener, check_agent, queue_lines};
+use crate::{AgentHome, Openers, Service, check_agent, queue_lines};
 
 /// Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part: something waits.
 #[derive(Parser)]
@@ -61,8 +61,8 @@ pub struct Place {
 }
 
 /// `main` of an agent.
-pub fn agent_main(kind: AgentKind, stores: StoreOpener) -> ExitCode {
-    match run_agent_command(kind, stores, Arguments::parse().command) {
+pub fn agent_main(kind: AgentKind, openers: Openers) -> ExitCode {
+    match run_agent_command(kind, openers, Arguments::parse().command) {
         Ok(code) => code,
         Err(trouble) => {
             eprintln!("error: {trouble}");
@@ -71,11 +71,11 @@ pub fn agent_main(kind: AgentKind, stores: StoreOpener) -> ExitCode {
     }
 }
 
-pub fn run_agent_command(kind: AgentKind, stores: StoreOpener, command: AgentCommand) -> Result<ExitCode, Trouble> {
+pub fn run_agent_command(kind: AgentKind, openers: Openers, command: AgentCommand) -> Result<ExitCode, Trouble> {
     match command {
         AgentCommand::Run { place, once, foreground } => {
             let service =
-                Service { home: AgentHome::new(kind, place.config), stores, overrides: place.set, to_terminal: foreground || once };
+                Service { home: AgentHome::new(kind, place.config), openers, overrides: place.set, to_terminal: foreground || once };
             if !once {
                 return service.run().map(|()| ExitCode::SUCCESS);
             }
@@ -85,7 +85,7 @@ pub fn run_agent_command(kind: AgentKind, stores: StoreOpener, command: AgentCom
         }
         AgentCommand::Status { place, json } => status(&AgentHome::new(kind, place.config), json),
         AgentCommand::Check { place } => {
-            let checks = check_agent(&AgentHome::new(kind, place.config), &stores, &place.set);
+            let checks = check_agent(&AgentHome::new(kind, place.config), &openers, &place.set);
             for check in &checks {
                 match &check.trouble {
                     None => println!("ok      {}", check.what),

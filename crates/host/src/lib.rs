@@ -32,4 +32,4 @@ pub use queues::queue_lines;
 pub use role::{RoleReader, StaticRole, active_node, set_active_node};
 pub use service::{Service, Wake, on_stop_signal};
 pub use share::LocalShare;
-pub use wiring::{AgentHome, StoreOpener, engine_mailboxes, rules_side};
+pub use wiring::{AgentHome, GuaranteeOpener, Openers, StoreOpener, engine_mailboxes, no_guarantee, rules_side};

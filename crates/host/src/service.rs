@@ -20,7 +20,7 @@ use mailferry_rules::session::was_frozen;
 
 use crate::logs::tell_early;
 use crate::wiring::rules_side;
-use crate::{AgentHome, LocalShare, LogEvents, LogTo, RoleReader, StoreOpener, SystemClock, files, start_logs};
+use crate::{AgentHome, LocalShare, LogEvents, LogTo, Openers, RoleReader, SystemClock, files, start_logs};
 
 /// Looking at the role mostly costs a look at one local file.
 const LOOK_AT_ROLE_EVERY: Duration = Duration::from_millis(100);
@@ -33,7 +33,7 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(3600);
 /// An agent as a service.
 pub struct Service {
     pub home: AgentHome,
-    pub stores: StoreOpener,
+    pub openers: Openers,
     /// `Key=Value` from the command line, the strongest layer (R90).
     pub overrides: Vec<String>,
     /// Events to the terminal instead of the log file.
@@ -42,7 +42,7 @@ pub struct Service {
 
 /// Whether the loop goes on.
 enum Turn {
-    Sleep(AgentSettings),
+    Sleep(Box<AgentSettings>),
     Stop,
 }
 
@@ -63,7 +63,7 @@ impl Service {
         let loaded = self.loaded(&desired)?;
         self.tell_findings(&loaded.findings);
         let role = self.home.role(&desired)?;
-        let mut agent = self.home.agent(&desired, &loaded, role, self.stores.clone())?;
+        let mut agent = self.home.agent(&desired, &loaded, role, self.openers.clone())?;
         let mut report = agent.session();
         while let Some(ms) = report.again_in_ms {
             self.sleep(Duration::from_millis(ms), &mut |_| false, &AtomicBool::new(false));
@@ -165,7 +165,7 @@ impl Service {
         if let SessionEnd::HeldUp(why) = &report.end {
             tracing::debug!(event = "session.held-up", "{why}");
         }
-        if stop.load(Ordering::Relaxed) { Turn::Stop } else { Turn::Sleep(settings.clone()) }
+        if stop.load(Ordering::Relaxed) { Turn::Stop } else { Turn::Sleep(Box::new(settings.clone())) }
     }
 
     /// Logging may not have started: what it goes by is committed together with what is missing.
@@ -193,7 +193,7 @@ impl Service {
 
     fn made(&self, desired: &Desired, loaded: &Loaded) -> Result<(Agent, Arc<RoleReader>), Trouble> {
         let role = self.home.role(desired)?;
-        Ok((self.home.agent(desired, loaded, role.clone(), self.stores.clone())?, role))
+        Ok((self.home.agent(desired, loaded, role.clone(), self.openers.clone())?, role))
     }
 
     /// `wake` is asked with the number of looks so far.
@@ -346,7 +346,12 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let home = AgentHome::new(AgentKind::Source, root.path().join("config.ini"));
         let log = home.log(&AgentSettings::default());
-        let service = Service { home, stores: Arc::new(NoStores), overrides: Vec::new(), to_terminal: false };
+        let service = Service {
+            home,
+            openers: Openers { stores: Arc::new(NoStores), guarantee: crate::no_guarantee },
+            overrides: Vec::new(),
+            to_terminal: false,
+        };
         let stop = Arc::new(AtomicBool::new(false));
         std::thread::scope(|scope| {
             let running = scope.spawn(|| service.turns(&stop));

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mailferry_core::engine::{Agent, Mailbox, Policy, Surroundings};
-use mailferry_core::ports::{Share, Stores, StoresWithoutCopies, UnwatchedSteps};
-use mailferry_core::settings::{self, AgentKind, Cluster, Constraint, Desired, Loaded};
+use mailferry_core::ports::{DataGuarantee, Share, Stores, StoresWithoutCopies, UnwatchedSteps};
+use mailferry_core::settings::{self, AgentKind, Cluster, Desired, Loaded};
 use mailferry_core::state::Database;
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::topology::{Side, canonical};
@@ -19,6 +19,21 @@ use crate::{LocalShare, LogEvents, RoleReader, SystemClock};
 
 /// Opens mail stores; given by the agent's main, so that this crate knows no store.
 pub type StoreOpener = Arc<dyn Stores>;
+
+/// Opens who tells about copies of target stores, by the settings; given like the stores.
+pub type GuaranteeOpener = fn(&settings::AgentSettings) -> Result<Arc<dyn DataGuarantee>, Trouble>;
+
+/// For agents that write to no store.
+pub fn no_guarantee(_settings: &settings::AgentSettings) -> Result<Arc<dyn DataGuarantee>, Trouble> {
+    Ok(Arc::new(StoresWithoutCopies))
+}
+
+/// Where an agent's stores, and what is known of their copies, come from.
+#[derive(Clone)]
+pub struct Openers {
+    pub stores: StoreOpener,
+    pub guarantee: GuaranteeOpener,
+}
 
 /// The folder an agent lives in.
 #[derive(Clone, Debug)]
@@ -96,28 +111,16 @@ impl AgentHome {
     }
 
     /// The agent as the desired state wants it.
-    pub fn agent(&self, desired: &Desired, loaded: &Loaded, role: Arc<RoleReader>, stores: StoreOpener) -> Result<Agent, Trouble> {
+    pub fn agent(&self, desired: &Desired, loaded: &Loaded, role: Arc<RoleReader>, openers: Openers) -> Result<Agent, Trouble> {
         let path = self.database();
         let mut db = Database::open(&path, Arc::new(UnwatchedSteps)).map_err(|error| error.trouble(&path.display().to_string()))?;
         db.set_outbox_bytes_max(loaded.settings.replication_outbox_max.0);
-        let mut agent = Agent::new(self.surroundings(desired, loaded, role, stores)?, Policy::of(&loaded.settings), db);
+        let mut agent = Agent::new(self.surroundings(desired, loaded, role, openers)?, Policy::of(&loaded.settings), db);
         agent.set_mailboxes(engine_mailboxes(desired));
         Ok(agent)
     }
 
-    fn surroundings(
-        &self,
-        desired: &Desired,
-        loaded: &Loaded,
-        role: Arc<RoleReader>,
-        stores: StoreOpener,
-    ) -> Result<Surroundings, Trouble> {
-        if loaded.settings.data_move_replication_constraint != Constraint::None {
-            return Err(Trouble::new("DataMoveReplicationConstraint needs a provider of copy statuses, which this version does not have")
-                .place(self.config_ini.display())
-                .now("the agent does not start: it could not keep the guarantee")
-                .hint("set DataMoveReplicationConstraint=None"));
-        }
+    fn surroundings(&self, desired: &Desired, loaded: &Loaded, role: Arc<RoleReader>, openers: Openers) -> Result<Surroundings, Trouble> {
         let (own, other) = (desired.own_cluster(), desired.peer_cluster());
         let witness = witness(own)?;
         let side = rules_side(own);
@@ -138,8 +141,8 @@ impl AgentHome {
             witness,
             clock: Arc::new(SystemClock),
             events: Arc::new(LogEvents),
-            stores,
-            guarantee: Arc::new(StoresWithoutCopies),
+            stores: openers.stores,
+            guarantee: (openers.guarantee)(&loaded.settings)?,
         })
     }
 }

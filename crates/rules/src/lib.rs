@@ -13,7 +13,7 @@
 //! import     the target side: what to do with a file in IN               R40 R41 R43
 //! cleanup    which copy to delete next; when a deletion debt is due      R50-R56
 //! session    what a failed replication forbids                           R11 R12
-//! guarantee  do enough copies hold it?                                   R70-R73
+//! guarantee  do enough copies hold it? stalls and the finalisation         R70-R76
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]

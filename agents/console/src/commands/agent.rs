@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mailferry_core::settings::AgentKind;
-use mailferry_host::{AgentCommand, run_agent_command};
+use mailferry_host::{AgentCommand, Openers, run_agent_command};
 use mailferry_stores::StoresByUrl;
 
 /// Run, look at or check one agent of this node
@@ -24,5 +24,6 @@ fn parse_kind(text: &str) -> Result<AgentKind, String> {
 }
 
 pub fn run(args: Args) -> anyhow::Result<std::process::ExitCode> {
-    Ok(run_agent_command(args.kind, Arc::new(StoresByUrl), args.command)?)
+    let openers = Openers { stores: Arc::new(StoresByUrl), guarantee: mailferry_guarantee::open };
+    Ok(run_agent_command(args.kind, openers, args.command)?)
 }

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod check;
 pub mod commit;
 pub mod demo;
+pub mod guarantee;
 pub mod init;
 pub mod migrate;
 pub mod nodes;

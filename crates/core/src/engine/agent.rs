@@ -106,6 +106,8 @@ pub struct Agent {
     pub(super) told: BTreeSet<String>,
     /// Mailboxes that are held up.
     pub(super) lasting: BTreeMap<MailboxId, super::lasting::Lasting>,
+    /// Mailboxes whose data guarantee does not hold.
+    pub(super) guarding: BTreeMap<(MailboxId, super::guarding::Question), super::guarding::Guarding>,
     /// Links of a chain that are waited for, since when (R41).
     pub(super) gaps: BTreeMap<mailferry_rules::ids::ContainerName, u64>,
     /// Nodes that did not answer (R34).
@@ -140,6 +142,7 @@ impl Agent {
             open_store: None,
             told: BTreeSet::new(),
             lasting: BTreeMap::new(),
+            guarding: BTreeMap::new(),
             gaps: BTreeMap::new(),
             backoffs: BTreeMap::new(),
             counts: Counts::default(),

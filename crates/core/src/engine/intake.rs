@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mailferry_rules::guarantee::Answer;
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 use mailferry_rules::import::{Arrival, Verdict, verdict};
 use mailferry_rules::session::Act;
@@ -113,14 +112,7 @@ impl Agent {
             // Receipts are held by the database alone, which has been replicated.
             return self.delete_container(&self.inbox(), name);
         }
-        let store = self.mailbox(name.mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
-        match self.around.guarantee.flushed(&store, self.now_ms()) {
-            Answer::Satisfied => self.delete_container(&self.inbox(), name),
-            Answer::Retry(reason) | Answer::NotSatisfied(reason) => {
-                self.stall(name.to_string(), format!("the data guarantee does not hold yet: {reason}"));
-                Ok(())
-            }
-        }
+        if self.is_flushed(&name)? { self.delete_container(&self.inbox(), name) } else { Ok(()) }
     }
 
     fn waiting(&self) -> Result<BTreeMap<MailboxId, Vec<ContainerName>>, ShareError> {

@@ -26,6 +26,7 @@
 mod activation;
 mod agent;
 mod deleting;
+mod guarding;
 mod intake;
 mod lasting;
 mod leftover;

@@ -22,6 +22,10 @@ pub struct Policy {
     pub import_batch_bytes: u64,
     /// A gap in a mailbox's chain is reported once it is this old (R41).
     pub gap_alarm_ms: u64,
+    /// While the data guarantee does not hold (R74, R75).
+    pub guarantee_ask_ms: u64,
+    pub guarantee_stall_max_ms: u64,
+    pub journal_roll_ms: u64,
 }
 
 impl Policy {
@@ -44,6 +48,9 @@ impl Policy {
             import_batch_items: settings.import_batch_items as usize,
             import_batch_bytes: settings.import_batch_bytes.0,
             gap_alarm_ms: settings.gap_alarm_after.ms(),
+            guarantee_ask_ms: settings.guarantee_ask_interval.ms(),
+            guarantee_stall_max_ms: settings.guarantee_stall_max.ms(),
+            journal_roll_ms: settings.journal_roll_after.ms(),
         }
     }
 }

@@ -4,8 +4,18 @@ use mailferry_rules::guarantee::Answer;
 
 /// Asked before a container is deleted at the target.
 pub trait DataGuarantee: Send + Sync {
-    /// `store` is the URL of the target store; `commit_ms` the time its last item was made durable.
+    /// CheckReplicationFlush: `store` is the URL of the target store; `commit_ms` the time its last item was made durable.
     fn flushed(&self, store: &str, commit_ms: u64) -> Answer;
+
+    /// CheckReplicationHealth, before more is copied: `caller` has a mean copy queue of its own (R72).
+    fn healthy(&self, _caller: &str, _store: &str) -> Answer {
+        Answer::Satisfied
+    }
+
+    /// Asks the store to bring what is committed to its copies now (R75). `Err` is why it could not be asked.
+    fn roll(&self, _store: &str) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Stores that have no copies of their own: the constraint is None, the answer Satisfied (R71).

@@ -51,6 +51,13 @@ choice! {
     }
 }
 
+impl Constraint {
+    /// As the rules know it.
+    pub fn rule(self) -> mailferry_rules::guarantee::Constraint {
+        self.to_string().parse().unwrap_or_default()
+    }
+}
+
 choice! {
     /// The least level that is written.
     pub enum LogLevel {

@@ -72,21 +72,20 @@ impl AgentSettings {
         Err(BadValue::NotAllowed { key: known.name, value: value.into(), allowed: known.allowed() })
     }
 
-    /// Why this value, though its word is known, cannot work in this version.
-    pub fn unsupported(&self, key: &Key) -> Option<String> {
-        let constraint = self.data_move_replication_constraint;
-        let asked = key.name == "DataMoveReplicationConstraint" && constraint != Constraint::None;
-        asked.then(|| format!("{key} = {constraint} needs a copy-status provider, which this version does not have"))
-    }
-
     /// Values that are allowed each by itself and make no sense together: the key to blame, and why.
     pub fn contradictions(&self, agent: AgentKind) -> Vec<(&'static Key, String)> {
         let (every, life) = (self.ccr_deleted_items_touch_interval, self.ccr_deleted_items_life_time);
         let never_retried = format!(
             "CcrDeletedItemsLifeTime {life} is not above CcrDeletedItemsTouchInterval {every}: a failed deletion is given up before its second try"
         );
-        let key = Key::find("CcrDeletedItemsLifeTime").filter(|key| key.is_for(agent) && life <= every);
-        key.map(|key| (key, never_retried)).into_iter().collect()
+        let lives = Key::find("CcrDeletedItemsLifeTime").filter(|_| life <= every).map(|key| (key, never_retried));
+        let constraint = self.data_move_replication_constraint;
+        let nobody_tells = format!(
+            "DataMoveReplicationConstraint is {constraint} and CopyStatusProviders names no file: nobody tells how far the copies are"
+        );
+        let unprovided = constraint != Constraint::None && self.copy_status_providers.is_empty();
+        let copies = Key::find("DataMoveReplicationConstraint").filter(|_| unprovided).map(|key| (key, nobody_tells));
+        [lives, copies].into_iter().flatten().filter(|(key, _)| key.is_for(agent)).collect()
     }
 
     /// The value of a key in its canonical spelling.

@@ -85,9 +85,26 @@ settings! {
         agents [Target], section "Target", rules ["R42"];
 
     /// Copies of the target store that must hold an item before its container is deleted or its mailbox switched.
-    /// Anything but None needs a copy-status provider, which this version does not have: a commit refuses it.
+    /// Anything but None needs CopyStatusProviders. A store may have a constraint of its own there.
     data_move_replication_constraint "DataMoveReplicationConstraint": Constraint = Constraint::None,
         agents [Target], section "Target", rules ["R70", "R71"];
+
+    /// File that says who tells how far the copies of a target store are: docs/formats/guarantee.md.
+    /// Empty: no target store has copies that anybody asks about.
+    copy_status_providers "CopyStatusProviders": String = String::new(),
+        agents [Target], section "Target", rules ["R71", "R77"];
+
+    /// How often the data guarantee is asked again while it does not hold.
+    guarantee_ask_interval "GuaranteeAskInterval": Seconds = Seconds(30), within Seconds(1)..=Seconds::hours(1),
+        agents [Target], section "Target", rules ["R74"];
+
+    /// How long the data guarantee may be waited for until a person is called.
+    guarantee_stall_max "GuaranteeStallMax": Seconds = Seconds::minutes(15), within Seconds::minutes(1)..=Seconds::days(7),
+        agents [Target], section "Target", rules ["R74"];
+
+    /// After so long a wait the target store is asked, once, to bring what is committed to its copies now.
+    journal_roll_after "JournalRollAfter": Seconds = Seconds::minutes(1), within Seconds(1)..=Seconds::hours(1),
+        agents [Target], section "Target", rules ["R75"];
 
     /// How often the deletion of a container that failed on a node is tried again.
     ccr_deleted_items_touch_interval "CcrDeletedItemsTouchInterval": Seconds = Seconds::hours(1), within Seconds(1)..=Seconds::days(7),

@@ -172,12 +172,9 @@ impl Loaded {
 
     /// What can only be said of the settings in force.
     fn judge(&mut self) {
-        let unsupported = KEYS.iter().filter(|key| key.is_for(self.agent));
-        let unsupported = unsupported.filter_map(|key| Some((Level::Error, key, self.settings.unsupported(key)?)));
-        let contradictions = self.settings.contradictions(self.agent).into_iter().map(|(key, text)| (Level::Warning, key, text));
-        let found = unsupported.chain(contradictions);
+        let found = self.settings.contradictions(self.agent).into_iter();
         let found: Vec<Finding> =
-            found.map(|(level, key, text)| Finding::new(level, "settings in force", None, text).hint(self.said(key))).collect();
+            found.map(|(key, text)| Finding::new(Level::Warning, "settings in force", None, text).hint(self.said(key))).collect();
         self.findings.extend(found);
     }
 

@@ -139,16 +139,16 @@ fn an_old_windows_text_is_read_with_a_warning() {
 }
 
 #[test]
-fn what_makes_no_sense_together_or_cannot_work_yet_is_told() {
+fn what_makes_no_sense_together_is_told() {
     let ini = b"[Target]\nDataMoveReplicationConstraint = secondcopy\n[Deletion]\nCcrDeletedItemsLifeTime = 30m\n";
     let loaded = with_config_ini(ini, None, &[]);
     assert_eq!(
         told(&loaded),
         [
-            "Error DataMoveReplicationConstraint = SecondCopy needs a copy-status provider, which this version does not have\n  \
-             where: settings in force\n  hint:  DataMoveReplicationConstraint is from: config.ini:2",
             "Warning CcrDeletedItemsLifeTime 30m is not above CcrDeletedItemsTouchInterval 1h: a failed deletion is given up before its \
              second try\n  where: settings in force\n  hint:  CcrDeletedItemsLifeTime is from: config.ini:4",
+            "Warning DataMoveReplicationConstraint is SecondCopy and CopyStatusProviders names no file: nobody tells how far the copies \
+             are\n  where: settings in force\n  hint:  DataMoveReplicationConstraint is from: config.ini:2",
         ]
     );
     assert_eq!(loaded.settings.data_move_replication_constraint, Constraint::SecondCopy, "never silently weaker than asked for");

@@ -228,7 +228,7 @@ fn a_bad_value_of_a_setting_is_an_error_and_an_unknown_key_a_warning() {
         (
             "[settings]",
             "[settings]\nDataMoveReplicationConstraint = \"AllCopies\"",
-            "Error DataMoveReplicationConstraint = AllCopies needs a copy-status provider, which this version does not have\n  where: p.toml:11\n  hint:  set it to None",
+            "Warning DataMoveReplicationConstraint is AllCopies and CopyStatusProviders names no file: nobody tells how far the copies are\n  where: p.toml:11",
         ),
         (
             "[settings]",

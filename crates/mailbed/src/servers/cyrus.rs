@@ -19,8 +19,22 @@ const REALM: &str = "mailbed.example";
 
 pub struct Cyrus;
 
+/// What a server of a pair runs besides.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// Lines of START.
+    pub start: String,
+    /// Lines of SERVICES.
+    pub services: String,
+}
+
 impl Cyrus {
     pub fn start(options: Options) -> Result<Server> {
+        Self::start_with(options, |_| Beside::default())
+    }
+
+    /// `beside`: what else it runs, from its folder.
+    pub(super) fn start_with(options: Options, beside: impl FnOnce(&Path) -> Beside) -> Result<Server> {
         let Site { dir, address, tls_address, ca } = Site::take()?;
         let folder = dir.path();
         let admin = Account { name: "cyradmin".into(), password: "admin's word".into() };
@@ -39,7 +53,8 @@ impl Cyrus {
             fs::create_dir_all(folder.join(place)).context("no folder for Cyrus")?;
         }
         fs::write(folder.join("imapd.conf"), imapd_conf(folder, &options, &ca)?).context("could not write imapd.conf")?;
-        fs::write(folder.join("cyrus.conf"), cyrus_conf(folder, address, tls_address)).context("could not write cyrus.conf")?;
+        fs::write(folder.join("cyrus.conf"), cyrus_conf(folder, address, tls_address, &beside(folder)))
+            .context("could not write cyrus.conf")?;
         for account in (1..=options.users).map(Account::numbered).chain([admin.clone()]) {
             add_user(&folder.join("sasldb2"), &account)?;
         }
@@ -85,13 +100,14 @@ fn imapd_conf(folder: &Path, options: &Options, ca: &Ca) -> Result<String> {
     Ok(text)
 }
 
-fn cyrus_conf(folder: &Path, plain: SocketAddr, tls: SocketAddr) -> String {
+fn cyrus_conf(folder: &Path, plain: SocketAddr, tls: SocketAddr, beside: &Beside) -> String {
     let (at, imapd) = (folder.display(), unpacked(IMAPD));
     let imapd = imapd.display();
     format!(
-        "START {{\n  recover cmd=\"/usr/lib/cyrus/bin/ctl_cyrusdb -C {at}/imapd.conf -r\"\n}}\n\
+        "START {{\n  recover cmd=\"/usr/lib/cyrus/bin/ctl_cyrusdb -C {at}/imapd.conf -r\"\n{}}}\n\
          SERVICES {{\n  imap cmd=\"{imapd} -C {at}/imapd.conf -U 30\" listen=\"{plain}\" prefork=0 maxchild=200\n  \
-         imaps cmd=\"{imapd} -s -C {at}/imapd.conf -U 30\" listen=\"{tls}\" prefork=0 maxchild=200\n}}\nEVENTS {{\n}}\n"
+         imaps cmd=\"{imapd} -s -C {at}/imapd.conf -U 30\" listen=\"{tls}\" prefork=0 maxchild=200\n{}}}\nEVENTS {{\n}}\n",
+        beside.start, beside.services
     )
 }
 

@@ -10,6 +10,7 @@ mod dovecot;
 mod oauth;
 mod options;
 mod packages;
+mod pair;
 mod places;
 mod processes;
 mod server;

@@ -1,6 +1,7 @@
 //! What `scripts/mail-servers.sh` has brought, and where it is.
 
 use std::path::{Path, PathBuf};
+
 use std::process::{Command, Stdio};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,7 +20,12 @@ pub(crate) fn unpacked(path: &str) -> PathBuf {
 pub fn available(kind: Kind) -> Result<(), String> {
     let paths = match kind {
         Kind::Dovecot => vec!["/usr/sbin/dovecot".into(), "/usr/lib/dovecot/imap".into()],
-        Kind::Cyrus => vec!["/usr/lib/cyrus/bin/master".into(), "/usr/sbin/saslpasswd2".into(), unpacked(super::cyrus::IMAPD)],
+        Kind::Cyrus => vec![
+            "/usr/lib/cyrus/bin/master".into(),
+            "/usr/sbin/saslpasswd2".into(),
+            unpacked(super::cyrus::IMAPD),
+            super::cyrus::Cyrus::sync_client(),
+        ],
         Kind::Courier => {
             vec!["/usr/lib/courier/courier-authlib/authdaemond".into(), unpacked(super::courier::TCPD), unpacked(super::courier::IMAPD)]
         }

@@ -39,6 +39,9 @@ impl Agent {
 
     fn import(&mut self, incoming: Incoming) -> Result<Handled, Halt> {
         let name = incoming.name;
+        if !self.is_healthy(name.mailbox) {
+            return Ok(Handled::Waits);
+        }
         self.predecessor_has_let_go()?;
         self.still_active()?;
         let begun = self.db.read(|db| Ok(inbound::attempt(db, &name)?))?;

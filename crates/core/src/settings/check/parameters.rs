@@ -85,10 +85,6 @@ impl Check<'_> {
         if let Some(agent) = agent.filter(|agent| !key.is_for(*agent)) {
             self.warning(at.clone(), format!("the {agent} agent does not use {key}"));
         }
-        if let Some(why) = settings.unsupported(key) {
-            self.error(at, why).hint("set it to None");
-            return None;
-        }
         Some((Some(key), settings))
     }
 

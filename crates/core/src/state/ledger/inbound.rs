@@ -146,6 +146,14 @@ pub fn taken(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<D
         .optional()
 }
 
+/// When a container was taken, the time of its receipt; `None` when it was not.
+pub fn taken_at(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<u64>> {
+    db.prepare_cached("SELECT taken_ms FROM taken WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3")?
+        .query_row(params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64], |row| row.get::<_, i64>(0))
+        .optional()
+        .map(|taken_ms| taken_ms.map(|taken_ms| taken_ms as u64))
+}
+
 /// What became of a container; `None` when it was not taken.
 pub fn outcome(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<Outcome>> {
     let number = db

@@ -1,0 +1,122 @@
+//! The data guarantee in the target agent: what is not guaranteed is kept and asked about again in time (R70, R74).
+//!
+//! Two questions. Before a container is imported: are the copies healthy? If not, its mailbox waits. Before a container is
+//! deleted: have they flushed what was committed with its receipt? If not, it stays in IN, and its mailbox goes on.
+//!
+//! A stall ends by itself. When it lasts, a person is called, once; nothing is given up, for nothing is lost by waiting. The
+//! time of a stall is kept in memory: an agent that starts anew gives it its time again.
+
+use mailferry_rules::guarantee::{Answer, Copying, StallTimes};
+use mailferry_rules::ids::{ContainerName, MailboxId};
+use mailferry_rules::session::has_come;
+
+use super::agent::{Agent, Halt};
+use crate::ports::Level;
+use crate::state::ledger::inbound;
+use crate::trouble::Trouble;
+
+/// Which of the two questions.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Question {
+    Health,
+    Flush,
+}
+
+/// How it stands with one mailbox.
+#[derive(Default)]
+pub(super) struct Guarding {
+    copying: Copying,
+    rolled_ms: Option<u64>,
+    alarmed: bool,
+}
+
+impl Agent {
+    /// Whether more may be imported into a mailbox.
+    pub(super) fn is_healthy(&mut self, mailbox: MailboxId) -> bool {
+        let store = self.target_store(mailbox);
+        let caller = mailbox.to_string();
+        self.guarded(mailbox, Question::Health, |agent| agent.around.guarantee.healthy(&caller, &store))
+    }
+
+    /// Whether a container that was taken may go.
+    pub(super) fn is_flushed(&mut self, name: &ContainerName) -> Result<bool, Halt> {
+        let store = self.target_store(name.mailbox);
+        // Buried and never taken: there is nothing of it at the target.
+        let Some(taken_ms) = self.db.read(|db| Ok(inbound::taken_at(db, name)?))? else { return Ok(true) };
+        Ok(self.guarded(name.mailbox, Question::Flush, |agent| agent.around.guarantee.flushed(&store, taken_ms)))
+    }
+
+    fn target_store(&self, mailbox: MailboxId) -> String {
+        self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default()
+    }
+
+    fn guarded(&mut self, mailbox: MailboxId, question: Question, ask: impl FnOnce(&Agent) -> Answer) -> bool {
+        // Nothing fails here: a request that may fail is decided elsewhere.
+        let times = StallTimes { ask_every_ms: self.policy.guarantee_ask_ms, fail_after_ms: u64::MAX };
+        let mut guarding = self.guarding.remove(&(mailbox, question)).unwrap_or_default();
+        if guarding.copying.may_ask(self.now_ms(), &times) {
+            let answer = ask(self);
+            guarding.copying = guarding.copying.after(&answer, self.now_ms(), &times);
+        }
+        let Copying::Stalled { why, .. } = guarding.copying.clone() else {
+            self.guarantee_holds(mailbox, question, &guarding);
+            return true;
+        };
+        self.stalls_for_guarantee(mailbox, question, &why, &mut guarding);
+        self.guarding.insert((mailbox, question), guarding);
+        false
+    }
+
+    fn guarantee_holds(&mut self, mailbox: MailboxId, question: Question, guarding: &Guarding) {
+        let what = told_of(&self.label(mailbox), question);
+        self.calm_about("guarantee.stalled", std::slice::from_ref(&what));
+        if guarding.alarmed {
+            self.event("guarantee.holds", Level::Info, format!("no longer: {what}"));
+        }
+    }
+
+    fn stalls_for_guarantee(&mut self, mailbox: MailboxId, question: Question, why: &str, guarding: &mut Guarding) {
+        let label = self.label(mailbox);
+        let stalled_ms = guarding.copying.stalled_ms(self.now_ms());
+        let what = told_of(&label, question);
+        if !self.stalls.iter().any(|stall| stall.what == what) {
+            self.stall(what.clone(), format!("StalledDueToHA for {} s: {why}", stalled_ms / 1000));
+        }
+        if stalled_ms >= self.policy.journal_roll_ms {
+            self.roll_journal(mailbox, guarding);
+        }
+        // No copy can have flushed at once: that is told when it lasts.
+        if stalled_ms == 0 && question == Question::Health {
+            let trouble = Trouble::new(what).cause(why).now("it is asked again, and the mailbox goes on by itself; the others go on");
+            self.tell("guarantee.stalled", Level::Warning, trouble.to_string());
+        } else if !guarding.alarmed && stalled_ms >= self.policy.guarantee_stall_max_ms {
+            guarding.alarmed = true;
+            let trouble = Trouble::new(format!("{what} since {} minutes ago", stalled_ms / 60_000))
+                .cause(why)
+                .now("nothing is lost: it is asked on, and its end will be told")
+                .hint("`mailferry guarantee show` lists the copies");
+            self.event("guarantee.lasts", Level::Error, trouble.to_string());
+        }
+    }
+
+    /// Again when the last time was long ago: the copy may have been away then.
+    fn roll_journal(&mut self, mailbox: MailboxId, guarding: &mut Guarding) {
+        let now_ms = self.now_ms();
+        let again_ms = guarding.rolled_ms.map_or(0, |rolled_ms| rolled_ms.saturating_add(self.policy.journal_roll_ms));
+        if !has_come(again_ms, now_ms, self.policy.journal_roll_ms) {
+            return;
+        }
+        guarding.rolled_ms = Some(now_ms);
+        if let Err(cause) = self.around.guarantee.roll(&self.target_store(mailbox)) {
+            let what = format!("the target store of mailbox {} could not be asked to roll its journal", self.label(mailbox));
+            self.tell("guarantee.not-rolled", Level::Warning, Trouble::new(what).cause(cause).to_string());
+        }
+    }
+}
+
+fn told_of(label: &str, question: Question) -> String {
+    match question {
+        Question::Health => format!("mailbox {label} waits for healthy copies of its target store"),
+        Question::Flush => format!("mailbox {label} keeps its containers until copies of its target store have flushed"),
+    }
+}

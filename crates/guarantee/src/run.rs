@@ -1,0 +1,108 @@
+//! Asking another program, with a limit of time and of bytes: a provider that hangs must not hang an agent.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+pub(crate) const ANSWER_BYTES_MAX: u64 = 1 << 20;
+const COMPLAINT_BYTES_MAX: u64 = 4 << 10;
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// What a program writes that ends well. `Err` says what was wrong with it: it could not be run, took too long, ended with
+/// another code than 0, wrote too much or no UTF-8.
+pub(crate) fn output_of(program: &str, arguments: &[String], patience: Duration) -> Result<String, String> {
+    let until = Instant::now() + patience;
+    let mut command = Command::new(program);
+    command.args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("{program} could not be run: {error}"))?;
+    let out = child.stdout.take().map(|pipe| bytes_of(pipe, ANSWER_BYTES_MAX + 1));
+    let complaint = child.stderr.take().map(|pipe| bytes_of(pipe, COMPLAINT_BYTES_MAX));
+    let (Some(out), Some(complaint)) = (out, complaint) else { return Err(format!("{program} has no output")) };
+    let left = || until.saturating_duration_since(Instant::now());
+    let late = || format!("{program} did not answer within {} s", patience.as_secs_f32());
+    let said = out.recv_timeout(left());
+    let ended = end(child, until);
+    let (said, status) = (said.map_err(|_| late())?, ended.ok_or_else(late)?);
+    if !status.success() {
+        // Whoever inherited its pipes may hold them open.
+        let complaint = complaint.recv_timeout(left()).unwrap_or_default();
+        return Err(format!("{program} ended with {}{}", code(status), first_line(&complaint)));
+    }
+    if said.len() as u64 > ANSWER_BYTES_MAX {
+        return Err(format!("{program} wrote more than {ANSWER_BYTES_MAX} bytes"));
+    }
+    String::from_utf8(said).map_err(|_| format!("what {program} wrote is no UTF-8"))
+}
+
+/// Reads beside the program, so that it never waits for us.
+fn bytes_of(pipe: impl Read + Send + 'static, limit: u64) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = pipe.take(limit).read_to_end(&mut bytes);
+        if read.is_ok() {
+            let _nobody_waits_any_more = sender.send(bytes);
+        }
+    });
+    receiver
+}
+
+/// A program that has said everything ends by itself, or is ended: then there is no status.
+fn end(mut child: Child, until: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < until => std::thread::sleep(LOOK_EVERY),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    // The kernel may not let go of it: it is waited for elsewhere.
+    std::thread::spawn(move || {
+        let _gone_already = child.kill();
+        let _ = child.wait();
+    });
+    None
+}
+
+fn code(status: ExitStatus) -> String {
+    status.code().map_or_else(|| "a signal".into(), |code| format!("code {code}"))
+}
+
+fn first_line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    line.map(|line| format!(": {}", line.chars().filter(|c| !c.is_control()).take(200).collect::<String>())).unwrap_or_default()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, patience_ms: u64) -> Result<String, String> {
+        output_of("sh", &["-c".into(), script.into()], Duration::from_millis(patience_ms))
+    }
+
+    #[test]
+    fn what_a_program_writes_counts_only_when_it_ended_well() {
+        assert_eq!(sh("echo '{}'", 60_000), Ok("{}\n".into()));
+        assert_eq!(sh("echo '{}'; echo; echo ' no access' >&2; exit 3", 60_000), Err("sh ended with code 3: no access".into()));
+        assert_eq!(sh("echo '{}'; kill -9 $$", 60_000), Err("sh ended with a signal".into()));
+        assert!(output_of("no-such-program", &[], Duration::from_secs(1)).is_err_and(|why| why.starts_with("no-such-program could not")));
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_given_up_also_when_it_has_answered_before() {
+        for script in ["exec sleep 60", "echo '{}'; exec sleep 60", "echo '{}'; exec >&-; exec sleep 60"] {
+            let began = Instant::now();
+            assert_eq!(sh(script, 300), Err("sh did not answer within 0.3 s".into()), "{script}");
+            assert!(began.elapsed() < Duration::from_secs(30));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_or_no_text_is_none() {
+        assert_eq!(sh("head -c 1048577 /dev/zero", 60_000), Err("sh wrote more than 1048576 bytes".into()));
+        assert_eq!(sh("printf '\\377'", 60_000), Err("what sh wrote is no UTF-8".into()));
+    }
+}

@@ -1,0 +1,29 @@
+//! Two Dovecots that replicate.
+#![cfg(unix)]
+
+mod common;
+
+use common::is_ready;
+use mailferry_mailbed::servers::{Dovecot, Kind, Options};
+
+#[test]
+fn what_is_appended_at_one_of_a_pair_arrives_at_the_other_and_waits_while_that_is_down() {
+    if !is_ready(Kind::Dovecot) {
+        return;
+    }
+    let [one, mut two] = Dovecot::pair(&Options::default()).expect("two Dovecots");
+    let seen = |server: &mailferry_mailbed::servers::Server| {
+        let listed = server.talk(1).and_then(|mut talk| talk.ok("STATUS INBOX (MESSAGES)"));
+        listed.expect("an answer").all("STATUS").next().expect("a line")[2].list()[1].number()
+    };
+    let append = |mail: &[u8]| one.talk(1).and_then(|mut talk| talk.append("INBOX", "()", mail)).expect("a message");
+    append(b"Subject: one\r\n\r\n1\r\n");
+    common::wait_until("B has it", || seen(&two) == Some(1));
+    two.kill();
+    append(b"Subject: two\r\n\r\n2\r\n");
+    common::wait_until("A has failed", || Dovecot::doveadm(&one, &["replicator", "status", "u01"]).is_ok_and(|said| said.contains(" y")));
+    two.restart().expect("B is back");
+    assert_eq!(seen(&two), Some(1));
+    Dovecot::doveadm(&one, &["replicator", "replicate", "-p", "high", "u01"]).expect("asked");
+    common::wait_until("B has both", || seen(&two) == Some(2));
+}
