@@ -10,6 +10,8 @@ use crate::talk::{Talk, Value, quoted};
 /// Commands on their way; the server's answers to them fit into any socket.
 const AHEAD: usize = 64;
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Folders that say what they are for, where the server lets a client say so.
+const SPECIAL_USES: [&str; 4] = ["Drafts", "Sent", "Junk", "Trash"];
 
 /// Where a server keeps folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +64,12 @@ pub fn users(server: &crate::servers::Server, corpus: &crate::corpus::Corpus) ->
 /// The folders a server refuses are left out with their mail, and told.
 pub fn mailboxes(talk: &mut Talk, boxes: &Mailboxes) -> Result<Vec<String>> {
     let names = Names::ask(talk)?;
+    let may_say_use = talk.offers("CREATE-SPECIAL-USE")?;
     let mut refused = Vec::new();
     for folder in boxes.folders.iter().filter(|folder| *folder != "INBOX") {
-        let answer = talk.command(&format!("CREATE {}", quoted(&names.wire(folder))))?;
+        let with_use = may_say_use && SPECIAL_USES.contains(&folder.as_str());
+        let special = if with_use { format!(" (USE (\\{folder}))") } else { String::new() };
+        let answer = talk.command(&format!("CREATE {}{special}", quoted(&names.wire(folder))))?;
         if !answer.is_ok() && !answer.status.contains("ALREADYEXISTS") && !answer.status.contains("already exists") {
             refused.push(folder.clone());
         }
@@ -83,9 +88,7 @@ pub fn append(talk: &mut Talk, names: &Names, mail: impl IntoIterator<Item = Mai
 
 /// The same, with folder names as they go over the wire.
 pub fn append_wire(talk: &mut Talk, mail: impl IntoIterator<Item = Mail>) -> Result<usize> {
-    let capabilities = talk.ok("CAPABILITY")?;
-    let has = |word: &str| capabilities.all("CAPABILITY").flatten().any(|value| value.is_atom(word));
-    let (runs_ahead, together) = (has("LITERAL+"), has("MULTIAPPEND"));
+    let (runs_ahead, together) = (talk.offers("LITERAL+")?, talk.offers("MULTIAPPEND")?);
     let mut batch = Batch::default();
     let mut waiting = VecDeque::new();
     let mut count = 0;
