@@ -2,5 +2,6 @@
 
 mod fidelity;
 mod hostile;
+mod killed;
 mod kit;
 mod migrate;

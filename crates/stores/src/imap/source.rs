@@ -12,6 +12,7 @@ use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Sel
 
 use super::account::Folders;
 use super::line::Line;
+use super::names::Form;
 use super::settings::ImapUrl;
 use super::{dates, key, marks, parse_key};
 
@@ -261,7 +262,7 @@ impl MailSource for ImapSource {
         self.quiet()?;
         self.open = None;
         let names = &self.known()?.names;
-        let names = [names.encode(folder, false), names.encode(folder, true)];
+        let names = Form::ALL.map(|form| names.encode(folder, form));
         for name in names {
             let opened = self.line.attempt(async |connection| connection.select(&name, true).await);
             match opened {

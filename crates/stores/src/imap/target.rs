@@ -16,6 +16,7 @@ use super::batch::{self, GROUPS_IN_FLIGHT, Group, InFlight, Sent, Stored, Waitin
 use super::line::Line;
 use super::listing::Listing;
 use super::marks::Storable;
+use super::names::Form;
 use super::settings::ImapUrl;
 use super::{key, parse_key};
 
@@ -118,6 +119,17 @@ impl ImapTarget {
         Ok(found.map(|uid| (listing.validity, uid)))
     }
 
+    /// The same of a message whose bytes the server has changed a little.
+    pub(super) fn find_changed(&mut self, folder: &FolderPath, bytes: &[u8]) -> Result<Option<(u32, u32)>, StoreError> {
+        if !self.listings.get(folder).is_some_and(|listing| listing.may_have_changed(bytes)) {
+            return Ok(None);
+        }
+        self.select(folder)?;
+        let Some(listing) = self.listings.get_mut(folder) else { return Ok(None) };
+        let found = self.line.run(Blast::Folder, async |connection| listing.find_changed(connection, bytes).await)?;
+        Ok(found.map(|uid| (listing.validity, uid)))
+    }
+
     /// Writes the group at hand.
     fn send_group(&mut self) -> Result<(), StoreError> {
         let group = std::mem::take(&mut self.group);
@@ -199,7 +211,11 @@ impl ImapTarget {
         let before = self.listings.get(folder).map_or(0, Listing::highest);
         self.read_again(folder)?;
         for (message, stored) in messages {
-            let found = match self.find(folder, &message.wanted())? {
+            let known = match self.find(folder, &message.wanted())? {
+                None => self.find_changed(folder, &message.bytes)?,
+                known => known,
+            };
+            let found = match known {
                 Some(found) => Some(found),
                 // A server that changes what it stores: in the order in which they came, where nothing else is under way.
                 None if self.in_flight.is_empty() => self.listings.get(folder).and_then(|listing| listing.first_free_behind(before)),
@@ -295,8 +311,8 @@ impl ImapTarget {
 
     fn create(&mut self, info: &FolderInfo) -> Result<(), StoreError> {
         let mut refusal = None;
-        for apart in [false, true] {
-            let name = self.folders.names.encode(&info.path, apart);
+        for form in Form::ALL {
+            let name = self.folders.encode(&info.path, form);
             let special = info.special_use.as_deref().filter(|_| self.line.connection.has("CREATE-SPECIAL-USE"));
             let made = self.line.attempt(async |connection| create(connection, &name, special).await);
             match made {
@@ -413,6 +429,12 @@ impl MailTarget for ImapTarget {
         body.read_to_end(&mut bytes)
             .map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
         let bytes = batch::wire(bytes);
+        if self.listings.get(folder).is_some_and(|listing| listing.may_have_changed(&bytes)) {
+            self.settle()?;
+            if let Some((validity, uid)) = self.find_changed(folder, &bytes)? {
+                return Ok(Appended { id: TargetId(key(validity, uid)), keywords_lost: Vec::new() });
+            }
+        }
         if self.group.folder.as_ref() != Some(folder) || self.group.bytes + bytes.len() > batch::GROUP_BYTES {
             self.send_group()?;
             self.group = Group { folder: Some(folder.clone()), name, storable, ..Group::default() };
