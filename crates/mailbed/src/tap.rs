@@ -26,6 +26,18 @@ struct State {
     passed: u64,
     happening: Option<(u64, Happening)>,
     heard: Vec<u8>,
+    open: Vec<TcpStream>,
+}
+
+pub struct Cutter(Arc<Shared>);
+
+impl Cutter {
+    pub fn cut(&self) {
+        for stream in self.0.state().open.drain(..) {
+            // One that has ended already is cut.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 struct Shared {
@@ -75,6 +87,16 @@ impl Tap {
         self.shared.state().happening.take().is_some()
     }
 
+    /// Ends every connection there is; new ones are made as before.
+    pub fn cut(&self) {
+        self.cutter().cut();
+    }
+
+    /// Cuts from elsewhere, such as from what happens at a byte.
+    pub fn cutter(&self) -> Cutter {
+        Cutter(self.shared.clone())
+    }
+
     /// What clients said, one connection after the other as it came.
     pub fn heard(&self) -> Vec<u8> {
         self.shared.state().heard.clone()
@@ -109,18 +131,27 @@ impl Shared {
     }
 }
 
+/// Half closed is closed: a client that was killed does not read either. The same when what happens at a byte panics.
+struct Ends(TcpStream, TcpStream);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = (self.0.shutdown(Shutdown::Both), self.1.shutdown(Shutdown::Both));
+    }
+}
+
 fn join(client: TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
     let server = TcpStream::connect(shared.server)?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
+    shared.state().open.extend([client.try_clone()?, server.try_clone()?]);
     for (from, to, direction) in
         [(client.try_clone()?, server.try_clone()?, Direction::ToServer), (server, client, Direction::Back)]
     {
         let shared = shared.clone();
         thread::spawn(move || {
-            let _ = carry(&from, &to, &shared, direction);
-            // Half closed is closed: a client that was killed does not read either.
-            let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+            let ends = Ends(from, to);
+            let _ = carry(&ends.0, &ends.1, &shared, direction);
         });
     }
     Ok(())

@@ -87,7 +87,7 @@ fn from_dovecot_to_courier_all_arrives_once() {
 /// Messages of a corpus with line ends as they go over the wire.
 fn real_mail(set: &str, most: usize) -> Option<Mailboxes> {
     let dir = corpora::unpacked(set)?;
-    let mut boxes = Mailboxes { folders: vec!["INBOX".into(), set.into()], subscriptions: vec![set.into()], mail: Vec::new() };
+    let mut boxes = Mailboxes { folders: vec!["INBOX".into(), set.into()], subscriptions: vec!["INBOX".into(), set.into()], mail: Vec::new() };
     let files = corpora::files_below(dir.path());
     let files = files.iter().filter(|path| path.file_name().is_some_and(|name| name != "MANIFEST.tsv"));
     for (number, path) in files.take(most).enumerate() {

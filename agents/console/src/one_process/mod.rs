@@ -129,12 +129,15 @@ fn sessions(agents: &mut [Agent], side_by_side: bool, watch: &Arc<Watch>, stop: 
             .map(|agent| {
                 scope.spawn(move || {
                     let mut reports = Vec::new();
-                    while !packed.load(Ordering::Acquire) && !stop.load(Ordering::Relaxed) {
+                    loop {
+                        // Before the question: the last signal comes behind its answer, and nobody signals again.
                         let seen = watch.signals();
+                        if packed.load(Ordering::Acquire) || stop.load(Ordering::Relaxed) {
+                            return reports;
+                        }
                         reports.push(agent.session());
                         watch.wait_beyond(seen);
                     }
-                    reports
                 })
             })
             .collect();

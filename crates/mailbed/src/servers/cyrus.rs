@@ -21,7 +21,7 @@ pub struct Cyrus;
 
 impl Cyrus {
     pub fn start(options: Options) -> Result<Server> {
-        let Site { dir, address, tls_address, ca } = Site::take()?;
+        let Site { dir, address, tls_address, ca } = Site::take(&options)?;
         let folder = dir.path();
         let admin = Account { name: "cyradmin".into(), password: "admin's word".into() };
         for place in [

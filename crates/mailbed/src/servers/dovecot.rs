@@ -18,7 +18,7 @@ pub struct Dovecot;
 
 impl Dovecot {
     pub fn start(options: Options) -> Result<Server> {
-        let Site { dir, address, tls_address, ca } = Site::take()?;
+        let Site { dir, address, tls_address, ca } = Site::take(&options)?;
         let folder = dir.path();
         let tokens = Tokens::keys_in(&folder.join("keys"))?;
         let master = Account { name: "master".into(), password: "master's word".into() };
