@@ -386,6 +386,11 @@ impl Connection {
         }
     }
 
+    /// Ends of other commands that a caller of `event` met before its own, for those who wait for them.
+    pub fn give_back(&mut self, others: Vec<Response>) {
+        self.held.extend(others);
+    }
+
     /// Sends one command and waits for its end.
     pub async fn run(&mut self, command: Command, each: impl FnMut(Response)) -> Result<Done> {
         let what = command.shown.clone();

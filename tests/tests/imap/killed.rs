@@ -89,10 +89,12 @@ fn life(source: &Server, target: &Target, user: usize, random: &mut Random) -> u
     let arguments = ["--json", "migrate", &from, &to, "--apply-deletions", "--work", &work];
     let bytes = Corpus::new(source_seed(), source.users(), MESSAGES).user(user).bytes();
     let mut hits = 0;
-    for _ in 0..KILLS_OF_A_LIFE {
-        let tap = &taps[random.below(2) as usize];
-        // Now and then in the first words; else further on, so that a life is killed along its whole way.
-        let at = if random.below(4) == 0 { random.below(6_000) } else { random.below(2 * bytes / KILLS_OF_A_LIFE) };
+    for number in 0..KILLS_OF_A_LIFE {
+        // What is packed is not read again: later there is nothing to hit on the wire of the source but its first words.
+        let at_source = random.below(2) == 0;
+        let tap = &taps[usize::from(!at_source)];
+        let first_words = random.below(4) == 0 || at_source && number > 1;
+        let at = if first_words { random.below(4_000) } else { random.below(bytes / KILLS_OF_A_LIFE) };
         hits += u64::from(run_until(tap, at, &arguments));
     }
     let last = migrate(&from, &to, work.as_ref());

@@ -157,6 +157,7 @@ impl Listing {
 
     async fn read_bodies(&mut self, connection: &mut Connection, tag: &mailferry_imap::Tag) -> Result<(), ImapError> {
         let mut last = None;
+        let mut others = Vec::new();
         loop {
             match connection.event().await? {
                 Event::Body { uid, .. } => {
@@ -172,8 +173,11 @@ impl Listing {
                     }
                 }
                 Event::Response(Response::Tagged { tag: ended, status, code, text }) if tag.is(&ended) => {
+                    connection.give_back(others);
                     return mailferry_imap::ended_as(status, code, text, "read messages of the target").map(|_| ());
                 }
+                // Appends that are under way end meanwhile.
+                Event::Response(other @ Response::Tagged { .. }) => others.push(other),
                 Event::Response(_) => {}
             }
         }
