@@ -61,7 +61,7 @@ impl Bench for Account {
 
     fn target(&self) -> Box<dyn MailTarget> {
         let opened = open_target(&self.url()).expect("opened");
-        Box::new(Settled { inner: opened, url: self.url(), staged: HashMap::new(), named: self.named.clone() })
+        Box::new(Settled { inner: opened, url: self.url(), staged: HashMap::new(), answered: Vec::new(), named: self.named.clone() })
     }
 
     fn source(&self) -> Box<dyn MailSource> {
@@ -120,6 +120,7 @@ struct Settled {
     url: StoreUrl,
     /// Ids of the store for appends that are not settled, by the id we told.
     staged: HashMap<TargetId, TargetId>,
+    answered: Vec<(TargetId, Result<Appended, StoreError>)>,
     named: Arc<Mutex<Named>>,
 }
 
@@ -139,13 +140,16 @@ impl Settled {
 
     fn take_settled(&mut self) {
         for (ticket, appended) in self.inner.settled() {
-            let real = appended.expect("nothing of the laws is refused").id;
+            let appended = appended.expect("nothing of the laws is refused");
+            let real = appended.id.clone();
             let told = self.staged.iter().find(|(_, there)| **there == ticket).map(|(told, _)| told.clone());
             if let Some(told) = told {
                 self.staged.remove(&told);
-                let mut named = self.named();
+                let mut named = self.named.lock().expect("nobody panicked");
                 named.told.insert(real.clone(), told.clone());
-                named.real.insert(told, real);
+                named.real.insert(told.clone(), real);
+                drop(named);
+                self.answered.push((told.clone(), Ok(Appended { id: told, ..appended })));
             }
         }
     }
@@ -200,7 +204,7 @@ impl MailTarget for Settled {
     }
 
     fn settled(&mut self) -> Vec<(TargetId, Result<Appended, StoreError>)> {
-        Vec::new()
+        std::mem::take(&mut self.answered)
     }
 }
 
@@ -211,6 +215,7 @@ fn limits() -> Limits {
         unflushed_is_gone: false,
         move_hints: false,
         dedupes: false,
+        removed_lingers: true,
         // Dovecot keeps seconds since 1970 in 32 bits, and `cur` and its like are its own.
         dates: 0..=2_147_483_647,
         ..Limits::default()

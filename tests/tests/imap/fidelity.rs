@@ -1,5 +1,5 @@
 //! Between servers of different kinds everything arrives as it was, but for what the target cannot keep: `mailbed::compare::kept` has
-//! that as code, docs/testing.md as a table. A second pass copies nothing.
+//! that as code, docs/OPERATING.md as a table. A second pass copies nothing.
 
 use mailferry_mailbed::compare::{begins_as_a_message, compare_kept};
 use mailferry_mailbed::corpus::{Corpus, Mail, Mailboxes};

@@ -182,6 +182,8 @@ impl ImapSource {
                 if had {
                     return match ended {
                         Ok(_) => Ok(Advance::NotThere),
+                        // Some refuse a FETCH of what somebody has removed: it is looked for before it counts as gone.
+                        Err(error) if matches!(error.kind, Kind::No { .. }) && !self.is_there(wanted)? => Ok(Advance::NotThere),
                         Err(error) => Err(self.line.error(error, Blast::Item)),
                     };
                 }
@@ -368,13 +370,22 @@ impl ImapSource {
             // The bytes of another come next: whether this one is there is seen at the next pass.
             return Ok(false);
         }
-        let mut there = false;
-        self.line.run(Blast::Folder, async |connection| {
-            let each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
-            connection.run(Command::new(format!("UID FETCH {uid} (UID)")), each).await
-        })?;
+        let there = self.is_there(uid)?;
         let cause = "it is there, and the server does not give it";
         if there { Err(StoreError::new(Blast::Item, Retry::Later, "read a message", place, cause)) } else { Ok(false) }
+    }
+
+    /// NOOP first: only then may a server tell what others have removed (RFC 2180, 4.1.2).
+    fn is_there(&mut self, uid: u32) -> Result<bool, StoreError> {
+        let mut there = false;
+        self.line.run(Blast::Folder, async |connection| {
+            let told = connection.send(Command::new("NOOP")).await?;
+            let asked = connection.send(Command::new(format!("UID SEARCH UID {uid}"))).await?;
+            connection.finish(&told, "NOOP", |_| {}).await?;
+            let each = |response| there |= matches!(&response, Response::Search(uids) if uids.contains(&uid));
+            connection.finish(&asked, "look for a message", each).await
+        })?;
+        Ok(there)
     }
 
     /// A connection that broke between two messages, or a token that ran out (T16): the same again, once.

@@ -310,6 +310,9 @@ impl ImapTarget {
     }
 
     fn create(&mut self, info: &FolderInfo) -> Result<(), StoreError> {
+        if info.path.0.is_empty() {
+            return Err(StoreError::new(Blast::Folder, Retry::Never, "make a folder", self.place(&info.path), "it has no name"));
+        }
         let mut refusal = None;
         for form in Form::ALL {
             let name = self.folders.encode(&info.path, form);
@@ -454,10 +457,12 @@ impl MailTarget for ImapTarget {
         let Some(uid) = self.resolve(folder, id)? else { return Ok(None) };
         let (flags, _) = self.storable(folder)?.write(marks);
         let there = self.line.run(Blast::Item, async |connection| {
+            let told = connection.send(Command::new("NOOP")).await?;
             let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
             let stored = connection.send(Command::new(format!("UID STORE {uid} FLAGS.SILENT {flags}"))).await?;
             let mut there = false;
             let each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
+            connection.finish(&told, "NOOP", |_| {}).await?;
             connection.finish(&looked, "look for a message", each).await?;
             let done = connection.finish(&stored, "store flags", |_| {}).await;
             done.map(|_| there).or_else(|error| if there { Err(error) } else { Ok(false) })
@@ -518,9 +523,12 @@ enum Moved {
 /// MOVE (RFC 6851), or COPY and then away with the old one.
 async fn moved(connection: &mut Connection, uid: u32, to: &[u8]) -> Result<Moved, ImapError> {
     let (verb, by_copy) = if connection.has("MOVE") { ("MOVE", false) } else { ("COPY", true) };
+    // NOOP first: only then may a server tell what others have removed.
+    let told = connection.send(Command::new("NOOP")).await?;
     let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
     let command = connection.send(Command::new(format!("UID {verb} {uid}")).string(to)).await?;
     let mut there = false;
+    connection.finish(&told, "NOOP", |_| {}).await?;
     connection
         .finish(&looked, "look for a message", |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid)))
         .await?;
