@@ -4,6 +4,7 @@
 //! `the_chain_beside_migrate` is the measurement of docs/benchmarks.md; MAILFERRY_IMAP_CHAIN asks for so many messages of each user.
 
 use std::net::SocketAddr;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use mailferry_core::settings::{AgentKind, Side};
@@ -120,30 +121,27 @@ fn agents_that_are_killed_lose_nothing_and_double_nothing() {
     let mut services = Services::all(&chain.bed);
     let mut hits = 0;
     for _ in 0..kills {
-        let side = if random.below(2) == 0 { Side::Source } else { Side::Target };
-        let kind = side.agents().into_iter().find(|kind| *kind != AgentKind::Transmission).expect("an agent that reads or writes");
+        // Both wires hold still at their byte, and the agent at the one that came there first is killed.
+        let (tell, told) = mpsc::channel();
+        let mut held = Vec::new();
+        for side in [Side::Source, Side::Target] {
+            let (tell, (go_on, may_go_on)) = (tell.clone(), mpsc::channel::<()>());
+            held.push(go_on);
+            taps[side as usize].after(random.below(bytes / kills), move || {
+                let _ = (tell.send(side), may_go_on.recv_timeout(PATIENCE));
+            });
+        }
+        let reached = told.recv_timeout(LULL).ok();
+        hits += u64::from(reached.is_some());
+        let side = reached.unwrap_or(Side::Source);
         let node = chain.bed.nodes(side)[0].clone();
-        let tap = &taps[side as usize];
-        let (tell, told) = std::sync::mpsc::channel();
-        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
-        tap.after(random.below(bytes / kills), move || {
-            // The wire holds still until the agent is dead.
-            let _ = tell.send(());
-            let _ = may_go_on.recv_timeout(PATIENCE);
-        });
-        let began = Instant::now();
-        let mut reached = false;
-        wait_until("the wire has come so far, or nothing goes over it", PATIENCE, || {
-            reached = told.try_recv().is_ok();
-            reached || began.elapsed() > LULL
-        });
-        hits += u64::from(reached);
-        tap.forget();
-        services.kill(&node, kind);
+        let [first, second] = side.agents();
+        services.kill(&node, if first == AgentKind::Transmission { second } else { first });
         if random.below(3) == 0 {
             services.kill(&node, AgentKind::Transmission);
         }
-        drop(go_on);
+        taps.iter().for_each(|tap| drop(tap.forget()));
+        drop(held);
         services.start_missing();
     }
     services.settle(PATIENCE);
@@ -151,7 +149,7 @@ fn agents_that_are_killed_lose_nothing_and_double_nothing() {
     eprintln!("{hits} of {kills} kills hit an agent at work");
     chain.is_whole();
     chain.is_quiet();
-    assert!(hits * 2 >= kills, "only {hits} of {kills} kills hit");
+    assert!(hits * 3 >= kills, "only {hits} of {kills} kills hit");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Between servers of different kinds everything arrives as it was, but for what the target cannot keep: `mailbed::compare::kept` has
 //! that as code, docs/OPERATING.md as a table. A second pass copies nothing.
 
-use mailferry_mailbed::compare::{begins_as_a_message, compare_kept};
+use mailferry_mailbed::compare::{Snapshot, begins_as_a_message, compare_kept};
 use mailferry_mailbed::corpus::{Corpus, Mail, Mailboxes};
 use mailferry_mailbed::fill;
 use mailferry_mailbed::servers::{Courier, Cyrus, Dovecot, Format, Kind, Options, Server};
@@ -37,11 +37,13 @@ fn moves(from: &Server, to: &Server, user: usize, messages: usize) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (source, target) = (url(from, user, dir.path()), url(to, user, dir.path()));
     let work = dir.path().join("work");
+    let before = Snapshot::read(&mut from.talk(user).expect("a login")).expect("read");
     let first = migrate(&source, &target, &work);
     let route = format!("{:?} to {:?}, user {user}", from.kind(), to.kind());
     let (mut here, mut there) = (from.talk(user).expect("a login"), to.talk(user).expect("a login"));
     let (report, changed) = compare_kept(&mut here, &mut there, to.kind()).expect("compared");
     assert!(report.is_clean(), "{route}: {report}\n{first}");
+    assert!(Snapshot::read(&mut here).expect("read") == before, "{route}: the source was changed");
     assert_eq!((report.compared, first["appended"].as_u64()), (messages, Some(messages as u64)), "{route}: {first}");
     let second = migrate(&source, &target, &work);
     assert_eq!((second["appended"].as_u64(), second["containers"].as_u64()), (Some(0), Some(0)), "{route}: {second}");

@@ -280,56 +280,63 @@ fn a_server_that_cannot_prove_who_it_is_hears_nothing() {
     assert!(application_bytes(&tap.heard()) > 0);
 }
 
-/// A token that is worth nothing any more when the connection breaks: by then there is a new one.
-fn a_token_is_renewed(option: impl Fn(&Path) -> String) {
+/// A token that is worth nothing any more when the connection breaks: by then there is a new one. `at_source`: on which side.
+fn a_token_is_renewed(at_source: bool, option: impl Fn(&Path) -> String) {
     if !is_ready(&[Kind::Dovecot]) {
         return;
     }
-    let (source, target) = (Dovecot::start(Options::default()).expect("Dovecot"), Dovecot::start(Options::default()).expect("Dovecot"));
+    let [source, target] = [(), ()].map(|()| Dovecot::start(Options::default()).expect("Dovecot starts"));
     fill::mailboxes(&mut source.talk(1).expect("a login"), &Corpus::new(3, 9, 150).user(1)).expect("filled");
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let expires = now_s() + 4;
-    let mut urls = Vec::new();
-    let mut taps = Vec::new();
-    for (server, name, bytes) in [(&source, "source", 300_000), (&target, "target", 700_000)] {
-        let old = server.token("u01", expires).expect("a token");
-        let new = server.token("u01", in_an_hour()).expect("a token");
-        let file = secret_file(dir.path(), &format!("{name}.token"), &old);
-        let tap = Tap::to(server.address()).expect("a tap");
-        let (cutter, renewed, at) = (tap.cutter(), file.clone(), server.address());
-        tap.after(bytes, move || {
-            let entering = |token: &str| {
-                let mut talk = Talk::connect(at).expect("a greeting");
-                let response = base64(format!("user=u01\x01auth=Bearer {token}\x01\x01").as_bytes());
-                let tag = talk.begin(format!("AUTHENTICATE XOAUTH2 {response}").as_bytes()).expect("sent");
-                talk.line().is_ok_and(|line| line.starts_with(&format!("{tag} OK")) || line.starts_with("* CAPABILITY"))
-            };
-            wait_until("the token has expired", Duration::from_secs(30), || !entering(&old));
-            std::fs::write(&renewed, &new).expect("renewed");
-            cutter.cut();
-        });
-        urls.push(format!("imap://u01@{}/?tls=off&auth=xoauth2&{}", tap.address(), option(&file)));
-        taps.push(tap);
-    }
+    let server = if at_source { &source } else { &target };
+    let (old, new) = (server.token("u01", now_s() + 4).expect("a token"), server.token("u01", in_an_hour()).expect("a token"));
+    let file = secret_file(dir.path(), "token", &old);
+    let tap = Tap::to(server.address()).expect("a tap");
+    let (cutter, renewed, at) = (tap.cutter(), file.clone(), server.address());
+    tap.after(400_000, move || {
+        wait_until("the token has expired", Duration::from_secs(30), || !lets_in(at, &old));
+        std::fs::write(&renewed, &new).expect("renewed");
+        cutter.cut();
+    });
+    let by_token = format!("imap://u01@{}/?tls=off&auth=xoauth2&{}", tap.address(), option(&file));
+    let by_password = |server: &Server| url(server, 1, dir.path());
+    let urls = if at_source { [by_token, by_password(&target)] } else { [by_password(&source), by_token] };
     let summary = migrate(&urls[0], &urls[1], &dir.path().join("work"));
-    assert!(taps.iter().all(|tap| !tap.forget()), "a connection was not cut: {summary}");
+    assert!(!tap.forget(), "the connection was not cut: {summary}");
     let report = differences((&source, 1), (&target, 1));
     assert!(report.is_clean() && report.compared == 150, "{report}\n{summary}");
     // A token that is refused for good ends the run and is not shown.
-    let stale = source.token("u01", 1_500_000_000).expect("a token");
-    secret_file(dir.path(), "source.token", &stale);
-    let output = run(&urls[0], &urls[1], &dir.path().join("other"));
+    let stale = server.token("u01", 1_500_000_000).expect("a token");
+    secret_file(dir.path(), "token", &stale);
+    let output = run(&urls[0], &urls[1], &dir.path().join("work"));
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(!output.status.success() && said.contains("hint:"), "{said}");
+    assert!(!output.status.success() && said.contains("the login was refused"), "{said}");
     assert!(!shows(&said, "u01", &stale), "{said}");
 }
 
-#[test]
-fn a_token_that_expires_within_a_run_is_renewed_by_a_command() {
-    a_token_is_renewed(|file| format!("password-command=cat%20{}", file.display()));
+fn lets_in(at: SocketAddr, token: &str) -> bool {
+    let mut talk = Talk::connect(at).expect("a greeting");
+    let response = base64(format!("user=u01\x01auth=Bearer {token}\x01\x01").as_bytes());
+    let tag = talk.begin(format!("AUTHENTICATE XOAUTH2 {response}").as_bytes()).expect("sent");
+    talk.line().is_ok_and(|line| line.starts_with(&format!("{tag} OK")) || line.starts_with("* CAPABILITY"))
 }
 
 #[test]
-fn a_token_that_expires_within_a_run_is_renewed_from_a_file() {
-    a_token_is_renewed(|file| format!("password-file={}", file.display()));
+fn a_token_that_expires_while_the_source_is_read_is_renewed_by_a_command() {
+    a_token_is_renewed(true, |file| format!("password-command=cat%20{}", file.display()));
+}
+
+#[test]
+fn a_token_that_expires_while_the_target_is_filled_is_renewed_by_a_command() {
+    a_token_is_renewed(false, |file| format!("password-command=cat%20{}", file.display()));
+}
+
+#[test]
+fn a_token_that_expires_while_the_source_is_read_is_renewed_from_a_file() {
+    a_token_is_renewed(true, |file| format!("password-file={}", file.display()));
+}
+
+#[test]
+fn a_token_that_expires_while_the_target_is_filled_is_renewed_from_a_file() {
+    a_token_is_renewed(false, |file| format!("password-file={}", file.display()));
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read;
+use std::time::Duration;
 
 use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
 use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
@@ -354,6 +355,26 @@ async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>)
     made.and_then(|_| Err(unlisted())).map(|_: ()| ())
 }
 
+/// Courier loses a subscription, or refuses it, while another session writes one, as that of a run which has just died may do: it is
+/// looked for.
+async fn subscribe(connection: &mut Connection, name: &[u8]) -> Result<(), ImapError> {
+    let mut refusal = None;
+    for _ in 0..5 {
+        match connection.run(Command::new("SUBSCRIBE").string(name), |_| {}).await {
+            Ok(_) => {
+                let listed = connection.list(Command::new("LSUB \"\"").string(name)).await?;
+                if listed.iter().any(|listed| listed.name == name) || connection.has("LIST-EXTENDED") {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => refusal = Some(error),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    refusal.map_or(Ok(()), Err)
+}
+
 impl MailTarget for ImapTarget {
     fn describe(&self) -> String {
         self.line.url().to_owned()
@@ -370,11 +391,10 @@ impl MailTarget for ImapTarget {
         if folder.subscribed && !subscribed && self.folders.name(&folder.path).is_some() {
             self.settle()?;
             let name = self.name(&folder.path)?;
-            let done = self.line.attempt(async |connection| connection.run(Command::new("SUBSCRIBE").string(&name), |_| {}).await);
-            match done {
+            match self.line.attempt(async |connection| subscribe(connection, &name).await) {
                 Err(error) if error.is_fatal() => return Err(self.line.error(error, Blast::Mailbox)),
                 Err(error) => tracing::warn!(folder = %folder.path, cause = %error, "a folder could not be subscribed to"),
-                Ok(_) => {
+                Ok(()) => {
                     if let Some(known) = self.folders.by_path.get_mut(&folder.path) {
                         known.info.subscribed = true;
                     }
@@ -461,8 +481,9 @@ impl MailTarget for ImapTarget {
             let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
             let stored = connection.send(Command::new(format!("UID STORE {uid} FLAGS.SILENT {flags}"))).await?;
             let mut there = false;
-            let each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
-            connection.finish(&told, "NOOP", |_| {}).await?;
+            let mut each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
+            // Dovecot may answer the second before the first.
+            connection.finish(&told, "NOOP", &mut each).await?;
             connection.finish(&looked, "look for a message", each).await?;
             let done = connection.finish(&stored, "store flags", |_| {}).await;
             done.map(|_| there).or_else(|error| if there { Err(error) } else { Ok(false) })
@@ -528,10 +549,10 @@ async fn moved(connection: &mut Connection, uid: u32, to: &[u8]) -> Result<Moved
     let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
     let command = connection.send(Command::new(format!("UID {verb} {uid}")).string(to)).await?;
     let mut there = false;
-    connection.finish(&told, "NOOP", |_| {}).await?;
-    connection
-        .finish(&looked, "look for a message", |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid)))
-        .await?;
+    let mut each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
+    // Dovecot may answer the second before the first.
+    connection.finish(&told, "NOOP", &mut each).await?;
+    connection.finish(&looked, "look for a message", each).await?;
     let mut copied = None;
     let each = |response| {
         if let Response::Untagged { code: Some(Code::CopyUid(validity, _, uids)), .. } = response {
