@@ -145,9 +145,7 @@ fn join(client: TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     shared.state().open.extend([client.try_clone()?, server.try_clone()?]);
-    for (from, to, direction) in
-        [(client.try_clone()?, server.try_clone()?, Direction::ToServer), (server, client, Direction::Back)]
-    {
+    for (from, to, direction) in [(client.try_clone()?, server.try_clone()?, Direction::ToServer), (server, client, Direction::Back)] {
         let shared = shared.clone();
         thread::spawn(move || {
             let ends = Ends(from, to);

@@ -140,7 +140,9 @@ fn agents_that_are_killed_lose_nothing_and_double_nothing() {
         if random.below(3) == 0 {
             services.kill(&node, AgentKind::Transmission);
         }
-        taps.iter().for_each(|tap| drop(tap.forget()));
+        for tap in &taps {
+            tap.forget();
+        }
         drop(held);
         services.start_missing();
     }

@@ -237,7 +237,9 @@ fn on_dovecot() -> Account {
 fn on_a_plain_server() -> Account {
     static SERVER: OnceLock<Hostile> = OnceLock::new();
     static USERS: AtomicUsize = AtomicUsize::new(0);
-    let plain = || ["UIDPLUS", "MULTIAPPEND", "LITERAL+", "MOVE", "CONDSTORE"].into_iter().fold(Setup::default(), |setup, word| setup.without(word));
+    let plain = || {
+        ["UIDPLUS", "MULTIAPPEND", "LITERAL+", "MOVE", "CONDSTORE"].into_iter().fold(Setup::default(), |setup, word| setup.without(word))
+    };
     let server = SERVER.get_or_init(|| Hostile::start(plain()).expect("a server"));
     let user = format!("user{}", USERS.fetch_add(1, Ordering::Relaxed));
     Account::new(server.address(), (user, "sesame".into()), limits())

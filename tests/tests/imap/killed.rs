@@ -155,5 +155,7 @@ fn with_courier_every_kill_is_survived() {
 #[test]
 fn with_a_server_that_tells_nothing_every_kill_is_survived() {
     let setup = ["UIDPLUS", "MULTIAPPEND", "LITERAL+", "CONDSTORE"].into_iter().fold(Setup::default(), |setup, word| setup.without(word));
-    every_kill_is_survived("killed, to the hostile server", &[Kind::Dovecot], |_| Target::Hostile(Hostile::start(setup).expect("a server")));
+    every_kill_is_survived("killed, to the hostile server", &[Kind::Dovecot], |_| {
+        Target::Hostile(Hostile::start(setup).expect("a server"))
+    });
 }

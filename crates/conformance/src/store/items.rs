@@ -63,7 +63,8 @@ pub fn odd_bytes_come_back_exactly(bench: &dyn Bench) {
     }
     let mut target = bench.target();
     let asked = odd.iter().enumerate();
-    let asked: Vec<Wanted> = asked.map(|(number, body)| Wanted { digest: Digest::of(body), size: body.len() as u64, ..wanted(number as u8) }).collect();
+    let asked: Vec<Wanted> =
+        asked.map(|(number, body)| Wanted { digest: Digest::of(body), size: body.len() as u64, ..wanted(number as u8) }).collect();
     let found = target.locate(&inbox, &asked).expect("an answer");
     assert!(found.iter().all(Option::is_some), "{found:?}");
 }

@@ -23,6 +23,13 @@ pub fn begins_as_a_message(bytes: &[u8]) -> bool {
     first == b"\r" || bytes.starts_with(b"From ") || name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))
 }
 
+/// Whether every line of its header is a field, goes on with one, or is mbox's first line: Cyrus takes no other, and no repair of ours
+/// makes a message of it.
+pub fn has_a_sound_header(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n').take_while(|line| !matches!(line, [] | [b'\r']));
+    lines.all(|line| line.starts_with(b" ") || line.starts_with(b"\t") || begins_as_a_message(line))
+}
+
 fn without_cr_before_line_ends(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     for (at, byte) in bytes.iter().enumerate() {

@@ -8,7 +8,7 @@ mod snapshot;
 
 pub use difference::{Difference, Report};
 #[cfg(unix)]
-pub use kept::{begins_as_a_message, kept};
+pub use kept::{begins_as_a_message, has_a_sound_header, kept};
 pub use snapshot::{Entry, Folder, Snapshot};
 
 use anyhow::Result;

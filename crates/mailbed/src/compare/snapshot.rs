@@ -81,7 +81,7 @@ fn messages(talk: &mut Talk, name: &str, becomes: Becomes<'_>) -> Result<Vec<Ent
         match talk.next(&tag)? {
             Said::Untagged(values) if values.get(1).is_some_and(|word| word.is_atom("FETCH")) => {
                 entries.push(entry(values[2].list(), becomes)?);
-            },
+            }
             Said::Untagged(_) => {}
             Said::GoOn => bail!("the server waits for more"),
             Said::Done(status) if status.starts_with("OK") => break,

@@ -32,7 +32,7 @@ impl Form {
 
 impl Names {
     pub fn decode(&self, name: &[u8]) -> FolderPath {
-        self.split(name, |text| unescaped(text))
+        self.split(name, unescaped)
     }
 
     /// The same with escapes left as they stand: for a name that would otherwise be taken for another's.
@@ -50,7 +50,11 @@ impl Names {
             None => vec![own],
         };
         let mut path: Vec<String> = levels.into_iter().map(|bytes| level(&text_of(bytes))).collect();
-        if path[0].eq_ignore_ascii_case("INBOX") && !own.starts_with(b"\\") && !own.starts_with(b"=") && (path.len() > 1 || own.len() != name.len()) {
+        if path[0].eq_ignore_ascii_case("INBOX")
+            && !own.starts_with(b"\\")
+            && !own.starts_with(b"=")
+            && (path.len() > 1 || own.len() != name.len())
+        {
             path[0] = "INBOX".into();
         }
         FolderPath(path)

@@ -33,6 +33,8 @@ pub struct ImapTarget {
     /// Permanent flags of folders, as far as they were asked for.
     storable: HashMap<FolderPath, Storable>,
     pub(super) listings: HashMap<FolderPath, Listing>,
+    /// UIDVALIDITY, and the least UID that an append can get now.
+    floors: HashMap<FolderPath, (u32, u32)>,
     /// Folders whose claims are known.
     claimed: HashSet<FolderPath>,
     pub(super) group: Group,
@@ -53,6 +55,7 @@ impl ImapTarget {
             selected: None,
             storable: HashMap::new(),
             listings: HashMap::new(),
+            floors: HashMap::new(),
             claimed: HashSet::new(),
             group: Group::default(),
             in_flight: VecDeque::new(),
@@ -79,6 +82,9 @@ impl ImapTarget {
         self.selected = None;
         let selected = self.line.run(Blast::Folder, async |connection| connection.select(&name, false).await)?;
         self.storable.insert(folder.clone(), Storable::new(selected.permanent_flags.clone()));
+        let floor = (selected.uid_validity, selected.uid_next.unwrap_or(1));
+        let known = self.floors.entry(folder.clone()).or_insert(floor);
+        *known = if known.0 == floor.0 { (floor.0, known.1.max(floor.1)) } else { floor };
         self.selected = Some((folder.clone(), selected.clone()));
         Ok(selected)
     }
@@ -193,7 +199,8 @@ impl ImapTarget {
 
     /// Some servers tell the UIDVALIDITY of another folder, or the UID of another message (T25).
     fn is_plausible(&self, folder: &FolderPath, (validity, uid): (u32, u32)) -> bool {
-        self.listings.get(folder).is_none_or(|listing| (listing.validity == validity || listing.validity == 0) && listing.may_be_new(uid))
+        let is_new = self.floors.get(folder).is_none_or(|(of, next)| *of == validity && uid >= *next);
+        is_new && self.listings.get(folder).is_none_or(|listing| listing.validity == validity && listing.may_be_new(uid))
     }
 
     pub(super) fn note(&mut self, folder: &FolderPath, ticket: TargetId, uid: (u32, u32), keywords_lost: Vec<String>, repaired: &[&str]) {
@@ -202,6 +209,9 @@ impl ImapTarget {
         }
         if let Some(listing) = self.listings.get_mut(folder) {
             listing.take(uid.1);
+        }
+        if let Some((_, next)) = self.floors.get_mut(folder) {
+            *next = uid.1.saturating_add(1).max(*next);
         }
         self.answers.insert(ticket.clone(), uid);
         self.settled.push((ticket, Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })));
@@ -292,8 +302,9 @@ impl ImapTarget {
         });
         match done {
             Ok(done) => {
-                let uid = match batch::appended(done.code, 1) {
-                    Some((validity, uids)) => (validity, uids[0]),
+                let told = batch::appended(done.code, 1).map(|(validity, uids)| (validity, uids[0]));
+                let uid = match told.filter(|uid| self.is_plausible(folder, *uid)) {
+                    Some(told) => told,
                     None => {
                         self.read_again(folder)?;
                         let listing = self.listing(folder)?;
