@@ -59,7 +59,7 @@ impl Plan {
         self.mailbox(name, "maildir", target)
     }
 
-    /// A mailbox in `mail/old/NAME` and `mail/new/NAME`; whoever names it fills it.
+    /// A mailbox in `mail/old/NAME` and `mail/new/NAME`, or where an address such as `imap://..` says; whoever names it fills it.
     #[must_use]
     pub fn mailbox(mut self, name: &str, source: &str, target: &str) -> Self {
         self.mailboxes.push([name.into(), source.into(), target.into()]);
@@ -336,7 +336,10 @@ fn project_text(root: &Path, plan: &Plan) -> String {
     }
     text += "\n[[collections]]\nname = \"all\"\n";
     for [name, source, target] in &plan.mailboxes {
-        let store = |scheme: &str, place: &str| format!("{:?}", format!("{scheme}:{}", root.join("mail").join(place).join(name).display()));
+        let store = |scheme: &str, place: &str| match scheme.contains("://") {
+            true => format!("{scheme:?}"),
+            false => format!("{:?}", format!("{scheme}:{}", root.join("mail").join(place).join(name).display())),
+        };
         let (source, target) = (store(source, "old"), store(target, "new"));
         text += &format!("\n[[collections.mailboxes]]\nname = {name:?}\nsource = {source}\ntarget = {target}\n");
     }

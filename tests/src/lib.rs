@@ -39,7 +39,7 @@ mod tree;
 
 pub use bed::{Bed, Plan};
 pub use clusters::{Clusters, RESOURCE};
-pub use programs::{agent_program, console};
+pub use programs::{agent_program, console, console_command};
 pub use proof::{containers_below, differences, prove, prove_mailbox};
 pub use scratch::scratch;
 pub use services::{Services, wait_until};

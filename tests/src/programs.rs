@@ -43,5 +43,12 @@ pub fn agent_program(kind: AgentKind) -> PathBuf {
 
 /// Runs the console.
 pub fn console(arguments: &[&str]) -> Output {
-    Command::new(program("mailferry")).args(arguments).output().expect("the console can be run")
+    console_command(arguments).output().expect("the console can be run")
+}
+
+/// The same, not yet run.
+pub fn console_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(program("mailferry"));
+    command.args(arguments);
+    command
 }

@@ -353,11 +353,19 @@ impl Connection {
     }
 
     fn lost(&mut self, kind: Kind) -> ImapError {
+        self.forget_half_read();
         let kind = match (self.farewell.take(), kind) {
             (Some(text), Kind::Closed) => Kind::Bye(text),
             (_, kind) => kind,
         };
         ImapError::new("talk to the server", kind)
+    }
+
+    /// The rest of a message does not come any more: who asks next is told that the connection is gone.
+    fn forget_half_read(&mut self) {
+        let streams = self.framer.stream_bodies;
+        self.framer = Framer::default();
+        self.framer.stream_bodies = streams;
     }
 
     fn farewell_of(&mut self, error: ImapError) -> ImapError {
@@ -366,6 +374,7 @@ impl Connection {
             self.framer.used();
             self.note(&response);
         }
+        self.forget_half_read();
         let reason = self.farewell.take().filter(|_| matches!(error.kind, Kind::Closed | Kind::Io(_)));
         reason.map_or(error, |text| ImapError::new("talk to the server", Kind::Bye(text)))
     }
@@ -384,6 +393,11 @@ impl Connection {
                 Event::Body { .. } => self.pass_by().await?,
             }
         }
+    }
+
+    /// Ends of other commands that a caller of `event` met before its own, for those who wait for them.
+    pub fn give_back(&mut self, others: Vec<Response>) {
+        self.held.extend(others);
     }
 
     /// Sends one command and waits for its end.

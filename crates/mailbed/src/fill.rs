@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Result, bail};
 
-use crate::corpus::{Mail, Mailboxes, imap_date, modified_utf7};
+use crate::corpus::{Mail, Mailboxes, from_modified_utf7, imap_date, modified_utf7};
 use crate::talk::{Talk, Value, quoted};
 
 /// Commands on their way; the server's answers to them fit into any socket.
 const AHEAD: usize = 64;
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Folders that say what they are for, where the server lets a client say so.
+pub const SPECIAL_USES: [&str; 4] = ["Drafts", "Sent", "Junk", "Trash"];
 
 /// Where a server keeps folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +33,13 @@ impl Names {
         Ok(Names { prefix: String::new(), separator })
     }
 
-    /// Back again, still encoded: a name that two servers can be compared by.
+    /// Back again, still encoded: a name that two servers can be compared by. What stands escaped in a level, as `\\2e` or `=2e=`, is the
+    /// character; a slash within a level is `\\2f`.
     pub fn common(&self, wire: &str) -> String {
         let name = wire.strip_prefix(&self.prefix).filter(|_| wire != "INBOX").unwrap_or(wire);
-        if self.separator.is_empty() { name.into() } else { name.replace(&self.separator, "/") }
+        let levels: Vec<&str> = if self.separator.is_empty() { vec![name] } else { name.split(&self.separator).collect() };
+        let common = |level: &str| modified_utf7(&unescaped(&from_modified_utf7(level))).replace('/', "\\2f");
+        levels.into_iter().map(common).collect::<Vec<_>>().join("/")
     }
 
     /// As it goes over the wire, with `/` between the levels of what is given.
@@ -45,6 +50,28 @@ impl Names {
             _ => self.prefix.clone() + &modified_utf7(folder).replace('/', &self.separator),
         }
     }
+}
+
+/// Each escape by itself is bytes of UTF-8; NUL is none.
+fn unescaped(level: &str) -> String {
+    let bytes = level.as_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let digits = |closed: bool| {
+            let digits = bytes.get(at + 1..at + 3).filter(|digits| digits.iter().all(|digit| b"0123456789abcdef".contains(digit)))?;
+            let digits = std::str::from_utf8(digits).ok().filter(|_| !closed || bytes.get(at + 3) == Some(&b'='))?;
+            u8::from_str_radix(digits, 16).ok()
+        };
+        let (byte, length) = match bytes[at] {
+            b'\\' => digits(false).map_or((b'\\', 1), |byte| (byte, 3)),
+            b'=' => digits(true).map_or((b'=', 1), |byte| (byte, 4)),
+            byte => (byte, 1),
+        };
+        out.extend((length == 1 || byte != 0).then_some(byte));
+        at += length;
+    }
+    String::from_utf8(out).unwrap_or_else(|_| level.to_owned())
 }
 
 /// Users 1 to the last of the corpus, and how many messages that were.
@@ -62,10 +89,15 @@ pub fn users(server: &crate::servers::Server, corpus: &crate::corpus::Corpus) ->
 /// The folders a server refuses are left out with their mail, and told.
 pub fn mailboxes(talk: &mut Talk, boxes: &Mailboxes) -> Result<Vec<String>> {
     let names = Names::ask(talk)?;
+    let may_say_use = talk.offers("CREATE-SPECIAL-USE")?;
     let mut refused = Vec::new();
     for folder in boxes.folders.iter().filter(|folder| *folder != "INBOX") {
-        let answer = talk.command(&format!("CREATE {}", quoted(&names.wire(folder))))?;
-        if !answer.is_ok() && !answer.status.contains("ALREADYEXISTS") && !answer.status.contains("already exists") {
+        let with_use = may_say_use && SPECIAL_USES.contains(&folder.as_str());
+        let special = if with_use { format!(" (USE (\\{folder}))") } else { String::new() };
+        let answer = talk.command(&format!("CREATE {}{special}", quoted(&names.wire(folder))))?;
+        let made = answer.is_ok() || answer.status.contains("ALREADYEXISTS") || answer.status.contains("already exists");
+        // Some say yes to a name that they do not know afterwards.
+        if !made || !talk.command(&format!("STATUS {} (MESSAGES)", quoted(&names.wire(folder))))?.is_ok() {
             refused.push(folder.clone());
         }
     }
@@ -83,9 +115,7 @@ pub fn append(talk: &mut Talk, names: &Names, mail: impl IntoIterator<Item = Mai
 
 /// The same, with folder names as they go over the wire.
 pub fn append_wire(talk: &mut Talk, mail: impl IntoIterator<Item = Mail>) -> Result<usize> {
-    let capabilities = talk.ok("CAPABILITY")?;
-    let has = |word: &str| capabilities.all("CAPABILITY").flatten().any(|value| value.is_atom(word));
-    let (runs_ahead, together) = (has("LITERAL+"), has("MULTIAPPEND"));
+    let (runs_ahead, together) = (talk.offers("LITERAL+")?, talk.offers("MULTIAPPEND")?);
     let mut batch = Batch::default();
     let mut waiting = VecDeque::new();
     let mut count = 0;
@@ -162,4 +192,25 @@ pub fn counts(boxes: &Mailboxes) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
     boxes.mail.iter().for_each(|mail| *counts.entry(mail.folder.as_str()).or_default() += 1);
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_same_however_a_server_writes_it() {
+        let names = |prefix: &str, separator: &str| Names { prefix: prefix.into(), separator: separator.into() };
+        let (slash, dot) = (names("", "/"), names("INBOX.", "."));
+        for (one, other) in [
+            ("Acme v2.0/x", "INBOX.Acme v2\\2e0.x"),
+            ("R&-D", "INBOX.R=26=D"),
+            ("Emoji &2D3eAA-", "INBOX.Emoji =f0==9f==98==80="),
+            ("a\\2fb", "INBOX.a/b"),
+            ("INBOX", "INBOX"),
+        ] {
+            assert_eq!(slash.common(one), dot.common(other));
+        }
+        assert_ne!(slash.common("a/b"), dot.common("INBOX.a/b"));
+    }
 }

@@ -6,6 +6,7 @@
 //! | [`hostile`] | a server that speaks IMAP4rev1 and does one of the nasty things of the field when told to |
 //! | [`corpus`], [`fill`], [`mutate`] | mail from a seed, put into a server, and changed there |
 //! | [`compare`] | whether two servers hold the same mail, read with [`talk`] and not with the client under test |
+//! | [`tap`] | a wire between a client and a server on which something happens at a byte |
 //! | [`raw_copy`] | the least that a copier does: what no client can be faster than |
 //!
 //! Nothing here knows the crates under test: what proves them must not share their mistakes.
@@ -19,3 +20,4 @@ pub mod raw_copy;
 #[cfg(unix)]
 pub mod servers;
 pub mod talk;
+pub mod tap;

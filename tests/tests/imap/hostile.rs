@@ -373,11 +373,14 @@ fn names_that_a_server_takes_for_one_stay_two() {
 fn an_account_without_a_folder_is_an_error_and_changes_nothing() {
     let pair = Pair::new();
     pair.run_well();
-    pair.source.arm(Quirk::ListsNothing);
-    let (said, well) = pair.run();
-    assert!(!well, "{said}");
-    happened(&pair.source);
-    pair.is_whole();
+    let fresh = Pair::new();
+    for (pair, appended) in [(&pair, 11), (&fresh, 0)] {
+        pair.source.arm(Quirk::ListsNothing);
+        let (said, well) = pair.run();
+        assert!(!well, "{said}");
+        happened(&pair.source);
+        assert_eq!(Pair::holds(&pair.target).values().sum::<usize>(), appended);
+    }
 }
 
 /// T18
@@ -438,6 +441,26 @@ fn an_append_is_known_again_though_the_server_does_not_say_or_lies() {
         Pair::with(Setup::default().without("UIDPLUS"), Setup::default().without("UIDPLUS").without("LITERAL+").without("MULTIAPPEND"));
     pair.run_well();
     pair.is_whole();
+}
+
+/// T25
+#[test]
+fn a_server_that_names_the_wrong_message_does_not_have_it_removed() {
+    for quirk in [Quirk::WrongAppendUid, Quirk::WrongAppendUidValidity] {
+        for together in [true, false] {
+            let target = if together { Setup::default() } else { Setup::default().without("MULTIAPPEND") };
+            let pair = Pair::with(Setup::default(), target);
+            pair.target.arm(quirk.clone());
+            pair.run_well();
+            happened(&pair.target);
+            pair.source.world(USER, |world| {
+                let inbox = world.find("INBOX").expect("there");
+                [5, 2].map(|at| inbox.messages[at].uid).into_iter().for_each(|uid| inbox.remove(uid));
+            });
+            pair.run_well();
+            pair.is_whole();
+        }
+    }
 }
 
 /// T25

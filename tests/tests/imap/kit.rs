@@ -1,6 +1,7 @@
 //! What these tests share.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -21,9 +22,13 @@ pub fn is_ready(kinds: &[Kind]) -> bool {
 
 /// The address of a user, with the password in a file.
 pub fn url(server: &Server, user: usize, folder: &Path) -> String {
-    let (name, password) = server.user(user);
-    let file = secret_file(folder, &format!("{name}.password"), &password);
-    format!("imap://{name}@{}/?tls=off&password-file={}", server.address(), file.display())
+    url_at(server.address(), &server.user(user), folder)
+}
+
+/// The same by another way to the server.
+pub fn url_at(address: SocketAddr, (name, password): &(String, String), folder: &Path) -> String {
+    let file = secret_file(folder, &format!("{name}.password"), password);
+    format!("imap://{name}@{address}/?tls=off&password-file={}", file.display())
 }
 
 /// A file that nobody else may read.
@@ -43,6 +48,13 @@ pub fn migrate(source: &str, target: &str, work: &Path) -> serde_json::Value {
 
 pub fn run(source: &str, target: &str, work: &Path) -> Output {
     console(&["--json", "migrate", source, target, "--apply-deletions", "--work", &work.display().to_string()])
+}
+
+/// What `mailferry verify` says, whatever that is.
+pub fn verify(source: &str, target: &str) -> serde_json::Value {
+    let output = console(&["--json", "verify", source, target]);
+    let said = || format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no report: {}", said()))
 }
 
 /// What differs between the accounts of a user, as the servers tell it.

@@ -1,5 +1,10 @@
 //! IMAP accounts of real servers, as source and as target. What is at the target is read by `mailbed`, never by our own client.
 
+mod chain;
+mod conformance;
+mod fidelity;
 mod hostile;
+mod killed;
 mod kit;
+mod logins;
 mod migrate;

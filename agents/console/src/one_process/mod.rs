@@ -115,6 +115,19 @@ pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Wa
     }
 }
 
+/// Tells the followers that the source is done, also when it panics: they would wait for ever, and nobody would see why.
+struct Done<'a> {
+    packed: &'a AtomicBool,
+    watch: &'a Watch,
+}
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.packed.store(true, Ordering::Release);
+        self.watch.signal();
+    }
+}
+
 /// One round. In the first, which moves almost everything, the agents work side by side until the source agent is done.
 fn sessions(agents: &mut [Agent], side_by_side: bool, watch: &Arc<Watch>, stop: &AtomicBool) -> Vec<SessionReport> {
     if !side_by_side {
@@ -129,18 +142,21 @@ fn sessions(agents: &mut [Agent], side_by_side: bool, watch: &Arc<Watch>, stop: 
             .map(|agent| {
                 scope.spawn(move || {
                     let mut reports = Vec::new();
-                    while !packed.load(Ordering::Acquire) && !stop.load(Ordering::Relaxed) {
+                    loop {
+                        // Before the question: the last signal comes behind its answer, and nobody signals again.
                         let seen = watch.signals();
+                        if packed.load(Ordering::Acquire) || stop.load(Ordering::Relaxed) {
+                            return reports;
+                        }
                         reports.push(agent.session());
                         watch.wait_beyond(seen);
                     }
-                    reports
                 })
             })
             .collect();
+        let done = Done { packed, watch };
         let mut reports = vec![source.session()];
-        packed.store(true, Ordering::Release);
-        watch.signal();
+        drop(done);
         reports.extend(followers.into_iter().flat_map(|follower| follower.join().unwrap_or_default()));
         reports
     })

@@ -55,6 +55,8 @@ pub struct Limits {
     pub move_hints: bool,
     /// An item that is there is not appended again. Where not, doubling by an agent is seen.
     pub dedupes: bool,
+    /// A reader that had the folder open may still be given what has been removed (RFC 2180, 4.1.1).
+    pub removed_lingers: bool,
     /// Clients wait for a lock while anything is staged.
     pub clients_wait: bool,
 }
@@ -71,6 +73,7 @@ impl Default for Limits {
             any_names: true,
             move_hints: true,
             dedupes: true,
+            removed_lingers: false,
             clients_wait: false,
         }
     }

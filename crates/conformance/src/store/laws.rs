@@ -93,14 +93,14 @@ pub fn a_client_that_acts_between_staging_and_flush_loses_nothing(bench: &dyn Be
     let mut target = bench.target();
     let ids = fill(&mut *target, &inbox, 0..1);
     ensure(&mut *target, &other);
-    target.move_item(&inbox, &ids[0], &other).expect("a move");
+    let moved = target.move_item(&inbox, &ids[0], &other).expect("a move").expect("it is there");
     if bench.limits().clients_wait || !bench.client_marks_seen(&inbox) {
         return;
     }
     target.flush().expect("a flush");
     assert_eq!((seen(bench, &inbox).len(), seen(bench, &other).len()), (0, 1));
     assert!(bench.client_marks_seen(&other));
-    target.remove(&other, &ids[0]).expect("a removal");
+    target.remove(&other, &moved).expect("a removal");
     target.flush().expect("a flush");
     assert!(seen(bench, &other).is_empty());
 }
@@ -170,7 +170,9 @@ pub fn a_move_done_again_changes_nothing(bench: &dyn Bench) {
     target.flush().expect("a flush");
     let state = contents(bench);
     for mut target in [target, bench.target()] {
-        assert_eq!(target.move_item(&inbox, &ids[0], &other).expect("a move"), first);
+        // A store that gives it another id does not know it by the old one: it is looked for, as the target agent does.
+        let again = target.move_item(&inbox, &ids[0], &other).expect("a move");
+        assert_eq!(again.or_else(|| locate(&mut *target, &other, 0..1).remove(0)), first);
         target.flush().expect("a flush");
     }
     assert_eq!(contents(bench), state);
@@ -252,11 +254,11 @@ pub fn a_removed_item_can_come_again_with_other_bytes(bench: &dyn Bench) {
     target.flush().expect("a flush");
     target.remove(&inbox, &id).expect("a removal");
     target.flush().expect("a flush");
-    append(&mut *target, &inbox, &envelope(0), b"Subject: other bytes\r\n\r\nunder the same token\r\n");
+    append(&mut *target, &inbox, &envelope(0), b"Subject: other bytes\n\nunder the same token\n");
     target.flush().expect("a flush");
     drop(target);
     let bodies: Vec<Vec<u8>> = seen(bench, &inbox).into_iter().map(|seen| seen.body).collect();
-    assert_eq!(bodies, [b"Subject: other bytes\r\n\r\nunder the same token\r\n".to_vec()]);
+    assert_eq!(bodies, [b"Subject: other bytes\n\nunder the same token\n".to_vec()]);
 }
 
 pub fn what_a_user_deleted_stays_deleted(bench: &dyn Bench) {
@@ -268,7 +270,8 @@ pub fn what_a_user_deleted_stays_deleted(bench: &dyn Bench) {
     if !bench.client_empties(&inbox) {
         return;
     }
-    assert_eq!(target.set_marks(&inbox, &ids[0], &marks(Flags::SEEN, &[])).expect("an answer"), None);
+    let marked = target.set_marks(&inbox, &ids[0], &marks(Flags::SEEN, &[])).expect("an answer");
+    assert!(marked.is_none() || bench.limits().removed_lingers);
     assert_eq!(target.move_item(&inbox, &ids[1], &other).expect("an answer"), None);
     target.remove(&inbox, &ids[2]).expect("counts as deleted");
     target.flush().expect("a flush");
@@ -324,7 +327,8 @@ pub fn an_item_that_went_away_is_no_error(bench: &dyn Bench) {
     target.remove(&inbox, &ids[0]).expect("a removal");
     target.set_marks(&inbox, &ids[1], &marks(Flags::SEEN, &[])).expect("new marks");
     target.flush().expect("a flush");
-    assert_eq!(read(&mut *source, &inbox, &keys[0]), None);
+    let gone = read(&mut *source, &inbox, &keys[0]);
+    assert!(gone.is_none() || bench.limits().removed_lingers && gone == Some(body(0)));
     assert_eq!(read(&mut *source, &inbox, &keys[1]), Some(body(1)));
 }
 

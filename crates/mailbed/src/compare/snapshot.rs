@@ -1,5 +1,6 @@
 //! Everything a user has, without the bytes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
@@ -7,6 +8,8 @@ use anyhow::{Result, bail};
 use crate::corpus::date_of_imap;
 use crate::fill::Names;
 use crate::talk::{Said, Talk, Value, quoted};
+
+pub type Becomes<'b> = &'b mut dyn FnMut(&[u8]) -> Cow<'_, [u8]>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -37,6 +40,11 @@ pub struct Entry {
 
 impl Snapshot {
     pub fn read(talk: &mut Talk) -> Result<Self> {
+        Snapshot::read_as(talk, &mut |bytes| Cow::Borrowed(bytes))
+    }
+
+    /// With other bytes in place of those of each message.
+    pub fn read_as(talk: &mut Talk, becomes: Becomes<'_>) -> Result<Self> {
         let names = Names::ask(talk)?;
         let mut snapshot = Snapshot::default();
         let listed = talk.ok("LIST \"\" \"*\"")?;
@@ -47,7 +55,7 @@ impl Snapshot {
             }
             let plain = ["\\HasChildren", "\\HasNoChildren", "\\Marked", "\\UnMarked", "\\Subscribed", "\\Noinferiors"];
             let special = words.iter().filter(|word| !plain.iter().any(|plain| word.is_atom(plain))).filter_map(Value::text).collect();
-            let messages = messages(talk, &name)?;
+            let messages = messages(talk, &name, becomes)?;
             snapshot.folders.insert(names.common(&name), Folder { special_uses: special, messages });
         }
         let subscribed = talk.ok("LSUB \"\" \"*\"")?;
@@ -61,7 +69,7 @@ impl Snapshot {
     }
 }
 
-fn messages(talk: &mut Talk, name: &str) -> Result<Vec<Entry>> {
+fn messages(talk: &mut Talk, name: &str, becomes: Becomes<'_>) -> Result<Vec<Entry>> {
     let opened = talk.ok(&format!("EXAMINE {}", quoted(name)))?;
     let exists = opened.all("EXISTS").last().and_then(|values| values[0].number()).unwrap_or(0);
     let mut entries = Vec::new();
@@ -71,7 +79,9 @@ fn messages(talk: &mut Talk, name: &str) -> Result<Vec<Entry>> {
     let tag = talk.begin(b"UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])")?;
     loop {
         match talk.next(&tag)? {
-            Said::Untagged(values) if values.get(1).is_some_and(|word| word.is_atom("FETCH")) => entries.push(entry(values[2].list())?),
+            Said::Untagged(values) if values.get(1).is_some_and(|word| word.is_atom("FETCH")) => {
+                entries.push(entry(values[2].list(), becomes)?);
+            }
             Said::Untagged(_) => {}
             Said::GoOn => bail!("the server waits for more"),
             Said::Done(status) if status.starts_with("OK") => break,
@@ -85,8 +95,9 @@ fn messages(talk: &mut Talk, name: &str) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn entry(items: &[Value]) -> Result<Entry> {
+fn entry(items: &[Value], becomes: Becomes<'_>) -> Result<Entry> {
     let Some(body) = Value::of(items, "BODY[]").and_then(Value::bytes) else { bail!("a message without a body: {items:?}") };
+    let body = &*becomes(body);
     let flags = Value::of(items, "FLAGS").map(Value::list).unwrap_or_default();
     Ok(Entry {
         uid: Value::of(items, "UID").and_then(Value::number).unwrap_or(0),

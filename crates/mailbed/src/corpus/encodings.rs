@@ -51,6 +51,25 @@ pub fn modified_utf7(name: &str) -> String {
     text
 }
 
+/// Back again; what is no modified UTF-7 stays as it is.
+pub fn from_modified_utf7(name: &str) -> String {
+    let mut text = String::new();
+    let mut rest = name;
+    while let Some((before, behind)) = rest.split_once('&') {
+        text.push_str(before);
+        let Some((wide, after)) = behind.split_once('-') else { return name.to_owned() };
+        let bytes = from_base64(&wide.replace(',', "/"));
+        let units: Vec<u16> = bytes.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]])).collect();
+        match String::from_utf16(&units) {
+            Ok(_) if wide.is_empty() => text.push('&'),
+            Ok(read) if !read.is_empty() => text.push_str(&read),
+            _ => return name.to_owned(),
+        }
+        rest = after;
+    }
+    text + rest
+}
+
 fn end_wide(wide: &mut Vec<u8>, text: &mut String) {
     if !wide.is_empty() {
         *text += &format!("&{}-", base64(wide).trim_end_matches('=').replace('/', ","));
@@ -76,5 +95,9 @@ mod tests {
     fn folder_names_are_as_rfc_3501_has_them() {
         assert_eq!(modified_utf7("~peter/mail/台北/日本語"), "~peter/mail/&U,BTFw-/&ZeVnLIqe-");
         assert_eq!(modified_utf7("R&D 😀"), "R&-D &2D3eAA-");
+        for name in ["~peter/mail/台北/日本語", "R&D 😀", "&-", "plain"] {
+            assert_eq!(from_modified_utf7(&modified_utf7(name)), name);
+        }
+        assert_eq!(from_modified_utf7("a&b"), "a&b");
     }
 }

@@ -12,7 +12,7 @@ mod words;
 
 use std::collections::BTreeSet;
 
-pub use encodings::{base64, base64_lines, from_base64, modified_utf7};
+pub use encodings::{base64, base64_lines, from_base64, from_modified_utf7, modified_utf7};
 pub use random::Random;
 pub(crate) use words::{date_of_imap, imap_date};
 

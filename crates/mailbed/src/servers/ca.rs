@@ -15,12 +15,13 @@ pub struct Ca {
 
 impl Ca {
     /// Signs one certificate, for `localhost` and the address.
-    pub(crate) fn make(folder: &Path, address: IpAddr) -> Result<Self> {
+    pub(crate) fn make(folder: &Path, address: IpAddr, expired: bool) -> Result<Self> {
         fs::create_dir_all(folder).context("no folder for certificates")?;
         let config = format!(
             "[req]\ndistinguished_name = dn\n[dn]\n[ca]\nbasicConstraints = critical, CA:TRUE\nkeyUsage = keyCertSign, cRLSign\nsubjectKeyIdentifier = hash\n\
              [server]\nbasicConstraints = CA:FALSE\nextendedKeyUsage = serverAuth\nsubjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n\
-             subjectAltName = DNS:localhost, IP:{address}\n"
+             subjectAltName = DNS:localhost, IP:{address}\n\
+             [past]\ndatabase = index\nserial = serial\nnew_certs_dir = .\ndefault_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n"
         );
         fs::write(folder.join("openssl.cnf"), config).context("could not write openssl.cnf")?;
         for name in ["ca", "server"] {
@@ -29,8 +30,11 @@ impl Ca {
         let ca = "req -x509 -new -key ca.key -days 3650 -subj /CN=mailbed-ca -extensions ca -config openssl.cnf -out ca.pem";
         let request = "req -new -key server.key -subj /CN=localhost -config openssl.cnf -out server.csr";
         let sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile openssl.cnf -extensions server -out server.pem";
-        for words in [ca, request, sign] {
-            openssl(folder, &words.split(' ').collect::<Vec<_>>())?;
+        let sign_in_the_past = "ca -batch -notext -config openssl.cnf -name past -cert ca.pem -keyfile ca.key -in server.csr -out server.pem -extensions server \
+                                -startdate 20200101000000Z -enddate 20210101000000Z -create_serial";
+        fs::write(folder.join("index"), "").context("could not write the list of certificates")?;
+        for words in [ca, request, if expired { sign_in_the_past } else { sign }] {
+            openssl(folder, &words.split_whitespace().collect::<Vec<_>>())?;
         }
         Ok(Ca { folder: folder.into() })
     }

@@ -28,7 +28,7 @@ pub struct Courier;
 
 impl Courier {
     pub fn start(options: Options) -> Result<Server> {
-        let Site { dir, address, tls_address, ca } = Site::take()?;
+        let Site { dir, address, tls_address, ca } = Site::take(&options)?;
         let folder = dir.path();
         fs::create_dir_all(folder.join("etc")).context("no folder for Courier")?;
         fs::create_dir_all(folder.join("run/authdaemon")).context("no folder for Courier")?;

@@ -35,7 +35,7 @@ impl Cyrus {
 
     /// `beside`: what else it runs, from its folder.
     pub(super) fn start_with(options: Options, beside: impl FnOnce(&Path) -> Beside) -> Result<Server> {
-        let Site { dir, address, tls_address, ca } = Site::take()?;
+        let Site { dir, address, tls_address, ca } = Site::take(&options)?;
         let folder = dir.path();
         let admin = Account { name: "cyradmin".into(), password: "admin's word".into() };
         for place in [

@@ -18,7 +18,7 @@ pub struct Dovecot;
 
 impl Dovecot {
     pub fn start(options: Options) -> Result<Server> {
-        let Site { dir, address, tls_address, ca } = Site::take()?;
+        let Site { dir, address, tls_address, ca } = Site::take(&options)?;
         let folder = dir.path();
         let tokens = Tokens::keys_in(&folder.join("keys"))?;
         let master = Account { name: "master".into(), password: "master's word".into() };
@@ -88,7 +88,8 @@ fn config_text(folder: &Path, options: &Options, ca: &Ca, [plain, tls]: [SocketA
     if options.with_extensions {
         plugins.push("acl");
         imap_plugins.extend(["imap_acl", "imap_zlib"]);
-        settings += "  acl = vfile\n";
+        // Without `acl_user` a master has the rights that are given to the master.
+        settings += "  acl = vfile\n  acl_user = %u\n";
     }
     let metadata = if options.with_extensions { "mail_attribute_dict = file:%h/attributes\n" } else { "" };
     let imap_metadata = if options.with_extensions { "imap_metadata = yes" } else { "" };

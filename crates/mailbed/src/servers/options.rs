@@ -26,6 +26,8 @@ pub struct Options {
     /// Dovecot's.
     pub mechanisms: &'static str,
     pub connections_per_user: usize,
+    /// Of the year 2020.
+    pub expired_certificate: bool,
     /// Lines for the end of its configuration.
     pub extra: String,
 }
@@ -42,6 +44,7 @@ impl Default for Options {
             with_extensions: false,
             mechanisms: "plain login scram-sha-1 scram-sha-256 xoauth2 oauthbearer",
             connections_per_user: 64,
+            expired_certificate: false,
             extra: String::new(),
         }
     }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::ca::Ca;
 use super::oauth::Tokens;
+use super::options::Options;
 use super::packages::Kind;
 use super::places::{free_port, own_address, scratch};
 use super::processes::{Processes, tree_cpu_seconds};
@@ -51,11 +52,11 @@ pub(super) struct Site {
 
 impl Site {
     /// With an address of its own, and a certificate for it.
-    pub fn take() -> Result<Self> {
+    pub fn take(options: &Options) -> Result<Self> {
         let dir = scratch()?;
         let ip = own_address();
         let (address, tls_address) = (free_port(ip)?, free_port(ip)?);
-        let ca = Ca::make(&dir.path().join("ca"), ip)?;
+        let ca = Ca::make(&dir.path().join("ca"), ip, options.expired_certificate)?;
         Ok(Site { dir, address, tls_address, ca })
     }
 }

@@ -83,6 +83,11 @@ impl Talk {
         Ok(answer)
     }
 
+    /// Whether the server says that it can do this.
+    pub fn offers(&mut self, capability: &str) -> Result<bool> {
+        Ok(self.ok("CAPABILITY")?.all("CAPABILITY").flatten().any(|value| value.is_atom(capability)))
+    }
+
     /// Sends a command and reads nothing: commands may follow each other this way. Goes out when something is read.
     pub fn begin(&mut self, line: &[u8]) -> Result<String> {
         self.tags += 1;

@@ -8,7 +8,7 @@ use mailferry_core::ports::{Blast, Retry, StoreError};
 use mailferry_imap::{Command, Connection, ImapError, Listed, Response, StatusItems};
 
 use super::line::Line;
-use super::names::Names;
+use super::names::{Form, Names};
 
 const STATUS_ITEMS: &str = "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ";
 
@@ -63,12 +63,37 @@ impl Folders {
             });
         }
         let folder = Folder { info, name: listed.name, status };
-        match self.by_path.get_mut(&path) {
-            // Two names for one path, such as `INBOX` and `inbox`: the first selectable one is meant.
-            Some(known) if known.info.selectable && !known.name.is_empty() => {}
-            _ => {
-                self.by_path.insert(path, folder);
-            }
+        self.insert(folder, &names);
+    }
+
+    /// Two names for one path: that of an escape is meant literally, or nobody would see one of the folders. With `INBOX` and `inbox`
+    /// the first selectable one is meant.
+    fn insert(&mut self, mut folder: Folder, names: &Names) {
+        let path = folder.info.path.clone();
+        let is_there = |known: &&mut Folder| known.info.selectable && !known.name.is_empty();
+        let Some(known) = self.by_path.get_mut(&path).filter(is_there) else {
+            self.by_path.insert(path, folder);
+            return;
+        };
+        if names.decode_literally(&folder.name) == path {
+            std::mem::swap(known, &mut folder);
+        }
+        let literal = names.decode_literally(&folder.name);
+        if literal == path {
+            // Neither is an escape: as before.
+            std::mem::swap(known, &mut folder);
+        } else {
+            folder.info.path = literal.clone();
+            self.by_path.insert(literal, folder);
+        }
+    }
+
+    /// How to write a name: below its parent as that is written already.
+    pub fn encode(&self, path: &FolderPath, form: Form) -> Vec<u8> {
+        let above = path.0.split_last().map(|(_, above)| FolderPath(above.to_vec()));
+        match above.as_ref().filter(|above| !above.is_inbox()).and_then(|above| self.name(above)) {
+            Some(parent) => self.names.encode_below(parent, path, form),
+            None => self.names.encode(path, form),
         }
     }
 

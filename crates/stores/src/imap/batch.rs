@@ -39,7 +39,7 @@ pub struct Waiting {
 struct Form<'a> {
     marks: &'a Marks,
     date: InternalDate,
-    bytes: Cow<'a, [u8]>,
+    bytes: &'a [u8],
 }
 
 impl Form<'_> {
@@ -50,7 +50,7 @@ impl Form<'_> {
 
 impl Waiting {
     fn whole(&self) -> Form<'_> {
-        Form { marks: &self.marks, date: self.date, bytes: Cow::Borrowed(&self.bytes) }
+        Form { marks: &self.marks, date: self.date, bytes: &self.bytes }
     }
 
     /// What to look for where it is not known whether it arrived.
@@ -137,7 +137,7 @@ async fn append(connection: &mut Connection, name: &[u8], message: &Form<'_>, st
     connection.write(&begun(name)).await?;
     connection.write(&message.head(storable, free)).await?;
     if free || connection.may_continue(&tag).await? {
-        connection.write(&message.bytes).await?;
+        connection.write(message.bytes).await?;
         connection.write(b"\r\n").await?;
     }
     Ok(tag)
@@ -223,7 +223,7 @@ fn stored(code: Option<Code>, storable: &Storable, marks: &Marks, repaired: Vec<
     Stored { uid, keywords_lost: storable.write(marks).1, repaired }
 }
 
-/// Tries the ladder, each step on top of those before it.
+/// Tries the ladder: at first keywords and date each by themselves, and the changes of bytes on top of each other; then all together.
 async fn climb(
     connection: &mut Connection,
     name: &[u8],
@@ -232,38 +232,44 @@ async fn climb(
     refusal: ImapError,
 ) -> Result<Result<Stored, ImapError>, ImapError> {
     let bare = Storable::flags_alone();
-    let mut form = Form { marks: &message.marks, date: message.date, bytes: Cow::Borrowed(&message.bytes) };
-    let mut kept = storable;
-    let mut repaired = Vec::new();
-    for step in 0..2 + LADDER.len() {
-        let changed = match step {
-            0 => {
-                kept = &bare;
-                storable.write(form.marks).0 != bare.write(form.marks).0
-            }
-            // Before 1970 or behind 2038, some servers take no date (T07).
-            1 => {
-                let seconds = form.date.seconds.clamp(0, i64::from(i32::MAX));
-                let changed = form.date.seconds != seconds;
-                form.date.seconds = seconds;
-                repaired.extend(changed.then_some("the internal date was brought into 1970 to 2038"));
-                changed
-            }
-            step => {
-                let (what, mend) = LADDER[step - 2];
-                let mended = mend(&form.bytes);
-                repaired.extend(mended.is_some().then_some(what));
-                mended.map(|bytes| form.bytes = Cow::Owned(bytes)).is_some()
-            }
-        };
-        if !changed {
-            continue;
+    let seconds = message.date.seconds.clamp(0, i64::from(i32::MAX));
+    let plain_marks = storable.write(&message.marks).0 == bare.write(&message.marks).0;
+    let usual_date = message.date.seconds == seconds;
+    for together in [false, true] {
+        if together && plain_marks && usual_date {
+            break;
         }
-        let tag = append(connection, name, &form, kept).await?;
-        match finished(connection, &tag).await? {
-            Ok(code) => return Ok(Ok(stored(code, kept, &message.marks, repaired))),
-            Err(error) if !is_about_the_message(&error) => return Ok(Err(error)),
-            Err(_) => {}
+        let mut bytes = Cow::Borrowed(&message.bytes[..]);
+        let mut repaired = Vec::new();
+        for step in 0..2 + LADDER.len() {
+            let changed = match step {
+                0 => !plain_marks && !together,
+                // Before 1970 or behind 2038, some servers take no date (T07).
+                1 => !usual_date,
+                step => {
+                    let (what, mend) = LADDER[step - 2];
+                    let mended = mend(&bytes);
+                    repaired.extend(mended.is_some().then_some(what));
+                    mended.map(|mended| bytes = Cow::Owned(mended)).is_some()
+                }
+            };
+            if !changed {
+                continue;
+            }
+            let kept = if step == 0 || together { &bare } else { storable };
+            let date = if step == 1 || together { InternalDate { seconds, ..message.date } } else { message.date };
+            let form = Form { marks: &message.marks, date, bytes: &bytes };
+            let tag = append(connection, name, &form, kept).await?;
+            match finished(connection, &tag).await? {
+                Ok(code) => {
+                    if date.seconds != message.date.seconds {
+                        repaired.push("the internal date was brought into 1970 to 2038");
+                    }
+                    return Ok(Ok(stored(code, kept, &message.marks, repaired)));
+                }
+                Err(error) if !is_about_the_message(&error) => return Ok(Err(error)),
+                Err(_) => {}
+            }
         }
     }
     Ok(Err(refusal))

@@ -10,11 +10,14 @@ use mailferry_core::model::Digest;
 use mailferry_core::ports::Wanted;
 use mailferry_imap::{Command, Connection, Event, ImapError, Response};
 
-/// Of the bytes as they stand at the server, and of the same with LF for CRLF.
+use super::likeness::{self, Likeness};
+
+/// Of the bytes as they stand at the server, of the same with LF for CRLF, and their likeness.
 #[derive(Clone, Copy)]
 struct Digests {
     exact: Digest,
     unix: Digest,
+    like: Digest,
 }
 
 #[derive(Default)]
@@ -26,7 +29,7 @@ pub struct Listing {
     taken: HashSet<u32>,
     /// Size and UID of those nobody claims whose bytes were not read.
     unread: BTreeSet<(u64, u32)>,
-    /// Those whose bytes were read, by both digests, in the order of arrival.
+    /// Those whose bytes were read, by each of their digests, in the order of arrival.
     read: HashMap<Digest, BTreeSet<u32>>,
 }
 
@@ -102,9 +105,32 @@ impl Listing {
         Ok(found)
     }
 
+    /// Whether anything that nobody claims may be this message, changed a little by the server.
+    pub fn may_have_changed(&self, bytes: &[u8]) -> bool {
+        let unread = !self.unread.is_empty() && self.unread_of(bytes).next().is_some();
+        unread || !self.read.is_empty() && self.first(&Likeness::of(bytes)).is_some()
+    }
+
+    /// The first message nobody claims that is like this one; it is taken then.
+    pub async fn find_changed(&mut self, connection: &mut Connection, bytes: &[u8]) -> Result<Option<u32>, ImapError> {
+        let unread: Vec<u32> = self.unread_of(bytes).collect();
+        self.digest(connection, &unread).await?;
+        let found = self.first(&Likeness::of(bytes));
+        found.into_iter().for_each(|uid| self.take(uid));
+        Ok(found)
+    }
+
+    fn unread_of(&self, bytes: &[u8]) -> impl Iterator<Item = u32> + use<'_> {
+        let sizes = likeness::sizes(bytes);
+        self.unread.range((*sizes.start(), 0)..=(*sizes.end(), u32::MAX)).map(|(_, uid)| *uid)
+    }
+
     fn found(&self, wanted: &Wanted) -> Option<u32> {
-        let same = self.read.get(&wanted.digest)?;
-        same.iter().copied().find(|uid| !self.taken.contains(uid))
+        self.first(&wanted.digest)
+    }
+
+    fn first(&self, digest: &Digest) -> Option<u32> {
+        self.read.get(digest)?.iter().copied().find(|uid| !self.taken.contains(uid))
     }
 
     /// Reads the bytes of those not read yet.
@@ -126,10 +152,12 @@ impl Listing {
         }
         self.read.entry(digests.exact).or_default().insert(uid);
         self.read.entry(digests.unix).or_default().insert(uid);
+        self.read.entry(digests.like).or_default().insert(uid);
     }
 
     async fn read_bodies(&mut self, connection: &mut Connection, tag: &mailferry_imap::Tag) -> Result<(), ImapError> {
         let mut last = None;
+        let mut others = Vec::new();
         loop {
             match connection.event().await? {
                 Event::Body { uid, .. } => {
@@ -145,8 +173,11 @@ impl Listing {
                     }
                 }
                 Event::Response(Response::Tagged { tag: ended, status, code, text }) if tag.is(&ended) => {
+                    connection.give_back(others);
                     return mailferry_imap::ended_as(status, code, text, "read messages of the target").map(|_| ());
                 }
+                // Appends that are under way end meanwhile.
+                Event::Response(other @ Response::Tagged { .. }) => others.push(other),
                 Event::Response(_) => {}
             }
         }
@@ -162,7 +193,7 @@ fn sizes_of(wanted: &Wanted) -> RangeInclusive<(u64, u32)> {
 }
 
 async fn digested(connection: &mut Connection) -> Result<Digests, ImapError> {
-    let (mut exact, mut unix) = (blake3::Hasher::new(), blake3::Hasher::new());
+    let (mut exact, mut unix, mut like) = (blake3::Hasher::new(), blake3::Hasher::new(), Likeness::default());
     let mut held_cr = false;
     let mut put = |bytes: &[u8]| {
         unix.update(bytes);
@@ -173,6 +204,7 @@ async fn digested(connection: &mut Connection) -> Result<Digests, ImapError> {
             break;
         }
         exact.update(bytes);
+        like.update(bytes);
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if std::mem::take(&mut held_cr) && piece != b"\n" {
                 put(b"\r");
@@ -195,5 +227,6 @@ async fn digested(connection: &mut Connection) -> Result<Digests, ImapError> {
     if held_cr {
         put(b"\r");
     }
-    Ok(Digests { exact: Digest(*exact.finalize().as_bytes()), unix: Digest(*unix.finalize().as_bytes()) })
+    let of = |hasher: blake3::Hasher| Digest(*hasher.finalize().as_bytes());
+    Ok(Digests { exact: of(exact), unix: of(unix), like: like.finish() })
 }

@@ -13,6 +13,7 @@
 //! repair    what may be changed on a message that a server refuses (X05)
 //! recovery  what became of appends whose connection broke
 //! throttle  pauses that a server asks for (T15)
+//! likeness  what stays of a message that a server changes
 //! listing   what stands in a target folder, to find what was appended before (R42)
 //! ```
 //!
@@ -22,6 +23,7 @@
 mod account;
 mod batch;
 mod dates;
+mod likeness;
 mod line;
 mod listing;
 mod marks;

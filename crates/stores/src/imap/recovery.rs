@@ -40,7 +40,11 @@ impl ImapTarget {
     fn settle_one(&mut self, folder: &FolderPath, name: &[u8], storable: &Storable, message: Waiting) -> Result<(), StoreError> {
         let wanted = message.wanted();
         for deaths in 0..=DEATHS_MAX {
-            if let Some(uid) = self.find(folder, &wanted)? {
+            let found = match self.find(folder, &wanted)? {
+                None => self.find_changed(folder, &message.bytes)?,
+                found => found,
+            };
+            if let Some(uid) = found {
                 let keywords_lost = storable.write(&message.marks).1;
                 self.note(folder, message.ticket, uid, keywords_lost, &[]);
                 return Ok(());

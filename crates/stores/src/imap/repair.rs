@@ -25,11 +25,12 @@ pub fn on_the_wire(body: &[u8]) -> Cow<'_, [u8]> {
 pub type Step = (&'static str, fn(&[u8]) -> Option<Vec<u8>>);
 
 /// The steps, from harmless to less harmless.
-pub const LADDER: [Step; 4] = [
+pub const LADDER: [Step; 5] = [
     ("a line end was added behind the last line", final_line_end),
     ("bare line feeds and carriage returns became line ends", line_ends),
     ("NUL bytes became 0x80", nul_bytes),
     ("lines of over 998 bytes outside of signed parts were folded", long_lines),
+    ("an empty line was put in front of a message without a header", no_header),
 ];
 
 fn final_line_end(body: &[u8]) -> Option<Vec<u8>> {
@@ -59,6 +60,15 @@ fn line_ends(body: &[u8]) -> Option<Vec<u8>> {
 
 fn nul_bytes(body: &[u8]) -> Option<Vec<u8>> {
     body.contains(&0).then(|| body.iter().map(|byte| if *byte == 0 { 0x80 } else { *byte }).collect())
+}
+
+/// The text stays a text: what begins with no field is a body (T10).
+fn no_header(body: &[u8]) -> Option<Vec<u8>> {
+    let first = body.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let name = first.split(|byte| *byte == b':').next().filter(|name| name.len() < first.len());
+    let is_field = name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic));
+    let is_empty = first.trim_ascii().is_empty();
+    (!is_field && !is_empty).then(|| [b"\r\n", body].concat())
 }
 
 /// RFC 5322, 2.1.1. A signature would not hold any more, so that a message with a signed part stays as it is.
@@ -114,6 +124,10 @@ mod tests {
         assert_eq!(line_ends(b"a\nb\rc\r\n"), Some(b"a\r\nb\r\nc\r\n".to_vec()));
         assert_eq!(line_ends(b"a\r\n"), None);
         assert_eq!(nul_bytes(b"a\0b"), Some(b"a\x80b".to_vec()));
+        assert_eq!(no_header(b"no header at all\r\n"), Some(b"\r\nno header at all\r\n".to_vec()));
+        for body in [&b"Subject: x\r\n\r\n"[..], b"\r\ntext\r\n"] {
+            assert_eq!(no_header(body), None);
+        }
         let long = [b"Subject: ".to_vec(), vec![b'x'; 3000], b"\r\n\r\n".to_vec(), vec![b'y'; 2500], b"\r\n".to_vec()].concat();
         let folded = long_lines(&long).expect("folded");
         assert!(folded.split(|byte| *byte == b'\n').all(|line| line.len() <= 999));

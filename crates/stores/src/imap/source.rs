@@ -12,6 +12,7 @@ use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Sel
 
 use super::account::Folders;
 use super::line::Line;
+use super::names::Form;
 use super::settings::ImapUrl;
 use super::{dates, key, marks, parse_key};
 
@@ -33,6 +34,8 @@ pub struct ImapSource {
 
 struct Opened {
     path: FolderPath,
+    /// As the server writes it.
+    name: Vec<u8>,
     selected: Selected,
     ahead: Ahead,
 }
@@ -81,7 +84,7 @@ impl ImapSource {
         let gone = || StoreError::no_folder(place);
         let name = self.known()?.name(path).map(<[u8]>::to_vec).ok_or_else(gone)?;
         let selected = self.line.run(Blast::Folder, async |connection| connection.select(&name, true).await)?;
-        self.open = Some(Opened { path: path.clone(), selected, ahead: Ahead::default() });
+        self.open = Some(Opened { path: path.clone(), name, selected, ahead: Ahead::default() });
         Ok(())
     }
 
@@ -181,6 +184,8 @@ impl ImapSource {
                 if had {
                     return match ended {
                         Ok(_) => Ok(Advance::NotThere),
+                        // Some refuse a FETCH of what somebody has removed: it is looked for before it counts as gone.
+                        Err(error) if matches!(error.kind, Kind::No { .. }) && !self.is_there(wanted)? => Ok(Advance::NotThere),
                         Err(error) => Err(self.line.error(error, Blast::Item)),
                     };
                 }
@@ -218,6 +223,16 @@ enum Advance {
 impl Ahead {
     fn is_asked(&self, uid: u32) -> bool {
         self.asked.iter().any(|(_, uids)| uids.contains(&uid))
+    }
+
+    /// On a new connection, what was asked for behind this message.
+    fn ask_again(&mut self, behind: u32) {
+        let asked: Vec<u32> = self.asked.drain(..).flat_map(|(_, uids)| uids).filter(|uid| *uid > behind).collect();
+        let mut expected: Vec<u32> = asked.into_iter().chain(self.expected.drain(..)).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        self.expected = expected.into();
+        self.next = None;
     }
 
     fn forget(&mut self, uid: u32) {
@@ -261,7 +276,7 @@ impl MailSource for ImapSource {
         self.quiet()?;
         self.open = None;
         let names = &self.known()?.names;
-        let names = [names.encode(folder, false), names.encode(folder, true)];
+        let names = Form::ALL.map(|form| names.encode(folder, form));
         for name in names {
             let opened = self.line.attempt(async |connection| connection.select(&name, true).await);
             match opened {
@@ -346,11 +361,13 @@ impl MailSource for ImapSource {
         if !found {
             return Ok(None);
         }
-        let Some(coming) = self.open.as_mut().and_then(|open| open.ahead.next.take()) else { return Ok(None) };
+        let ImapSource { line, open: Some(open), .. } = self else { return Ok(None) };
+        let Some(coming) = open.ahead.next.take() else { return Ok(None) };
+        let size = coming.size;
         Ok(Some(OpenItem {
             reader: match coming.gathered {
                 Some(bytes) => Box::new(io::Cursor::new(bytes)),
-                None => Box::new(Body { line: &mut self.line, left: coming.size }),
+                None => Box::new(Body { line, open, uid, size, left: size, came_back: false }),
             },
         }))
     }
@@ -367,29 +384,34 @@ impl ImapSource {
             // The bytes of another come next: whether this one is there is seen at the next pass.
             return Ok(false);
         }
-        let mut there = false;
-        self.line.run(Blast::Folder, async |connection| {
-            let each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
-            connection.run(Command::new(format!("UID FETCH {uid} (UID)")), each).await
-        })?;
+        let there = self.is_there(uid)?;
         let cause = "it is there, and the server does not give it";
         if there { Err(StoreError::new(Blast::Item, Retry::Later, "read a message", place, cause)) } else { Ok(false) }
     }
 
+    /// NOOP first: only then may a server tell what others have removed (RFC 2180, 4.1.2).
+    fn is_there(&mut self, uid: u32) -> Result<bool, StoreError> {
+        let mut there = false;
+        self.line.run(Blast::Folder, async |connection| {
+            let told = connection.send(Command::new("NOOP")).await?;
+            let asked = connection.send(Command::new(format!("UID SEARCH UID {uid}"))).await?;
+            let mut each = |response| there |= matches!(&response, Response::Search(uids) if uids.contains(&uid));
+            // Dovecot may answer the second before the first.
+            connection.finish(&told, "NOOP", &mut each).await?;
+            connection.finish(&asked, "look for a message", each).await
+        })?;
+        Ok(there)
+    }
+
     /// A connection that broke between two messages, or a token that ran out (T16): the same again, once.
     fn come_back(&mut self, folder: &FolderPath, uid: u32, validity: u32) -> Result<bool, StoreError> {
-        let mut expected: Vec<u32> = Vec::new();
-        if let Some(open) = self.open.take() {
-            expected.extend(open.ahead.asked.iter().flat_map(|(_, uids)| uids).filter(|there| **there >= uid));
-            expected.extend(open.ahead.expected);
-            expected.sort_unstable();
-            expected.dedup();
-        }
+        let mut ahead = self.open.take().map(|open| open.ahead).unwrap_or_default();
+        ahead.ask_again(uid.saturating_sub(1));
         self.line.reopen()?;
         self.folders = None;
         self.examine(folder, true)?;
         let Some(open) = self.open.as_mut().filter(|open| open.selected.uid_validity == validity) else { return Ok(false) };
-        open.ahead.expected = expected.into();
+        open.ahead = ahead;
         self.find(uid)
     }
 }
@@ -467,10 +489,15 @@ fn seen(fetch: Fetch, validity: u32, dates: &HashMap<u32, InternalDate>) -> Opti
     Some(SeenItem { key: ItemKey(key(validity, uid)), move_hint: None, marks, date, sender: None, size })
 }
 
-/// The bytes of one message as they come.
+/// The bytes of one message as they come. A connection that breaks among them is made anew, once: the message is asked for again, and
+/// what was read of it already passes by.
 struct Body<'a> {
     line: &'a mut Line,
+    open: &'a mut Opened,
+    uid: u32,
+    size: u64,
     left: u64,
+    came_back: bool,
 }
 
 impl Read for Body<'_> {
@@ -478,22 +505,70 @@ impl Read for Body<'_> {
         if self.left == 0 || out.is_empty() {
             return Ok(0);
         }
-        let read = self.line.attempt(async |connection| {
-            let there = connection.body().await?;
-            let length = there.len().min(out.len());
-            out[..length].copy_from_slice(&there[..length]);
-            connection.body_used(length);
-            Ok(length)
-        });
-        let length = read.map_err(|error| {
+        let length = match self.some(out) {
+            Err(error) if error.is_fatal() && !self.came_back => {
+                tracing::info!(cause = %error, "the connection broke within a message: logging in again");
+                self.came_back = true;
+                self.come_back().map_err(|error| io::Error::new(io::ErrorKind::NotConnected, error.cause))?;
+                self.some(out)
+            }
+            read => read,
+        };
+        let length = length.map_err(|error| {
             let kind = match &error.kind {
                 Kind::Silent(_) => io::ErrorKind::TimedOut,
                 _ => io::ErrorKind::NotConnected,
             };
             io::Error::new(kind, error)
         })?;
+        if length == 0 {
+            // Never the end of a message that has not come to its end.
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         self.left -= length as u64;
         Ok(length)
+    }
+}
+
+impl Body<'_> {
+    fn some(&mut self, out: &mut [u8]) -> Result<usize, ImapError> {
+        self.line.attempt(async |connection| {
+            let there = connection.body().await?;
+            let length = there.len().min(out.len());
+            out[..length].copy_from_slice(&there[..length]);
+            connection.body_used(length);
+            Ok(length)
+        })
+    }
+
+    fn come_back(&mut self) -> Result<(), StoreError> {
+        self.line.reopen()?;
+        self.open.ahead.ask_again(self.uid);
+        let Opened { name, selected, .. } = &*self.open;
+        let (uid, size, read) = (self.uid, self.size, self.size - self.left);
+        self.line.run(Blast::Folder, async |connection| {
+            let changed = || ImapError::new("read a message again", Kind::Protocol("it is not the same as before".into()));
+            if connection.select(name, true).await?.uid_validity != selected.uid_validity {
+                return Err(changed());
+            }
+            let tag = connection.send(Command::new(format!("UID FETCH {uid} (UID BODY.PEEK[])"))).await?;
+            loop {
+                match connection.event().await? {
+                    Event::Body { uid: Some(there), size: bytes, .. } if there == uid && bytes == size => break,
+                    Event::Body { .. } => return Err(changed()),
+                    Event::Response(Response::Tagged { tag: ended, .. }) if tag.is(&ended) => return Err(changed()),
+                    Event::Response(_) => {}
+                }
+            }
+            let mut left = read;
+            while left > 0 {
+                let there = connection.body().await?.len();
+                let step = there.min(usize::try_from(left).unwrap_or(there));
+                connection.body_used(step);
+                left -= step as u64;
+            }
+            Ok(())
+        })
     }
 }
 

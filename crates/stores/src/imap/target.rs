@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read;
+use std::time::Duration;
 
 use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
 use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
@@ -16,6 +17,7 @@ use super::batch::{self, GROUPS_IN_FLIGHT, Group, InFlight, Sent, Stored, Waitin
 use super::line::Line;
 use super::listing::Listing;
 use super::marks::Storable;
+use super::names::Form;
 use super::settings::ImapUrl;
 use super::{key, parse_key};
 
@@ -31,6 +33,8 @@ pub struct ImapTarget {
     /// Permanent flags of folders, as far as they were asked for.
     storable: HashMap<FolderPath, Storable>,
     pub(super) listings: HashMap<FolderPath, Listing>,
+    /// UIDVALIDITY, and the least UID that an append can get now.
+    floors: HashMap<FolderPath, (u32, u32)>,
     /// Folders whose claims are known.
     claimed: HashSet<FolderPath>,
     pub(super) group: Group,
@@ -51,6 +55,7 @@ impl ImapTarget {
             selected: None,
             storable: HashMap::new(),
             listings: HashMap::new(),
+            floors: HashMap::new(),
             claimed: HashSet::new(),
             group: Group::default(),
             in_flight: VecDeque::new(),
@@ -77,6 +82,9 @@ impl ImapTarget {
         self.selected = None;
         let selected = self.line.run(Blast::Folder, async |connection| connection.select(&name, false).await)?;
         self.storable.insert(folder.clone(), Storable::new(selected.permanent_flags.clone()));
+        let floor = (selected.uid_validity, selected.uid_next.unwrap_or(1));
+        let known = self.floors.entry(folder.clone()).or_insert(floor);
+        *known = if known.0 == floor.0 { (floor.0, known.1.max(floor.1)) } else { floor };
         self.selected = Some((folder.clone(), selected.clone()));
         Ok(selected)
     }
@@ -115,6 +123,17 @@ impl ImapTarget {
         self.select(folder)?;
         let Some(listing) = self.listings.get_mut(folder) else { return Ok(None) };
         let found = self.line.run(Blast::Folder, async |connection| listing.find(connection, wanted).await)?;
+        Ok(found.map(|uid| (listing.validity, uid)))
+    }
+
+    /// The same of a message whose bytes the server has changed a little.
+    pub(super) fn find_changed(&mut self, folder: &FolderPath, bytes: &[u8]) -> Result<Option<(u32, u32)>, StoreError> {
+        if !self.listings.get(folder).is_some_and(|listing| listing.may_have_changed(bytes)) {
+            return Ok(None);
+        }
+        self.select(folder)?;
+        let Some(listing) = self.listings.get_mut(folder) else { return Ok(None) };
+        let found = self.line.run(Blast::Folder, async |connection| listing.find_changed(connection, bytes).await)?;
         Ok(found.map(|uid| (listing.validity, uid)))
     }
 
@@ -180,7 +199,8 @@ impl ImapTarget {
 
     /// Some servers tell the UIDVALIDITY of another folder, or the UID of another message (T25).
     fn is_plausible(&self, folder: &FolderPath, (validity, uid): (u32, u32)) -> bool {
-        self.listings.get(folder).is_none_or(|listing| (listing.validity == validity || listing.validity == 0) && listing.may_be_new(uid))
+        let is_new = self.floors.get(folder).is_none_or(|(of, next)| *of == validity && uid >= *next);
+        is_new && self.listings.get(folder).is_none_or(|listing| listing.validity == validity && listing.may_be_new(uid))
     }
 
     pub(super) fn note(&mut self, folder: &FolderPath, ticket: TargetId, uid: (u32, u32), keywords_lost: Vec<String>, repaired: &[&str]) {
@@ -189,6 +209,9 @@ impl ImapTarget {
         }
         if let Some(listing) = self.listings.get_mut(folder) {
             listing.take(uid.1);
+        }
+        if let Some((_, next)) = self.floors.get_mut(folder) {
+            *next = uid.1.saturating_add(1).max(*next);
         }
         self.answers.insert(ticket.clone(), uid);
         self.settled.push((ticket, Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })));
@@ -199,7 +222,11 @@ impl ImapTarget {
         let before = self.listings.get(folder).map_or(0, Listing::highest);
         self.read_again(folder)?;
         for (message, stored) in messages {
-            let found = match self.find(folder, &message.wanted())? {
+            let known = match self.find(folder, &message.wanted())? {
+                None => self.find_changed(folder, &message.bytes)?,
+                known => known,
+            };
+            let found = match known {
                 Some(found) => Some(found),
                 // A server that changes what it stores: in the order in which they came, where nothing else is under way.
                 None if self.in_flight.is_empty() => self.listings.get(folder).and_then(|listing| listing.first_free_behind(before)),
@@ -275,8 +302,9 @@ impl ImapTarget {
         });
         match done {
             Ok(done) => {
-                let uid = match batch::appended(done.code, 1) {
-                    Some((validity, uids)) => (validity, uids[0]),
+                let told = batch::appended(done.code, 1).map(|(validity, uids)| (validity, uids[0]));
+                let uid = match told.filter(|uid| self.is_plausible(folder, *uid)) {
+                    Some(told) => told,
                     None => {
                         self.read_again(folder)?;
                         let listing = self.listing(folder)?;
@@ -294,9 +322,12 @@ impl ImapTarget {
     }
 
     fn create(&mut self, info: &FolderInfo) -> Result<(), StoreError> {
+        if info.path.0.is_empty() {
+            return Err(StoreError::new(Blast::Folder, Retry::Never, "make a folder", self.place(&info.path), "it has no name"));
+        }
         let mut refusal = None;
-        for apart in [false, true] {
-            let name = self.folders.names.encode(&info.path, apart);
+        for form in Form::ALL {
+            let name = self.folders.encode(&info.path, form);
             let special = info.special_use.as_deref().filter(|_| self.line.connection.has("CREATE-SPECIAL-USE"));
             let made = self.line.attempt(async |connection| create(connection, &name, special).await);
             match made {
@@ -335,6 +366,26 @@ async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>)
     made.and_then(|_| Err(unlisted())).map(|_: ()| ())
 }
 
+/// Courier loses a subscription, or refuses it, while another session writes one, as that of a run which has just died may do: it is
+/// looked for.
+async fn subscribe(connection: &mut Connection, name: &[u8]) -> Result<(), ImapError> {
+    let mut refusal = None;
+    for _ in 0..5 {
+        match connection.run(Command::new("SUBSCRIBE").string(name), |_| {}).await {
+            Ok(_) => {
+                let listed = connection.list(Command::new("LSUB \"\"").string(name)).await?;
+                if listed.iter().any(|listed| listed.name == name) || connection.has("LIST-EXTENDED") {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => refusal = Some(error),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    refusal.map_or(Ok(()), Err)
+}
+
 impl MailTarget for ImapTarget {
     fn describe(&self) -> String {
         self.line.url().to_owned()
@@ -351,11 +402,10 @@ impl MailTarget for ImapTarget {
         if folder.subscribed && !subscribed && self.folders.name(&folder.path).is_some() {
             self.settle()?;
             let name = self.name(&folder.path)?;
-            let done = self.line.attempt(async |connection| connection.run(Command::new("SUBSCRIBE").string(&name), |_| {}).await);
-            match done {
+            match self.line.attempt(async |connection| subscribe(connection, &name).await) {
                 Err(error) if error.is_fatal() => return Err(self.line.error(error, Blast::Mailbox)),
                 Err(error) => tracing::warn!(folder = %folder.path, cause = %error, "a folder could not be subscribed to"),
-                Ok(_) => {
+                Ok(()) => {
                     if let Some(known) = self.folders.by_path.get_mut(&folder.path) {
                         known.info.subscribed = true;
                     }
@@ -413,6 +463,12 @@ impl MailTarget for ImapTarget {
         body.read_to_end(&mut bytes)
             .map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
         let bytes = batch::wire(bytes);
+        if self.listings.get(folder).is_some_and(|listing| listing.may_have_changed(&bytes)) {
+            self.settle()?;
+            if let Some((validity, uid)) = self.find_changed(folder, &bytes)? {
+                return Ok(Appended { id: TargetId(key(validity, uid)), keywords_lost: Vec::new() });
+            }
+        }
         if self.group.folder.as_ref() != Some(folder) || self.group.bytes + bytes.len() > batch::GROUP_BYTES {
             self.send_group()?;
             self.group = Group { folder: Some(folder.clone()), name, storable, ..Group::default() };
@@ -432,10 +488,13 @@ impl MailTarget for ImapTarget {
         let Some(uid) = self.resolve(folder, id)? else { return Ok(None) };
         let (flags, _) = self.storable(folder)?.write(marks);
         let there = self.line.run(Blast::Item, async |connection| {
+            let told = connection.send(Command::new("NOOP")).await?;
             let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
             let stored = connection.send(Command::new(format!("UID STORE {uid} FLAGS.SILENT {flags}"))).await?;
             let mut there = false;
-            let each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
+            let mut each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
+            // Dovecot may answer the second before the first.
+            connection.finish(&told, "NOOP", &mut each).await?;
             connection.finish(&looked, "look for a message", each).await?;
             let done = connection.finish(&stored, "store flags", |_| {}).await;
             done.map(|_| there).or_else(|error| if there { Err(error) } else { Ok(false) })
@@ -496,12 +555,15 @@ enum Moved {
 /// MOVE (RFC 6851), or COPY and then away with the old one.
 async fn moved(connection: &mut Connection, uid: u32, to: &[u8]) -> Result<Moved, ImapError> {
     let (verb, by_copy) = if connection.has("MOVE") { ("MOVE", false) } else { ("COPY", true) };
+    // NOOP first: only then may a server tell what others have removed.
+    let told = connection.send(Command::new("NOOP")).await?;
     let looked = connection.send(Command::new(format!("UID FETCH {uid} (UID)"))).await?;
     let command = connection.send(Command::new(format!("UID {verb} {uid}")).string(to)).await?;
     let mut there = false;
-    connection
-        .finish(&looked, "look for a message", |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid)))
-        .await?;
+    let mut each = |response| there |= matches!(&response, Response::Fetch(fetch) if fetch.uid == Some(uid));
+    // Dovecot may answer the second before the first.
+    connection.finish(&told, "NOOP", &mut each).await?;
+    connection.finish(&looked, "look for a message", each).await?;
     let mut copied = None;
     let each = |response| {
         if let Response::Untagged { code: Some(Code::CopyUid(validity, _, uids)), .. } = response {

@@ -33,10 +33,10 @@ pub(super) fn can_cut_power() -> Result<(), String> {
     }
 }
 
-/// One suite of `tests`, with a number and perhaps a seed in its environment.
-pub(super) fn long(suite: &str, count: (&str, u64), seed: Option<u64>) -> Result<()> {
+/// One suite of `tests`, with numbers and perhaps a seed in its environment.
+pub(super) fn long(suite: &str, counts: &[(&str, u64)], seed: Option<u64>) -> Result<()> {
     let mut tests = cargo(&["test", "-p", "mailferry-tests", "--test", suite, "--", "--nocapture"]);
-    tests.env(count.0, count.1.to_string());
+    tests.envs(counts.iter().map(|(name, count)| (name, count.to_string())));
     if let Some(seed) = seed {
         tests.env("MAILFERRY_SEED", seed.to_string());
     }

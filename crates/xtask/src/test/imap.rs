@@ -1,5 +1,22 @@
 //! Real mail servers for the suites that talk to them: Dovecot, Cyrus and Courier from Debian's packages.
 
+use anyhow::Result;
+
+use super::beds;
+
+/// The whole generated set of 20 users with 500 messages, every message of the corpora, and so many kills of each kind of target.
+pub(super) fn long(kills: u64, seed: Option<u64>) -> Result<()> {
+    let most = u64::from(u32::MAX);
+    let counts = [
+        ("MAILFERRY_IMAP_USERS", 20),
+        ("MAILFERRY_IMAP_MESSAGES", 500),
+        ("MAILFERRY_IMAP_REAL", most),
+        ("MAILFERRY_IMAP_KILLS", kills),
+        ("MAILFERRY_IMAP_CHAIN", 500),
+    ];
+    beds::long("imap", &counts, seed)
+}
+
 #[cfg(unix)]
 pub(super) fn prepare() -> Result<(), String> {
     use crate::shell::{command, is_there, run};

@@ -136,11 +136,17 @@ impl Test {
             false => self.not_run(Optional::Windows, "takes long; run `cargo xtask test --long`".into(), summary),
         }
         match self.asked_for(Optional::Kills) {
-            true => summary.add(Suite::of("kills", beds::long("killed", ("MAILFERRY_KILLS", self.kills), self.seed))),
+            true => summary.add(Suite::of("kills", beds::long("killed", &[("MAILFERRY_KILLS", self.kills)], self.seed))),
             false => self.not_run(Optional::Kills, "takes long; run `cargo xtask test --long`".into(), summary),
         }
+        match (self.long, imap::prepare()) {
+            (true, Ok(())) => summary.add(Suite::of("imap, long", imap::long(self.kills, self.seed))),
+            // That they are missing has been told.
+            (true, Err(_)) => {}
+            (false, _) => summary.add(Suite::skipped("imap, long", "takes long; run `cargo xtask test --long`")),
+        }
         match (self.asked_for(Optional::Powercut), beds::can_cut_power()) {
-            (true, Ok(())) => summary.add(Suite::of("powercut", beds::long("power", ("MAILFERRY_CUTS", self.cuts), self.seed))),
+            (true, Ok(())) => summary.add(Suite::of("powercut", beds::long("power", &[("MAILFERRY_CUTS", self.cuts)], self.seed))),
             (true, Err(reason)) => self.not_run(Optional::Powercut, reason, summary),
             (false, _) => self.not_run(Optional::Powercut, "takes long; run `cargo xtask test --long`".into(), summary),
         }

@@ -1,0 +1,89 @@
+//! What stays of a message when a server, or our own repair, changes it a little: line ends, blanks, NUL bytes, raw 8-bit characters
+//! of a header. A message that was appended by a run that died is known again by it where its bytes did not come back (R42).
+//!
+//! It decides nothing alone: only messages that nobody claims, of nearly the same size, are compared.
+
+use std::ops::RangeInclusive;
+
+use mailferry_core::model::Digest;
+
+/// Gathers the likeness of a message that comes in pieces.
+pub struct Likeness {
+    hasher: blake3::Hasher,
+    in_header: bool,
+    line_is_empty: bool,
+    kept: Vec<u8>,
+}
+
+impl Default for Likeness {
+    fn default() -> Self {
+        let mut hasher = blake3::Hasher::new();
+        // Never the digest of any message.
+        hasher.update(b"mailferry likeness\0");
+        Likeness { hasher, in_header: true, line_is_empty: false, kept: Vec::with_capacity(4096) }
+    }
+}
+
+impl Likeness {
+    pub fn update(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'\n' => {
+                    self.in_header &= !self.line_is_empty;
+                    self.line_is_empty = true;
+                    continue;
+                }
+                b'\r' => continue,
+                b' ' | b'\t' => {}
+                0 => self.kept.push(0x80),
+                0x80.. if self.in_header => self.kept.push(b'X'),
+                byte => self.kept.push(*byte),
+            }
+            self.line_is_empty = false;
+        }
+        self.hasher.update(&self.kept);
+        self.kept.clear();
+    }
+
+    pub fn finish(&self) -> Digest {
+        Digest(*self.hasher.finalize().as_bytes())
+    }
+
+    pub fn of(bytes: &[u8]) -> Digest {
+        let mut likeness = Likeness::default();
+        likeness.update(bytes);
+        likeness.finish()
+    }
+}
+
+/// How many bytes may have been left of it, or added to it.
+pub fn sizes(bytes: &[u8]) -> RangeInclusive<u64> {
+    let ends = memchr::memchr_iter(b'\n', bytes).filter(|at| *at > 0 && bytes[at - 1] == b'\r').count();
+    let bare = memchr::memchr2_iter(b'\r', b'\n', bytes).count() - 2 * ends;
+    let folds = bytes.split(|byte| *byte == b'\n').map(|line| line.len() / 990).sum::<usize>();
+    let (least, most) = (bytes.len().saturating_sub(bare + 2), bytes.len() + bare + 3 * folds + 4);
+    least as u64..=most as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_servers_change_is_like_it_and_other_text_is_not() {
+        let given = b"Subject: Gr\xfc\xdfe\r\n\r\na\rb\0\r\nend";
+        for changed in [
+            &b"Subject: GrXXe\r\n\r\na\rb\0\r\nend"[..],
+            b"Subject: Gr\xfc\xdfe\r\n\r\nab\x80\r\nend\r\n",
+            b"Subject: Gr\xfc\xdfe\n\na\nb\x80\nend\n",
+        ] {
+            assert!(Likeness::of(changed) == Likeness::of(given) && sizes(given).contains(&(changed.len() as u64)), "{changed:?}");
+        }
+        for other in [&b"Subject: Gr\xfc\xdfe\r\n\r\na\rb\0\r\nEnd"[..], b"Subject: Gr\xfc\xdfe\r\n\r\na\xfcb\r\nend"] {
+            assert_ne!(Likeness::of(other), Likeness::of(given));
+        }
+        let (mut pieces, whole) = (Likeness::default(), Likeness::of(given));
+        given.chunks(1).for_each(|piece| pieces.update(piece));
+        assert_eq!(pieces.finish(), whole);
+    }
+}
