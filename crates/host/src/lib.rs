@@ -3,6 +3,7 @@
 //! ```text
 //! files    durable creation, renaming and listing; the only place with system calls of one platform
 //! share    a folder, mount or UNC path as a node's share
+//! direct   the same on one disk, for one process that is all agents
 //! role     who is active, from a file at the witness or a cluster manager
 //! clock    the wall clock
 //! logs     events to files and the terminal
@@ -16,6 +17,7 @@
 mod checks;
 mod cli;
 mod clock;
+mod direct;
 mod files;
 mod logs;
 mod queues;
@@ -27,6 +29,7 @@ mod wiring;
 pub use checks::{Check, check_agent};
 pub use cli::{AgentCommand, agent_main, run_agent_command};
 pub use clock::SystemClock;
+pub use direct::DirectShare;
 pub use logs::{LogEvents, LogTo, start_logs};
 pub use queues::queue_lines;
 pub use role::{RoleReader, StaticRole, active_node, set_active_node};

@@ -19,7 +19,7 @@ use mailferry_core::ports::{Role, RolePort, Share, StoresWithoutCopies, Unwatche
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, ledger};
 use mailferry_core::trouble::Trouble;
-use mailferry_host::{LocalShare, SystemClock};
+use mailferry_host::{DirectShare, SystemClock};
 use mailferry_rules::topology::Side;
 
 pub use watch::{Passed, Watch};
@@ -83,10 +83,11 @@ pub struct Outcome {
 
 /// Runs the agents until everything rests, until nothing moves any more, or until `stop`.
 pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Watch>, stop: &Arc<AtomicBool>) -> Result<Outcome, Trouble> {
+    let shares: Shares = SIDES.map(|(side, _)| Arc::new(DirectShare::new(work.path().join(side))) as Arc<dyn Share>);
     let mut agents = Vec::new();
     for (side, kinds) in SIDES {
         for kind in kinds {
-            agents.push(agent(work, side, kind, mailbox, policy, watch, stop)?);
+            agents.push(agent((work, &shares), side, kind, mailbox, policy, watch, stop)?);
         }
     }
     let mut tally = Tally::default();
@@ -146,8 +147,11 @@ fn sessions(agents: &mut [Agent], side_by_side: bool, watch: &Arc<Watch>, stop: 
     })
 }
 
+/// Of the source, of the target.
+type Shares = [Arc<dyn Share>; 2];
+
 fn agent(
-    work: &WorkFolder,
+    (work, shares): (&WorkFolder, &Shares),
     side: &str,
     kind: AgentKind,
     mailbox: &Mailbox,
@@ -155,15 +159,14 @@ fn agent(
     watch: &Arc<Watch>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Agent, Trouble> {
-    let share = |name: &str| Arc::new(LocalShare::new(work.path().join(name))) as Arc<dyn Share>;
     let (source, target) = (Side::standalone("SOURCE"), Side::standalone("TARGET"));
     let (own, other, packer) = if side == "source" { (source, target, AgentKind::Source) } else { (target, source, AgentKind::Target) };
     let around = Surroundings {
         kind,
         packer,
         me: own.name().to_owned(),
-        shares: BTreeMap::from([("SOURCE".to_owned(), share("source")), ("TARGET".to_owned(), share("target"))]),
-        witness: share(side),
+        shares: BTreeMap::from([("SOURCE".to_owned(), shares[0].clone()), ("TARGET".to_owned(), shares[1].clone())]),
+        witness: shares[usize::from(side != "source")].clone(),
         role: Arc::new(Alone),
         clock: Arc::new(SystemClock),
         events: watch.clone(),
@@ -214,4 +217,19 @@ pub fn tracked(work: &WorkFolder, mailbox: &Mailbox) -> Result<u64, Trouble> {
         Some(db) => db.read(|db| Ok(ledger::target::count(db, mailbox.id)?)).map_err(|error| error.trouble("the work folder")),
         None => Ok(0),
     }
+}
+
+/// What a mailbox holds, as far as it was published.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    pub folders: u64,
+    pub items: u64,
+    pub bytes: u64,
+}
+
+pub fn totals(work: &WorkFolder, mailbox: &Mailbox) -> Result<Totals, Trouble> {
+    let Some(db) = work.opened("source", AgentKind::Source)? else { return Ok(Totals::default()) };
+    let totals = db.read(|db| Ok(ledger::source::totals(db, mailbox.id)?)).map_err(|error| error.trouble("the work folder"))?;
+    let (folders, items, bytes) = totals;
+    Ok(Totals { folders, items, bytes })
 }

@@ -66,6 +66,7 @@ impl Agent {
         drop(sink);
         let share = self.own_share();
         share.publish(&part, &sealed).map_err(|error| self.cannot_pack(&error))?;
+        share.vouch(&sealed, summary.digest);
         let published =
             Published { name: packing.name, base: packing.header.base, digest: summary.digest, bytes: summary.bytes, items: summary.items };
         self.publish_sealed(&sealed, published, &packing.records)

@@ -14,6 +14,9 @@ use super::record::{self, End, Record};
 use super::trailer::Trailer;
 use crate::model::{Digest, Envelope, Receipt, Token};
 
+/// Of zstd's levels; those below 1 give size for time.
+const FASTEST: i32 = -7;
+
 /// How to write. None of it changes what a reader reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
@@ -73,7 +76,7 @@ pub struct Writer<W: Write> {
 impl<W: Write> Writer<W> {
     pub fn new(sink: W, header: &Header, options: Options) -> Result<Self, PrvError> {
         let options = Options {
-            level: options.level.clamp(1, 19),
+            level: options.level.clamp(FASTEST, 19),
             threads: options.threads.clamp(1, 64),
             block_bytes: options.block_bytes.clamp(*BLOCK_AIM_BYTES.start(), *BLOCK_AIM_BYTES.end()),
         };

@@ -11,6 +11,7 @@ use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
 use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 
+use super::access::Access;
 use super::account::{Folder, Folders};
 use super::batch::{self, GROUPS_IN_FLIGHT, Group, InFlight, Sent, Stored, Waiting};
 use super::line::Line;
@@ -42,8 +43,8 @@ pub struct ImapTarget {
 }
 
 impl ImapTarget {
-    pub fn open(url: &ImapUrl) -> Result<Self, StoreError> {
-        let mut line = Line::open(url)?;
+    pub fn open(url: &ImapUrl, access: &Access) -> Result<Self, StoreError> {
+        let mut line = Line::open(url, access)?;
         let folders = Folders::read(&mut line, false)?;
         Ok(ImapTarget {
             line,
@@ -79,6 +80,16 @@ impl ImapTarget {
         self.storable.insert(folder.clone(), Storable::new(selected.permanent_flags.clone()));
         self.selected = Some((folder.clone(), selected.clone()));
         Ok(selected)
+    }
+
+    /// A server tells of every message that arrives in the folder that is open: while messages are appended, none is.
+    fn unselect(&mut self) -> Result<(), StoreError> {
+        if self.selected.is_none() || !self.line.connection().has("UNSELECT") {
+            return Ok(());
+        }
+        self.settle()?;
+        self.selected = None;
+        self.line.run(Blast::Mailbox, async |connection| connection.unselect().await)
     }
 
     fn storable(&mut self, folder: &FolderPath) -> Result<Storable, StoreError> {
@@ -243,8 +254,9 @@ impl ImapTarget {
         self.settle()?;
         let name = self.name(folder)?;
         let (size, envelope) = (item.size, item.envelope);
-        let free = size <= self.line.connection.nonsync_bytes_max();
+        let free = size <= self.line.connection().nonsync_bytes_max();
         let storable = self.storable(folder)?;
+        self.unselect()?;
         let head = batch::head(&envelope.marks, &envelope.date, size, &storable, free);
         let place = self.place(folder);
         let mut broken = None;
@@ -297,7 +309,7 @@ impl ImapTarget {
         let mut refusal = None;
         for apart in [false, true] {
             let name = self.folders.names.encode(&info.path, apart);
-            let special = info.special_use.as_deref().filter(|_| self.line.connection.has("CREATE-SPECIAL-USE"));
+            let special = info.special_use.as_deref().filter(|_| self.line.connection().has("CREATE-SPECIAL-USE"));
             let made = self.line.attempt(async |connection| create(connection, &name, special).await);
             match made {
                 Ok(()) => {
@@ -409,6 +421,7 @@ impl MailTarget for ImapTarget {
             return self.stream(folder, item, body);
         }
         let storable = self.storable(folder)?;
+        self.unselect()?;
         let mut bytes = Vec::with_capacity(usize::try_from(item.size).unwrap_or(0));
         body.read_to_end(&mut bytes)
             .map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
