@@ -176,7 +176,7 @@ fn agent(
         other,
     };
     let path = work.database(side, kind);
-    let db = Database::open(&path, Arc::new(UnwatchedSteps)).map_err(|error| error.trouble(&path.display().to_string()))?;
+    let db = Database::open_alone(&path, Arc::new(UnwatchedSteps)).map_err(|error| error.trouble(&path.display().to_string()))?;
     let mut agent = Agent::new(around, policy.clone(), db).stopping_with(stop.clone());
     agent.set_mailboxes(vec![mailbox.clone()]);
     Ok(agent)

@@ -2,6 +2,7 @@
 
 mod help;
 mod hints;
+mod list;
 mod project;
 mod prv;
 mod role;

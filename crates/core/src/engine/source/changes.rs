@@ -211,7 +211,7 @@ impl Look<'_> {
             if failed.is_some() || more || !skip.is_empty() && skip.contains(&(self.id, item.key.clone())) {
                 return Ok(failed.is_none() && (!more || see.is_some()));
             }
-            match self.db.read(|db| Ok(source::item(db, self.mailbox, self.id, &item.key)?)) {
+            match self.db.look_up(|db| source::item(db, self.mailbox, self.id, &item.key)) {
                 Ok(known) => match difference(known, item) {
                     Some(_) if changes.len() == self.room => more = true,
                     Some(change) => changes.push(change),

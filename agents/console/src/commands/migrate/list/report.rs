@@ -109,10 +109,11 @@ impl Report {
         let mailboxes = text::count(self.mailboxes.len() as u64, "mailbox").replace("mailboxs", "mailboxes");
         writeln!(
             screen,
-            "{mailboxes}: {}; {} of {} items appended, {} at the source, in {:.1} s",
+            "{mailboxes}: {}; {} of {} items {}, {} at the source, in {:.1} s",
             told.join(", "),
             HumanCount(sum(|row| row.appended)),
             HumanCount(sum(|row| row.items)),
+            if self.count(State::Rehearsed) > 0 { "would be appended" } else { "appended" },
             HumanBytes(sum(|row| row.bytes)),
             self.seconds
         )?;
