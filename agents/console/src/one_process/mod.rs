@@ -79,6 +79,15 @@ pub struct Outcome {
     /// What still waits, told once each.
     pub waits: Vec<String>,
     pub interrupted: bool,
+    /// What the source holds, as far as it was published.
+    pub totals: Totals,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    pub folders: u64,
+    pub items: u64,
+    pub bytes: u64,
 }
 
 /// Runs the agents until everything rests, until nothing moves any more, or until `stop`.
@@ -90,11 +99,22 @@ pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Wa
             agents.push(agent((work, &shares), side, kind, mailbox, policy, watch, stop)?);
         }
     }
+    let (mut outcome, interrupted) = worked(&mut agents, watch, stop);
+    let source = agents[0].database();
+    let (folders, items, bytes) =
+        source.read(|db| Ok(ledger::source::totals(db, mailbox.id)?)).map_err(|error| error.trouble("the work folder"))?;
+    outcome.totals = Totals { folders, items, bytes };
+    outcome.interrupted = interrupted;
+    Ok(outcome)
+}
+
+/// True: somebody asked to stop.
+fn worked(agents: &mut [Agent], watch: &Arc<Watch>, stop: &Arc<AtomicBool>) -> (Outcome, bool) {
     let mut tally = Tally::default();
     let (mut first, mut packed) = (true, false);
     loop {
         let before = tally.counts;
-        let reports = sessions(&mut agents, first, watch, stop);
+        let reports = sessions(agents, first, watch, stop);
         // One pass over the source is a run; what follows is the answers.
         if first && matches!(reports[0].end, SessionEnd::Completed) {
             agents[0].pause_packing(true);
@@ -108,10 +128,10 @@ pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Wa
         packed |= matches!(reports[0].end, SessionEnd::Completed);
         tally.add(&reports);
         if stop.load(Ordering::Relaxed) {
-            return Ok(tally.outcome(true));
+            return (tally.outcome(), true);
         }
         if tally.counts == before || failed && !reports.iter().any(|report| report.counts.progress()) {
-            return Ok(tally.outcome(false));
+            return (tally.outcome(), false);
         }
     }
 }
@@ -203,11 +223,11 @@ impl Tally {
         self.waits.dedup();
     }
 
-    fn outcome(self, interrupted: bool) -> Outcome {
+    fn outcome(self) -> Outcome {
         let mut waits = [self.waits, self.unread].concat();
         waits.sort();
         waits.dedup();
-        Outcome { counts: self.counts, waits, interrupted }
+        Outcome { counts: self.counts, waits, interrupted: false, totals: Totals::default() }
     }
 }
 
@@ -217,19 +237,4 @@ pub fn tracked(work: &WorkFolder, mailbox: &Mailbox) -> Result<u64, Trouble> {
         Some(db) => db.read(|db| Ok(ledger::target::count(db, mailbox.id)?)).map_err(|error| error.trouble("the work folder")),
         None => Ok(0),
     }
-}
-
-/// What a mailbox holds, as far as it was published.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Totals {
-    pub folders: u64,
-    pub items: u64,
-    pub bytes: u64,
-}
-
-pub fn totals(work: &WorkFolder, mailbox: &Mailbox) -> Result<Totals, Trouble> {
-    let Some(db) = work.opened("source", AgentKind::Source)? else { return Ok(Totals::default()) };
-    let totals = db.read(|db| Ok(ledger::source::totals(db, mailbox.id)?)).map_err(|error| error.trouble("the work folder"))?;
-    let (folders, items, bytes) = totals;
-    Ok(Totals { folders, items, bytes })
 }

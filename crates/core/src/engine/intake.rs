@@ -443,8 +443,13 @@ impl Agent {
         let share = self.own_share();
         let vouched = share.vouched(file).map(|vouched| vouched.digest);
         let opened = prv::Reader::open(share.open(file)?).and_then(|mut reader| {
-            let digest = vouched.map_or_else(|| prv::check_bytes(&mut reader), Ok)?;
-            Ok((digest, reader))
+            match vouched {
+                Some(digest) => {
+                    reader.vouch();
+                    Ok((digest, reader))
+                }
+                None => Ok((prv::check_bytes(&mut reader)?, reader)),
+            }
         });
         let (digest, reader) = match opened {
             Ok(opened) => opened,

@@ -98,8 +98,17 @@ impl Database {
     /// Opens or makes one that no other process and no other node has to do with: it is locked for as long as it is open, and what
     /// changes is not recorded for a standby. Transactions are as durable as in any other.
     pub fn open_alone(path: &Path, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
+        refuse_other_files(path, &path.display().to_string())?;
+        if !std::fs::metadata(path).is_ok_and(|about| about.len() > 0) {
+            // One transaction instead of one for each script.
+            let mut connection = Connection::open(path)?;
+            with_template(|template| {
+                Backup::new(&template.connection, &mut connection)?.step(-1)?;
+                Ok(())
+            })?;
+        }
         let database = Self::open(path, steps)?;
-        database.connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE;")?;
+        database.connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -4096;")?;
         Ok(Database { alone: true, ..database })
     }
 

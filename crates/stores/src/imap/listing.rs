@@ -31,6 +31,11 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Of a folder in which there is nothing.
+    pub fn of_new(validity: u32) -> Listing {
+        Listing { validity, ..Listing::default() }
+    }
+
     /// Reads UIDs and sizes of the folder that is selected.
     pub async fn read(connection: &mut Connection, validity: u32, exists: u32) -> Result<Listing, ImapError> {
         let mut listing = Listing { validity, ..Listing::default() };

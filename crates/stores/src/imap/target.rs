@@ -23,7 +23,7 @@ use super::{key, parse_key};
 /// A message of more bytes is not held in memory: it is written as it is read, and a refusal is final.
 const HELD_BYTES_MAX: u64 = 8 << 20;
 /// Of all groups in flight.
-const IN_FLIGHT_BYTES_MAX: usize = 12 << 20;
+const IN_FLIGHT_BYTES_MAX: usize = 6 << 20;
 
 pub struct ImapTarget {
     pub(super) line: Line,
@@ -99,6 +99,14 @@ impl ImapTarget {
             self.select(folder)?;
         }
         Ok(self.storable.get(folder).cloned().unwrap_or_default())
+    }
+
+    /// The same for a message: the flags of the standard are stored by every server, and a folder need not be opened for them.
+    fn storable_for(&mut self, folder: &FolderPath, marks: &Marks) -> Result<Storable, StoreError> {
+        if marks.keywords.is_empty() && !self.storable.contains_key(folder) {
+            return Ok(Storable::default());
+        }
+        self.storable(folder)
     }
 
     /// The listing of a folder, read when it is first needed.
@@ -312,8 +320,11 @@ impl ImapTarget {
             let special = info.special_use.as_deref().filter(|_| self.line.connection().has("CREATE-SPECIAL-USE"));
             let made = self.line.attempt(async |connection| create(connection, &name, special).await);
             match made {
-                Ok(()) => {
+                Ok(made) => {
                     self.folders.by_path.insert(info.path.clone(), Folder { info: info.clone(), name, status: None });
+                    if let Some(validity) = made.empty {
+                        self.listings.insert(info.path.clone(), Listing::of_new(validity));
+                    }
                     return Ok(());
                 }
                 Err(error) if error.is_fatal() => return Err(self.line.error(error, Blast::Mailbox)),
@@ -326,25 +337,50 @@ impl ImapTarget {
     }
 }
 
+/// A folder that was made.
+struct Made {
+    /// UIDVALIDITY, where the server says that there is nothing in it: then it need not be opened to know what is.
+    empty: Option<u32>,
+}
+
 /// Makes a folder. One that somebody else made meanwhile under exactly this name is as good.
-async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>) -> Result<(), ImapError> {
+async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>) -> Result<Made, ImapError> {
     if let Some(special) = special {
         let command = Command::new("CREATE").string(name).text(format!(" (USE (\\{special}))"));
         match connection.run(command, |_| {}).await {
             Err(error) if !error.is_fatal() => {}
-            made => return made.map(|_| ()),
+            made => return made.map(|_| Made { empty: None }),
         }
     }
-    let made = connection.run(Command::new("CREATE").string(name), |_| {}).await;
+    let creation = connection.send(Command::new("CREATE").string(name)).await?;
+    let look = connection.send(Command::new("LIST \"\"").string(name)).await?;
+    let count = connection.send(Command::new("STATUS").string(name).text(" (MESSAGES UIDVALIDITY)")).await?;
+    let made = connection.finish(&creation, "make a folder", |_| {}).await;
     if made.as_ref().is_err_and(ImapError::is_fatal) {
-        return made.map(|_| ());
+        return made.map(|_| Made { empty: None });
     }
-    let listed = connection.list(Command::new("LIST \"\"").string(name)).await?;
-    if listed.iter().any(|listed| listed.name == name && !listed.has("\\NonExistent") && !listed.has("\\Noselect")) {
-        return Ok(());
+    let mut there = false;
+    let each = |response| {
+        if let Response::List(listed) = response {
+            there |= listed.name == name && !listed.has("\\NonExistent") && !listed.has("\\Noselect");
+        }
+    };
+    connection.finish(&look, "look for a folder", each).await?;
+    let mut empty = None;
+    let each = |response| {
+        if let Response::StatusOf(_, status) = response {
+            empty = status.uid_validity.filter(|validity| *validity > 0 && status.messages == Some(0));
+        }
+    };
+    connection.finish(&count, "count messages", each).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
+    match (made, there) {
+        (Ok(_), false) => {
+            let kind = mailferry_imap::Kind::Settings("the server made it under another name".into());
+            Err(ImapError::new("make a folder", kind))
+        }
+        (Err(error), false) => Err(error),
+        (_, true) => Ok(Made { empty }),
     }
-    let unlisted = || ImapError::new("make a folder", mailferry_imap::Kind::Settings("the server made it under another name".into()));
-    made.and_then(|_| Err(unlisted())).map(|_: ()| ())
 }
 
 impl MailTarget for ImapTarget {
@@ -420,7 +456,7 @@ impl MailTarget for ImapTarget {
         if item.size > HELD_BYTES_MAX {
             return self.stream(folder, item, body);
         }
-        let storable = self.storable(folder)?;
+        let storable = self.storable_for(folder, &item.envelope.marks)?;
         self.unselect()?;
         let mut bytes = Vec::with_capacity(usize::try_from(item.size).unwrap_or(0));
         body.read_to_end(&mut bytes)

@@ -66,6 +66,7 @@ pub struct Args {
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     let policy = policy(args)?;
+    mailferry_host::keep_little_memory();
     if let Some(file) = &args.list {
         let list = list::read(file)?;
         let way = Way { policy, access: Access::of_run(list.secrets()?), stop: stop_on_signal() };
@@ -86,8 +87,10 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
 
 /// Containers go from one folder to another on this machine: small ones let reading and writing overlap, and packing them tightly would
 /// cost more than it saves.
-const CONTAINER_MIB: u64 = 4;
-const COMPRESSION_LEVEL: i32 = -5;
+const CONTAINER_MIB: u64 = 8;
+const COMPRESSION_LEVEL: i32 = -7;
+/// What fits into the cache of a processor, and keeps memory low where many are moved at a time.
+const BLOCK_BYTES: usize = 256 << 10;
 /// A batch ends with waiting for the server.
 const BATCH_ITEMS: usize = 5_000;
 
@@ -111,7 +114,7 @@ fn policy(args: &Args) -> anyhow::Result<Policy> {
         }
     }
     settings.apply_deletions |= args.apply_deletions;
-    Ok(Policy { compression_level: level, ..Policy::of(&settings) })
+    Ok(Policy { compression_level: level, block_bytes: BLOCK_BYTES, ..Policy::of(&settings) })
 }
 
 /// Ctrl-C and a service's stop end the run after its durable step.
@@ -171,8 +174,8 @@ struct Summary<'a> {
 }
 
 fn summarize(done: &Done, bytes: u64, pair: &Pair, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let Done { outcome, totals, seconds } = done;
-    let counts = &outcome.counts;
+    let Done { outcome, seconds } = done;
+    let (counts, totals) = (&outcome.counts, &outcome.totals);
     if screen.json {
         screen.document(&Summary {
             source: pair.source.to_string(),

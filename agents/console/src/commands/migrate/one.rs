@@ -16,7 +16,7 @@ use mailferry_rules::ids::MailboxId;
 use mailferry_stores::{Access, StoreUrl};
 
 use crate::exit::{Exit, WrongUse};
-use crate::one_process::{self, Outcome, Totals, Watch, WorkFolder};
+use crate::one_process::{self, Outcome, Watch, WorkFolder};
 
 /// What is moved where.
 #[derive(Clone, Debug)]
@@ -34,8 +34,6 @@ pub struct Way {
 
 pub struct Done {
     pub outcome: Outcome,
-    /// What the source holds, as far as it was published.
-    pub totals: Totals,
     pub seconds: f64,
 }
 
@@ -130,8 +128,7 @@ fn moved(pair: &Pair, work: &Path, way: &Way, watch: &Arc<Watch>) -> anyhow::Res
         start_over(&work)?;
     }
     let outcome = one_process::run(&work, &mailbox, &way.policy, watch, &way.stop)?;
-    let totals = one_process::totals(&work, &mailbox)?;
-    Ok(Done { outcome, totals, seconds: began.elapsed().as_secs_f64() })
+    Ok(Done { outcome, seconds: began.elapsed().as_secs_f64() })
 }
 
 /// Whoever cannot be logged in to is told of before anything is read, and both ends at the same time. The connections are kept for the

@@ -208,16 +208,16 @@ impl Look<'_> {
         let (mut more, mut failed): (bool, Option<StateError>) = (false, None);
         store.scan_after(&self.info.path, after, &mut |item| {
             see.iter_mut().for_each(|see| see(&item));
-            if failed.is_some() || more || !skip.is_empty() && skip.contains(&(self.id, item.key.clone())) {
-                return Ok(failed.is_none() && (!more || see.is_some()));
-            }
-            match self.db.look_up(|db| source::item(db, self.mailbox, self.id, &item.key)) {
-                Ok(known) => match difference(known, item) {
-                    Some(_) if changes.len() == self.room => more = true,
-                    Some(change) => changes.push(change),
-                    None => {}
-                },
-                Err(error) => failed = Some(error),
+            let skipped = !skip.is_empty() && skip.contains(&(self.id, item.key.clone()));
+            if failed.is_none() && !more && !skipped {
+                match self.db.look_up(|db| source::item(db, self.mailbox, self.id, &item.key)) {
+                    Ok(known) => match difference(known, item) {
+                        Some(_) if changes.len() == self.room => more = true,
+                        Some(change) => changes.push(change),
+                        None => {}
+                    },
+                    Err(error) => failed = Some(error),
+                }
             }
             Ok::<bool, StoreError>(failed.is_none() && (!more || see.is_some()))
         })?;

@@ -215,8 +215,8 @@ fn failed(entry: &Entry, message: String, seconds: f64) -> Row {
 }
 
 fn moved(entry: &Entry, done: &Done) -> Row {
-    let Done { outcome, totals, seconds } = done;
-    let counts = &outcome.counts;
+    let Done { outcome, seconds } = done;
+    let (counts, totals) = (&outcome.counts, &outcome.totals);
     let mut messages = outcome.waits.clone();
     if counts.skipped > 0 {
         messages.push(format!("{} skipped", text::count(counts.skipped, "item")));
