@@ -41,7 +41,8 @@ fn a_list_is_moved_side_by_side_within_the_limits_and_one_wrong_password_stops_n
     let run = |wrong: usize| {
         let file = secret_file(dir.path(), "list.csv", &list(&source, &target, wrong));
         let file = file.display().to_string();
-        let output = console(&["--json", "migrate", "--list", &file, "--work", &work, "--report", &report, "--jobs", "3", "--per-server", "6"]);
+        let output =
+            console(&["--json", "migrate", "--list", &file, "--work", &work, "--report", &report, "--jobs", "3", "--per-server", "6"]);
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
         let said = [output.stdout, output.stderr, std::fs::read(&report).expect("a report")].concat();
         let said = String::from_utf8_lossy(&said).into_owned();

@@ -48,13 +48,14 @@ fn every_mistake_of_a_list_is_told_at_once_with_its_line_and_nothing_is_begun() 
         (9, "there is a password in it"),
         (10, "there is no environment variable MAILFERRY_NOT_SET"),
         (11, "its target lies in the target of line 2"),
+        (11, "its target lies in the source of line 12"),
         (12, "its source is the target of line"),
     ];
     for (line, what) in wanted {
-        let told = ran.err.lines().find(|text| text.contains(&format!("line {line}: ")));
-        assert!(told.is_some_and(|text| text.contains(what)), "line {line}: {what}\n{}", ran.err);
+        let mut told = ran.err.lines().filter(|text| text.contains(&format!("line {line}: ")));
+        assert!(told.any(|text| text.contains(what)), "line {line}: {what}\n{}", ran.err);
     }
-    assert!(ran.err.starts_with("error: the list of mailboxes cannot be used: 8 mistakes\n"), "{}", ran.err);
+    assert!(ran.err.starts_with("error: the list of mailboxes cannot be used: 9 mistakes\n"), "{}", ran.err);
     assert!(!ran.err.contains("sesame"), "{}", ran.err);
     assert_eq!(world.names(""), ["a", "list.csv"], "something was begun");
 }
@@ -107,7 +108,8 @@ fn a_mailbox_that_fails_does_not_stop_the_others() {
 #[test]
 fn a_list_run_again_moves_nothing_twice_and_says_so() {
     let world = World::new();
-    let pairs: Vec<String> = ["a", "b", "c", "d", "e"].iter().map(|name| format!("{},maildir:new-{name}\n", filled(&world, name, 2))).collect();
+    let pairs: Vec<String> =
+        ["a", "b", "c", "d", "e"].iter().map(|name| format!("{},maildir:new-{name}\n", filled(&world, name, 2))).collect();
     world.write("list.csv", format!("source,target\n{}", pairs.concat()));
     let first = migrate(&world, &[]);
     assert_eq!(first.code, Some(0), "{}{}", first.out, first.err);
@@ -115,7 +117,8 @@ fn a_list_run_again_moves_nothing_twice_and_says_so() {
     let second = migrate(&world, &["--jobs", "3"]);
     assert_eq!(second.code, Some(0), "{}{}", second.out, second.err);
     assert!(second.out.contains("5 mailboxes: 5 done; 0 of 10 items appended"), "{}", second.out);
-    let names: Vec<String> = report(&world, "list.report.csv").iter().filter_map(|line| line.split(',').nth(1).map(str::to_owned)).collect();
+    let names: Vec<String> =
+        report(&world, "list.report.csv").iter().filter_map(|line| line.split(',').nth(1).map(str::to_owned)).collect();
     assert_eq!(names, ["a", "b", "c", "d", "e"], "in the order of the list");
 }
 

@@ -98,14 +98,8 @@ impl Database {
     /// Opens or makes one that no other process and no other node has to do with: it is locked for as long as it is open, and what
     /// changes is not recorded for a standby. Transactions are as durable as in any other.
     pub fn open_alone(path: &Path, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
-        refuse_other_files(path, &path.display().to_string())?;
-        if !std::fs::metadata(path).is_ok_and(|about| about.len() > 0) {
-            // One transaction instead of one for each script.
-            let mut connection = Connection::open(path)?;
-            with_template(|template| {
-                Backup::new(&template.connection, &mut connection)?.step(-1)?;
-                Ok(())
-            })?;
+        if !path.exists() {
+            make(path)?;
         }
         let database = Self::open(path, steps)?;
         database.connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -4096;")?;
@@ -390,6 +384,22 @@ fn settle_statements(connection: &Connection) -> Result<(), StateError> {
     connection.set_prepared_statement_cache_capacity(CACHED_MAX);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
+}
+
+/// All scripts in one transaction. Under another name until it is whole: what a power cut leaves of it is nobody's database.
+fn make(path: &Path) -> Result<(), StateError> {
+    let part = path.with_extension("part");
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut connection = Connection::open(&part)?;
+    with_template(|template| {
+        Backup::new(&template.connection, &mut connection)?.step(-1)?;
+        Ok(())
+    })?;
+    drop(connection);
+    Ok(std::fs::rename(&part, path)?)
 }
 
 /// SQLite would take a short file for an empty database and write over it.

@@ -95,7 +95,12 @@ impl ImapUrl {
     pub fn account(&self, given: Option<Secret>) -> Result<Account, Trouble> {
         let login = self.login().to_owned();
         let act_as = self.flag("act-as").then(|| self.user.clone());
-        Ok(Account { user: login, secret: given.map_or_else(|| self.secret(), Ok)?, act_as, mechanism: self.option("auth").and_then(Mechanism::named) })
+        Ok(Account {
+            user: login,
+            secret: given.map_or_else(|| self.secret(), Ok)?,
+            act_as,
+            mechanism: self.option("auth").and_then(Mechanism::named),
+        })
     }
 
     /// What the address needs besides the network and a secret is there.

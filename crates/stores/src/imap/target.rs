@@ -89,7 +89,7 @@ impl ImapTarget {
         }
         self.settle()?;
         self.selected = None;
-        self.line.run(Blast::Mailbox, async |connection| connection.unselect().await)
+        self.line.run(Blast::Mailbox, async |connection| connection.unselect().await.or_else(ImapError::unless_fatal))
     }
 
     fn storable(&mut self, folder: &FolderPath) -> Result<Storable, StoreError> {

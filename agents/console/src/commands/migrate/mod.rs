@@ -72,6 +72,11 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
         let way = Way { policy, access: Access::of_run(list.secrets()?), stop: stop_on_signal() };
         return list::run(&list, &way, args.work.as_deref(), args.dry_run, file, &args.bulk, screen);
     }
+    if args.bulk.any() {
+        return Err(
+            WrongUse(Trouble::new("--jobs, --per-server and --report are for many mailboxes").hint("name them with --list FILE")).into()
+        );
+    }
     let pair = Pair::parse(args.source.as_deref().unwrap_or_default(), args.target.as_deref().unwrap_or_default())?;
     let work = args.work.clone().map_or_else(|| pair.work_below(None), Ok)?;
     let way = Way { policy, access: Access::of_run(secrets::asked_for(&pair)?), stop: stop_on_signal() };

@@ -11,7 +11,10 @@ use mailferry_stores::{ImapUrl, Secret, StoreUrl, secret_from_file};
 use super::one::Pair;
 
 pub fn from_env(name: &str) -> Result<Secret, Trouble> {
-    let missing = || Trouble::new("could not find a password").cause(format!("there is no environment variable {name}"));
+    let missing = || {
+        let trouble = Trouble::new("could not find a password").cause(format!("there is no environment variable {name}"));
+        trouble.hint("set it for this run, or name a file")
+    };
     std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret).ok_or_else(missing)
 }
 

@@ -40,15 +40,24 @@ const AT_TARGET: usize = 2;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Mailboxes moved at a time
-    #[arg(long, value_name = "N", default_value_t = 4, requires = "list", value_parser = clap::value_parser!(u16).range(1..=256))]
-    jobs: u16,
-    /// Connections to one server at a time; a mailbox takes one at its source, and up to two at its target
-    #[arg(long, value_name = "N", default_value_t = 20, requires = "list", value_parser = clap::value_parser!(u16).range(2..=1_000))]
-    per_server: u16,
-    /// Write a report; .csv or .json, may be said twice. Default: beside the list, as .report.csv
-    #[arg(long, value_name = "FILE", requires = "list")]
+    /// With --list: mailboxes moved at a time [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+    /// With --list: connections to one server at a time; a mailbox takes one at its source, and up to two at its target [default: 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000))]
+    per_server: Option<u16>,
+    /// With --list: write a report; .csv or .json, may be said twice. Default: beside the list, as .report.csv
+    #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
+}
+
+const JOBS: u16 = 4;
+const PER_SERVER: u16 = 20;
+
+impl Options {
+    pub fn any(&self) -> bool {
+        self.jobs.is_some() || self.per_server.is_some() || !self.report.is_empty()
+    }
 }
 
 /// What the jobs share.
@@ -64,16 +73,26 @@ struct Bulk<'a> {
     passed: Arc<[AtomicU64; 2]>,
 }
 
-pub fn run(list: &List, way: &Way, work: Option<&Path>, rehearsal: bool, file: &Path, options: &Options, screen: &mut Screen) -> anyhow::Result<Exit> {
+pub fn run(
+    list: &List,
+    way: &Way,
+    work: Option<&Path>,
+    rehearsal: bool,
+    file: &Path,
+    options: &Options,
+    screen: &mut Screen,
+) -> anyhow::Result<Exit> {
     let files = Files::prepare(&options.report, file)?;
     let began = Instant::now();
-    let jobs = usize::from(options.jobs).min(list.entries.len());
+    let jobs = usize::from(options.jobs.unwrap_or(JOBS)).min(list.entries.len());
+    let places = usize::from(options.per_server.unwrap_or(PER_SERVER));
+    let needs = list.entries.iter().map(|entry| needs(&entry.pair, places)).collect();
     let bulk = Bulk {
         entries: &list.entries,
         way,
         work,
         rehearsal,
-        queue: Mutex::new(Queue::new(list.entries.iter().map(|entry| needs(&entry.pair, options.per_server.into())).collect(), options.per_server.into())),
+        queue: Mutex::new(Queue::new(needs, places)),
         changed: Condvar::new(),
         rows: Mutex::default(),
         bar: screen::spinner(),
@@ -81,12 +100,8 @@ pub fn run(list: &List, way: &Way, work: Option<&Path>, rehearsal: bool, file: &
     };
     std::thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(|| bulk.work_off()))));
     bulk.bar.finish_and_clear();
-    let report = Report {
-        mailboxes: bulk.rows(),
-        jobs,
-        seconds: began.elapsed().as_secs_f64(),
-        interrupted: way.stop.load(Ordering::Relaxed),
-    };
+    let report =
+        Report { mailboxes: bulk.rows(), jobs, seconds: began.elapsed().as_secs_f64(), interrupted: way.stop.load(Ordering::Relaxed) };
     report.print(screen)?;
     files.write(&report)?;
     if !screen.json {

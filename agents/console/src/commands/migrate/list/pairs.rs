@@ -54,7 +54,10 @@ impl List {
 }
 
 pub fn read(file: &Path) -> anyhow::Result<List> {
-    let trouble = |cause: String| WrongUse(Trouble::new("could not read the list of mailboxes").place(file.display()).cause(cause));
+    let trouble = |cause: String| {
+        let trouble = Trouble::new("could not read the list of mailboxes").place(file.display()).cause(cause);
+        WrongUse(trouble.hint("docs/formats/list.md describes the file"))
+    };
     let bytes = std::fs::metadata(file).map_err(|error| trouble(error.to_string()))?.len();
     if bytes > LIST_BYTES_MAX {
         return Err(trouble(format!("it has {bytes} bytes, allowed are {LIST_BYTES_MAX}")).into());

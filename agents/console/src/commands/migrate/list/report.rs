@@ -88,7 +88,11 @@ impl Report {
             return Ok(screen.document(self)?);
         }
         let width = self.mailboxes.iter().map(|row| text::line(&row.name).chars().count()).max().unwrap_or(0).clamp(7, 40);
-        writeln!(screen, "{:width$}  {:9}  {:>11}  {:>11}  {:>11}  {:>7}  {:>7}", "mailbox", "state", "items", "size", "appended", "skipped", "seconds")?;
+        writeln!(
+            screen,
+            "{:width$}  {:9}  {:>11}  {:>11}  {:>11}  {:>7}  {:>7}",
+            "mailbox", "state", "items", "size", "appended", "skipped", "seconds"
+        )?;
         for row in &self.mailboxes {
             let size = HumanBytes(row.bytes).to_string();
             let [items, appended, skipped] = [row.items, row.appended, row.skipped].map(|count| HumanCount(count).to_string());
@@ -103,8 +107,12 @@ impl Report {
 
     fn print_sums(&self, screen: &mut Screen) -> anyhow::Result<()> {
         let states = [State::Done, State::Rehearsed, State::Partly, State::Failed, State::Waiting];
-        let told: Vec<String> =
-            states.into_iter().map(|state| (self.count(state), state)).filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {}", state.word())).collect();
+        let told: Vec<String> = states
+            .into_iter()
+            .map(|state| (self.count(state), state))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, state)| format!("{count} {}", state.word()))
+            .collect();
         let sum = |value: fn(&Row) -> u64| self.mailboxes.iter().map(value).sum::<u64>();
         let mailboxes = text::count(self.mailboxes.len() as u64, "mailbox").replace("mailboxs", "mailboxes");
         writeln!(
@@ -124,14 +132,14 @@ impl Report {
     }
 
     fn csv(&self) -> String {
-        let mut out = String::from(
-            "line,name,source,target,state,folders,items,bytes,appended,found_again,already_there,skipped,seconds,message\n",
-        );
+        let mut out =
+            String::from("line,name,source,target,state,folders,items,bytes,appended,found_again,already_there,skipped,seconds,message\n");
         for row in &self.mailboxes {
             let words = [&row.name, &row.source, &row.target].map(|word| csv::field(word)).join(",");
             let counts = [row.folders, row.items, row.bytes, row.appended, row.found_again, row.already_there, row.skipped];
             let counts = counts.map(|count| count.to_string()).join(",");
-            let (state, message) = (row.state.word(), csv::field(&row.message));
+            let message = row.message.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+            let (state, message) = (row.state.word(), csv::field(&message));
             out.push_str(&format!("{},{words},{state},{counts},{:.3},{message}\n", row.line, row.seconds));
         }
         out

@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn no_server_gets_more_connections_than_it_has_places_and_others_go_before() {
-        let all = vec![needs(&[("a", 1), ("x", 2)]), needs(&[("a", 1), ("x", 2)]), needs(&[("a", 1), ("x", 2)]), needs(&[("b", 1), ("y", 2)])];
+        let all =
+            vec![needs(&[("a", 1), ("x", 2)]), needs(&[("a", 1), ("x", 2)]), needs(&[("a", 1), ("x", 2)]), needs(&[("b", 1), ("y", 2)])];
         let mut queue = Queue::new(all, 4);
         assert_eq!([queue.next(), queue.next(), queue.next(), queue.next()], [Next::Begin(0), Next::Begin(1), Next::Begin(3), Next::Wait]);
         queue.done(0);
