@@ -395,6 +395,11 @@ impl Connection {
         }
     }
 
+    /// Ends of commands that somebody met who waits for another: kept for their callers.
+    pub fn keep(&mut self, others: Vec<Response>) {
+        self.held.extend(others);
+    }
+
     /// Sends one command and waits for its end.
     pub async fn run(&mut self, command: Command, each: impl FnMut(Response)) -> Result<Done> {
         let what = command.shown.clone();

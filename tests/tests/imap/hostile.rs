@@ -132,6 +132,8 @@ fn messages_are_known_again_when_all_their_uids_are_new() {
 #[test]
 fn uids_that_become_new_while_a_folder_is_read_double_nothing() {
     let pair = Pair::new();
+    // The folder is opened once more where the connection broke.
+    pair.source.arm(Armed::new(Quirk::token_expires("UID FETCH")).once());
     pair.source.arm(Armed::new(Quirk::ValidityBecomes(99)).in_mailbox("INBOX").after(1).once());
     pair.run();
     happened(&pair.source);

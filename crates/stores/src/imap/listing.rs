@@ -134,7 +134,7 @@ impl Listing {
     }
 
     async fn read_bodies(&mut self, connection: &mut Connection, tag: &mailferry_imap::Tag) -> Result<(), ImapError> {
-        let mut last = None;
+        let (mut last, mut others) = (None, Vec::new());
         loop {
             match connection.event().await? {
                 Event::Body { uid, .. } => {
@@ -150,8 +150,11 @@ impl Listing {
                     }
                 }
                 Event::Response(Response::Tagged { tag: ended, status, code, text }) if tag.is(&ended) => {
+                    connection.keep(others);
                     return mailferry_imap::ended_as(status, code, text, "read messages of the target").map(|_| ());
                 }
+                // Appends under way are answered meanwhile.
+                Event::Response(other @ Response::Tagged { .. }) => others.push(other),
                 Event::Response(_) => {}
             }
         }

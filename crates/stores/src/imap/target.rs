@@ -221,7 +221,7 @@ impl ImapTarget {
             let found = match self.find(folder, &message.wanted())? {
                 Some(found) => Some(found),
                 // A server that changes what it stores: in the order in which they came, where nothing else is under way.
-                None if self.in_flight.is_empty() => self.listings.get(folder).and_then(|listing| listing.first_free_behind(before)),
+                None if self.is_quiet(folder) => self.listings.get(folder).and_then(|listing| listing.first_free_behind(before)),
                 None => None,
             };
             match found {
@@ -234,6 +234,11 @@ impl ImapTarget {
             }
         }
         Ok(())
+    }
+
+    /// Whether no append is under way there.
+    fn is_quiet(&self, folder: &FolderPath) -> bool {
+        self.in_flight.iter().all(|sent| sent.group.folder.as_ref() != Some(folder))
     }
 
     /// Waits for all answers.
