@@ -3,8 +3,10 @@
 //! ```text
 //! files    durable creation, renaming and listing; the only place with system calls of one platform
 //! share    a folder, mount or UNC path as a node's share
+//! direct   the same on one disk, for one process that is all agents
 //! role     who is active, from a file at the witness or a cluster manager
 //! clock    the wall clock
+//! memory   what the allocator keeps
 //! logs     events to files and the terminal
 //! wiring   desired.toml and config.ini into an agent
 //! service  the loop of sessions, its waking and its end
@@ -16,8 +18,10 @@
 mod checks;
 mod cli;
 mod clock;
+mod direct;
 mod files;
 mod logs;
+mod memory;
 mod queues;
 mod role;
 mod service;
@@ -27,7 +31,9 @@ mod wiring;
 pub use checks::{Check, check_agent};
 pub use cli::{AgentCommand, agent_main, run_agent_command};
 pub use clock::SystemClock;
+pub use direct::DirectShare;
 pub use logs::{LogEvents, LogTo, start_logs};
+pub use memory::keep_little_memory;
 pub use queues::queue_lines;
 pub use role::{RoleReader, StaticRole, active_node, set_active_node};
 pub use service::{Service, Wake, on_stop_signal};

@@ -30,7 +30,7 @@ impl LocalShare {
         LocalShare { root: root.into(), used: Arc::default(), settled: Arc::default() }
     }
 
-    fn place(&self, path: &SharePath) -> PathBuf {
+    pub(crate) fn place(&self, path: &SharePath) -> PathBuf {
         path.names().fold(self.root.clone(), |place, name| place.join(name))
     }
 
@@ -56,7 +56,7 @@ impl LocalShare {
         ShareError { kind: ShareErrorKind::Unreachable, place: self.describe(), cause: format!("the share is not there: {cause}") }
     }
 
-    fn make_folder_of(&self, place: &Path) -> Result<(), ShareError> {
+    pub(crate) fn make_folder_of(&self, place: &Path) -> Result<(), ShareError> {
         self.reach()?;
         let folder = place.parent().unwrap_or(&self.root);
         self.make_folders(folder).map_err(|error| said(folder, &error))
@@ -95,7 +95,7 @@ fn unwritten(place: &Path, error: &io::Error) -> ShareError {
     if place.is_dir() { ShareError { kind: ShareErrorKind::Exists, ..error } } else { error }
 }
 
-fn said(place: &Path, error: &io::Error) -> ShareError {
+pub(crate) fn said(place: &Path, error: &io::Error) -> ShareError {
     use io::ErrorKind as Kind;
     let kind = match error.kind() {
         _ if files::is_busy(error) => ShareErrorKind::Busy,

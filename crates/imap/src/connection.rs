@@ -70,6 +70,9 @@ pub struct Connection {
     farewell: Option<String>,
     patience: Duration,
     awaits_greeting: bool,
+    /// Commands whose end has not been read.
+    unanswered: u32,
+    folder_is_open: bool,
 }
 
 impl Connection {
@@ -85,6 +88,8 @@ impl Connection {
             farewell: None,
             patience,
             awaits_greeting: true,
+            unanswered: 0,
+            folder_is_open: false,
         }
     }
 
@@ -166,6 +171,7 @@ impl Connection {
     /// The tag of a command whose bytes the caller writes.
     pub fn begin(&mut self) -> Tag {
         self.tags += 1;
+        self.unanswered += 1;
         let tag = Tag(format!("m{}", self.tags));
         self.out.extend_from_slice(tag.0.as_bytes());
         self.out.push(b' ');
@@ -341,6 +347,9 @@ impl Connection {
     }
 
     fn note(&mut self, response: &Response) {
+        if matches!(response, Response::Tagged { .. }) {
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
         match response {
             Response::Capability(list) => self.offer(list.clone()),
             Response::Tagged { code: Some(Code::Capability(list)), .. } | Response::Untagged { code: Some(Code::Capability(list)), .. } => {
@@ -395,8 +404,8 @@ impl Connection {
         }
     }
 
-    /// Ends of other commands that a caller of `event` met before its own, for those who wait for them.
-    pub fn give_back(&mut self, others: Vec<Response>) {
+    /// Ends of commands that somebody met who waits for another: kept for their callers.
+    pub fn keep(&mut self, others: Vec<Response>) {
         self.held.extend(others);
     }
 
@@ -415,6 +424,7 @@ impl Connection {
             command = command.text(" (CONDSTORE)");
         }
         let mut selected = Selected::default();
+        self.folder_is_open = true;
         let done = self.run(command, |response| selected.take(response)).await?;
         selected.read_only |= done.code == Some(Code::ReadOnly);
         Ok(selected)
@@ -428,6 +438,24 @@ impl Connection {
         };
         self.run(command, each).await?;
         Ok(folders)
+    }
+
+    /// Whether nothing is under way, so that somebody else may go on with it.
+    pub fn is_at_rest(&self) -> bool {
+        let nothing_to_read = self.unanswered == 0 && self.held.is_empty() && self.framer.buffered() == 0 && self.framer.body_left() == 0;
+        nothing_to_read && self.out.is_empty() && self.farewell.is_none() && (!self.folder_is_open || self.has("UNSELECT"))
+    }
+
+    /// Makes a connection that was at rest as good as one that has just logged in. An error: it is not there any more.
+    pub async fn refresh(&mut self) -> Result<()> {
+        if self.folder_is_open { self.unselect().await } else { self.run(Command::new("NOOP"), |_| {}).await.map(|_| ()) }
+    }
+
+    /// Closes the folder and removes nothing from it (RFC 3691).
+    pub async fn unselect(&mut self) -> Result<()> {
+        self.run(Command::new("UNSELECT"), |_| {}).await?;
+        self.folder_is_open = false;
+        Ok(())
     }
 
     /// Says goodbye; an answer is not waited for.

@@ -48,6 +48,7 @@ const CALM: Faults = Faults {
     stores: false,
     alone: false,
     databases: false,
+    tokenless: false,
 };
 
 macro_rules! swarms {
@@ -74,6 +75,7 @@ swarms! {
     a_guarantee_that_waits: Faults { guarantee: true, failover: true, ..CALM };
     everything_but_damage: Faults { rates: RATES, interleaved: true, failover: true, disks: true, ..CALM };
     everything: Faults { rates: RATES, interleaved: true, failover: true, dual: true, disks: true, damage: true, ..CALM };
+    targets_without_tokens: Faults { rates: RATES, failover: true, tokenless: true, ..CALM };
     on_their_own: Faults { rates: RATES, failover: true, disks: true, alone: true, ..CALM };
 }
 

@@ -2,7 +2,8 @@
 
 use mailferry_core::ports::{Blast, MailSource, MailTarget, Retry, StoreError, Stores};
 
-use crate::{StoreUrl, open_source, open_target};
+use crate::url::{source_with, target_with};
+use crate::{Access, StoreUrl};
 
 /// Opens every kind of store.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,10 +16,21 @@ fn parse(url: &str) -> Result<StoreUrl, StoreError> {
 
 impl Stores for StoresByUrl {
     fn source(&self, url: &str) -> Result<Box<dyn MailSource>, StoreError> {
-        open_source(&parse(url)?)
+        Access::default().source(url)
     }
 
     fn target(&self, url: &str) -> Result<Box<dyn MailTarget>, StoreError> {
-        open_target(&parse(url)?)
+        Access::default().target(url)
+    }
+}
+
+/// The same with what a run knows.
+impl Stores for Access {
+    fn source(&self, url: &str) -> Result<Box<dyn MailSource>, StoreError> {
+        source_with(&parse(url)?, self)
+    }
+
+    fn target(&self, url: &str) -> Result<Box<dyn MailTarget>, StoreError> {
+        target_with(&parse(url)?, self)
     }
 }

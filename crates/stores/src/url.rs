@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use mailferry_core::ports::{Blast, MailSource, MailTarget, Retry, StoreError};
 use mailferry_core::trouble::Trouble;
 
-use crate::{ImapSource, ImapTarget, ImapUrl, MaildirSource, MaildirTarget, MboxSource, MboxTarget, Variant, files};
+use crate::{Access, ImapSource, ImapTarget, ImapUrl, MaildirSource, MaildirTarget, MboxSource, MboxTarget, Variant, files};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scheme {
@@ -74,6 +74,14 @@ impl StoreUrl {
         }
     }
 
+    /// User and server, whatever else the address says.
+    pub fn account(&self) -> Option<String> {
+        match self {
+            StoreUrl::Disk(_) => None,
+            StoreUrl::Imap(url) => Some(format!("{}@{}", url.user(), url.server())),
+        }
+    }
+
     /// One spelling per store: with the whole path, whichever folder it was named from.
     pub fn absolute(self) -> std::io::Result<Self> {
         Ok(match self {
@@ -132,9 +140,13 @@ fn looks_like_maildir(path: &Path) -> bool {
 
 /// Opens a mailbox for reading. It must exist.
 pub fn open_source(url: &StoreUrl) -> Result<Box<dyn MailSource>, StoreError> {
+    source_with(url, &Access::default())
+}
+
+pub fn source_with(url: &StoreUrl, access: &Access) -> Result<Box<dyn MailSource>, StoreError> {
     let disk = match url {
         StoreUrl::Disk(disk) => disk,
-        StoreUrl::Imap(url) => return Ok(Box::new(ImapSource::open(url)?)),
+        StoreUrl::Imap(url) => return Ok(Box::new(ImapSource::open(url, access)?)),
     };
     Ok(match disk.scheme {
         Scheme::Maildir => Box::new(MaildirSource::open(&disk.path)?),
@@ -144,9 +156,13 @@ pub fn open_source(url: &StoreUrl) -> Result<Box<dyn MailSource>, StoreError> {
 
 /// Opens a mailbox for writing, making it when it is not there; an account of a server must be there.
 pub fn open_target(url: &StoreUrl) -> Result<Box<dyn MailTarget>, StoreError> {
+    target_with(url, &Access::default())
+}
+
+pub fn target_with(url: &StoreUrl, access: &Access) -> Result<Box<dyn MailTarget>, StoreError> {
     let disk = match url {
         StoreUrl::Disk(disk) => disk,
-        StoreUrl::Imap(url) => return Ok(Box::new(ImapTarget::open(url)?)),
+        StoreUrl::Imap(url) => return Ok(Box::new(ImapTarget::open(url, access)?)),
     };
     match disk.scheme {
         Scheme::Maildir => Ok(Box::new(MaildirTarget::open(&disk.path)?)),

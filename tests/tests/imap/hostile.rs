@@ -132,6 +132,8 @@ fn messages_are_known_again_when_all_their_uids_are_new() {
 #[test]
 fn uids_that_become_new_while_a_folder_is_read_double_nothing() {
     let pair = Pair::new();
+    // The folder is opened once more where the connection broke.
+    pair.source.arm(Armed::new(Quirk::token_expires("UID FETCH")).once());
     pair.source.arm(Armed::new(Quirk::ValidityBecomes(99)).in_mailbox("INBOX").after(1).once());
     pair.run();
     happened(&pair.source);
@@ -292,6 +294,27 @@ fn true_duplicates_are_as_many_as_at_the_source_even_when_an_answer_is_lost() {
     pair.run_well();
     happened(&pair.target);
     pair.is_whole();
+}
+
+/// T11. What is in a folder that the run itself made is known without opening it.
+#[test]
+fn true_duplicates_in_a_folder_that_is_made_stay_as_many_whatever_becomes_of_answers() {
+    for quirk in [Quirk::LostAppendAnswer, Quirk::NoAppendUid, Quirk::WrongAppendUid, Quirk::WrongAppendUidValidity] {
+        for after in [0, 2] {
+            let pair = Pair::with(Setup::default(), Setup::default().without("MULTIAPPEND"));
+            pair.source.world(USER, |world| {
+                (0..5).for_each(|_| {
+                    world.add("Twins", &mail("twin"), &["\\Seen"]);
+                })
+            });
+            pair.target.arm(Armed::new(quirk.clone()).in_mailbox("Twins").after(after).once());
+            pair.run_well();
+            happened(&pair.target);
+            pair.is_whole();
+            assert_eq!(pair.run_well()["appended"], 0);
+            pair.is_whole();
+        }
+    }
 }
 
 /// T12

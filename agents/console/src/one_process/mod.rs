@@ -19,7 +19,7 @@ use mailferry_core::ports::{Role, RolePort, Share, StoresWithoutCopies, Unwatche
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, ledger};
 use mailferry_core::trouble::Trouble;
-use mailferry_host::{LocalShare, SystemClock};
+use mailferry_host::{DirectShare, SystemClock};
 use mailferry_rules::topology::Side;
 
 pub use watch::{Passed, Watch};
@@ -79,21 +79,42 @@ pub struct Outcome {
     /// What still waits, told once each.
     pub waits: Vec<String>,
     pub interrupted: bool,
+    /// What the source holds, as far as it was published.
+    pub totals: Totals,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    pub folders: u64,
+    pub items: u64,
+    pub bytes: u64,
 }
 
 /// Runs the agents until everything rests, until nothing moves any more, or until `stop`.
 pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Watch>, stop: &Arc<AtomicBool>) -> Result<Outcome, Trouble> {
+    let shares: Shares = SIDES.map(|(side, _)| Arc::new(DirectShare::new(work.path().join(side))) as Arc<dyn Share>);
     let mut agents = Vec::new();
     for (side, kinds) in SIDES {
         for kind in kinds {
-            agents.push(agent(work, side, kind, mailbox, policy, watch, stop)?);
+            agents.push(agent((work, &shares), side, kind, mailbox, policy, watch, stop)?);
         }
     }
+    let (mut outcome, interrupted) = worked(&mut agents, watch, stop);
+    let source = agents[0].database();
+    let (folders, items, bytes) =
+        source.read(|db| Ok(ledger::source::totals(db, mailbox.id)?)).map_err(|error| error.trouble("the work folder"))?;
+    outcome.totals = Totals { folders, items, bytes };
+    outcome.interrupted = interrupted;
+    Ok(outcome)
+}
+
+/// True: somebody asked to stop.
+fn worked(agents: &mut [Agent], watch: &Arc<Watch>, stop: &Arc<AtomicBool>) -> (Outcome, bool) {
     let mut tally = Tally::default();
     let (mut first, mut packed) = (true, false);
     loop {
         let before = tally.counts;
-        let reports = sessions(&mut agents, first, watch, stop);
+        let reports = sessions(agents, first, watch, stop);
         // One pass over the source is a run; what follows is the answers.
         if first && matches!(reports[0].end, SessionEnd::Completed) {
             agents[0].pause_packing(true);
@@ -107,10 +128,10 @@ pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Wa
         packed |= matches!(reports[0].end, SessionEnd::Completed);
         tally.add(&reports);
         if stop.load(Ordering::Relaxed) {
-            return Ok(tally.outcome(true));
+            return (tally.outcome(), true);
         }
         if tally.counts == before || failed && !reports.iter().any(|report| report.counts.progress()) {
-            return Ok(tally.outcome(false));
+            return (tally.outcome(), false);
         }
     }
 }
@@ -162,8 +183,11 @@ fn sessions(agents: &mut [Agent], side_by_side: bool, watch: &Arc<Watch>, stop: 
     })
 }
 
+/// Of the source, of the target.
+type Shares = [Arc<dyn Share>; 2];
+
 fn agent(
-    work: &WorkFolder,
+    (work, shares): (&WorkFolder, &Shares),
     side: &str,
     kind: AgentKind,
     mailbox: &Mailbox,
@@ -171,15 +195,14 @@ fn agent(
     watch: &Arc<Watch>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Agent, Trouble> {
-    let share = |name: &str| Arc::new(LocalShare::new(work.path().join(name))) as Arc<dyn Share>;
     let (source, target) = (Side::standalone("SOURCE"), Side::standalone("TARGET"));
     let (own, other, packer) = if side == "source" { (source, target, AgentKind::Source) } else { (target, source, AgentKind::Target) };
     let around = Surroundings {
         kind,
         packer,
         me: own.name().to_owned(),
-        shares: BTreeMap::from([("SOURCE".to_owned(), share("source")), ("TARGET".to_owned(), share("target"))]),
-        witness: share(side),
+        shares: BTreeMap::from([("SOURCE".to_owned(), shares[0].clone()), ("TARGET".to_owned(), shares[1].clone())]),
+        witness: shares[usize::from(side != "source")].clone(),
         role: Arc::new(Alone),
         clock: Arc::new(SystemClock),
         events: watch.clone(),
@@ -189,7 +212,7 @@ fn agent(
         other,
     };
     let path = work.database(side, kind);
-    let db = Database::open(&path, Arc::new(UnwatchedSteps)).map_err(|error| error.trouble(&path.display().to_string()))?;
+    let db = Database::open_alone(&path, Arc::new(UnwatchedSteps)).map_err(|error| error.trouble(&path.display().to_string()))?;
     let mut agent = Agent::new(around, policy.clone(), db).stopping_with(stop.clone());
     agent.set_mailboxes(vec![mailbox.clone()]);
     Ok(agent)
@@ -216,11 +239,11 @@ impl Tally {
         self.waits.dedup();
     }
 
-    fn outcome(self, interrupted: bool) -> Outcome {
+    fn outcome(self) -> Outcome {
         let mut waits = [self.waits, self.unread].concat();
         waits.sort();
         waits.dedup();
-        Outcome { counts: self.counts, waits, interrupted }
+        Outcome { counts: self.counts, waits, interrupted: false, totals: Totals::default() }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
 use mailferry_core::ports::{Appended, Event, EventSink, Level, MailSource, MailTarget, May, NewItem, StoreError, Stores, Wanted};
-use mailferry_stores::StoresByUrl;
+use mailferry_stores::Access;
 
 type Hear = Box<dyn Fn(&Event) + Send + Sync>;
 type Pass = Box<dyn Fn(Passed) + Send + Sync>;
@@ -20,6 +20,7 @@ pub struct Passed {
 }
 
 pub struct Watch {
+    access: Access,
     hear: Hear,
     pass: std::sync::Arc<Counter>,
     signals: Mutex<u64>,
@@ -33,9 +34,13 @@ struct Counter {
 }
 
 impl Watch {
-    pub fn new(hear: Hear, tell: Pass) -> Self {
+    pub fn new(access: Access, hear: Hear, tell: Pass) -> Self {
         let pass = Counter { items: AtomicU64::new(0), bytes: AtomicU64::new(0), tell };
-        Watch { hear, pass: std::sync::Arc::new(pass), signals: Mutex::new(0), changed: Condvar::new() }
+        Watch { access, hear, pass: std::sync::Arc::new(pass), signals: Mutex::new(0), changed: Condvar::new() }
+    }
+
+    pub fn passed(&self) -> Passed {
+        Passed { items: self.pass.items.load(Ordering::Relaxed), bytes: self.pass.bytes.load(Ordering::Relaxed) }
     }
 
     pub fn signals(&self) -> u64 {
@@ -67,11 +72,11 @@ impl EventSink for Watch {
 
 impl Stores for Watch {
     fn source(&self, url: &str) -> Result<Box<dyn MailSource>, StoreError> {
-        StoresByUrl.source(url)
+        self.access.source(url)
     }
 
     fn target(&self, url: &str) -> Result<Box<dyn MailTarget>, StoreError> {
-        Ok(Box::new(Counted { store: StoresByUrl.target(url)?, pass: self.pass.clone() }))
+        Ok(Box::new(Counted { store: self.access.target(url)?, pass: self.pass.clone() }))
     }
 }
 

@@ -1,10 +1,11 @@
 use crate::world::World;
 
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
     &[],
     &["init"],
     &["check"],
     &["commit"],
+    &["migrate"],
     &["verify"],
     &["prv"],
     &["prv", "list"],

@@ -3,6 +3,7 @@
 mod guarantee;
 mod help;
 mod hints;
+mod list;
 mod project;
 mod prv;
 mod role;

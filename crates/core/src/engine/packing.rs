@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use mailferry_rules::ids::{ContainerName, MailboxId};
 
 use super::agent::{Agent, Halt};
+use super::policy::Policy;
 use super::recording::apply_records;
 use crate::model::Token;
 use crate::ports::{Level, PartWriter, ShareError, SharePath};
@@ -49,8 +50,8 @@ impl Agent {
             node: self.around.me.clone(),
             created_ms: self.now_ms(),
         };
-        let options =
-            prv::Options { level: self.policy.compression_level, threads: self.policy.compression_threads, ..prv::Options::default() };
+        let Policy { compression_level: level, compression_threads: threads, block_bytes, .. } = self.policy;
+        let options = prv::Options { level, threads, block_bytes };
         let part = spool::part_of(&spool::file(&self.work_folder(), &name), &self.writer());
         let sink = self.own_share().part(&part, 0).map_err(|error| self.cannot_pack(&error))?;
         let writer = prv::Writer::new(sink, &header, options).map_err(|error| self.pack_failed(error))?;
@@ -66,6 +67,7 @@ impl Agent {
         drop(sink);
         let share = self.own_share();
         share.publish(&part, &sealed).map_err(|error| self.cannot_pack(&error))?;
+        share.vouch(&sealed, summary.digest);
         let published =
             Published { name: packing.name, base: packing.header.base, digest: summary.digest, bytes: summary.bytes, items: summary.items };
         self.publish_sealed(&sealed, published, &packing.records)

@@ -2,6 +2,7 @@
 
 use mailferry_rules::cleanup::Patience;
 
+use crate::prv;
 use crate::settings::{AgentSettings, Floor};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,6 +12,8 @@ pub struct Policy {
     pub container_items_max: u64,
     pub compression_level: i32,
     pub compression_threads: usize,
+    /// Bytes of a block before compression.
+    pub block_bytes: usize,
     /// Below this nothing is packed (R23).
     pub free_space_floor: Floor,
     pub patience: Patience,
@@ -36,6 +39,7 @@ impl Policy {
             container_items_max: u64::from(settings.container_items_max),
             compression_level: settings.compression_level as i32,
             compression_threads: settings.compression_threads as usize,
+            block_bytes: prv::Options::default().block_bytes,
             free_space_floor: settings.free_space_floor,
             patience: Patience {
                 touch_interval_ms: settings.ccr_deleted_items_touch_interval.ms(),

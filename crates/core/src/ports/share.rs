@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::io::{Read, Seek, Write};
+use std::path::PathBuf;
+
+use crate::model::Digest;
 
 /// A place below a share: names joined by `/`, each checked, so that a name from elsewhere can never leave the share.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,6 +143,28 @@ pub trait Share: Send + Sync {
 
     /// Room on the disk behind the share; `None` where the system cannot tell.
     fn space(&self) -> Result<Option<Space>, ShareError>;
+
+    /// This process has just written this file, synced it, and knows its digest.
+    fn vouch(&self, _file: &SharePath, _digest: Digest) {}
+
+    /// A file that this process itself has written and that nobody else writes to: it need not be read to know its bytes. Where
+    /// nodes share disks and networks nobody can say so, and every share that says nothing about it is such a one.
+    fn vouched(&self, _file: &SharePath) -> Option<Vouched> {
+        None
+    }
+
+    /// Gives a file that is vouched for another name, durably, if it lies on the same disk as this share. Fails like `publish`; false
+    /// where it cannot be done and the bytes have to be copied.
+    fn link(&self, _original: &Vouched, _file: &SharePath) -> Result<bool, ShareError> {
+        Ok(false)
+    }
+}
+
+/// A file whose bytes are known without reading it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Vouched {
+    pub place: PathBuf,
+    pub digest: Digest,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

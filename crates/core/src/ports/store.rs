@@ -38,6 +38,19 @@ pub trait MailSource: Send {
         })
     }
 
+    /// Whether there is any item in any folder. What cannot be read may hold some.
+    fn holds_any(&mut self) -> bool {
+        let Ok(folders) = self.folders() else { return true };
+        folders.iter().filter(|folder| folder.selectable).any(|folder| {
+            let mut any = false;
+            let scanned = self.scan_after(&folder.path, None, &mut |_| {
+                any = true;
+                Ok(false)
+            });
+            scanned.is_err() || any
+        })
+    }
+
     /// Some bytes that stay the same while nothing in the folder changes, as it was when `folders` was last called. `None`: a scan
     /// must tell.
     fn stamp(&mut self, folder: &FolderPath) -> Result<Option<Vec<u8>>, StoreError> {

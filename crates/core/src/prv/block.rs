@@ -161,6 +161,8 @@ pub(super) struct Blocks<R> {
     packed: Vec<u8>,
     /// The block read last, unpacked.
     pub raw: Vec<u8>,
+    /// The bytes are those that this process has written: digests of blocks are not compared.
+    pub vouched: bool,
     /// Hears every byte that `read` reads, for the digest of the file.
     pub tap: Option<blake3::Hasher>,
 }
@@ -169,7 +171,7 @@ impl<R: Read + Seek> Blocks<R> {
     pub fn new(mut source: R) -> Result<Self, PrvError> {
         let bytes = source.seek(SeekFrom::End(0))?;
         let decompressor = Decompressor::new()?;
-        Ok(Blocks { source, bytes, at: bytes, decompressor, packed: Vec::new(), raw: Vec::new(), tap: None })
+        Ok(Blocks { source, bytes, at: bytes, decompressor, packed: Vec::new(), raw: Vec::new(), vouched: false, tap: None })
     }
 
     /// Fills `into` from `offset` on.
@@ -203,7 +205,7 @@ impl<R: Read + Seek> Blocks<R> {
         let read = self.read(offset + BLOCK_HEAD_BYTES as u64, &mut packed);
         self.packed = packed;
         read?;
-        Ok(digest(&head.signed(), &self.packed) == head.digest)
+        Ok(self.vouched || digest(&head.signed(), &self.packed) == head.digest)
     }
 
     /// Reads, checks and unpacks a block into `raw`.

@@ -14,6 +14,10 @@ use super::record::{self, End, Record};
 use super::trailer::Trailer;
 use crate::model::{Digest, Envelope, Receipt, Token};
 
+const CHUNK_BYTES: usize = 64 << 10;
+/// Of zstd's levels; those below 1 give size for time.
+const FASTEST: i32 = -7;
+
 /// How to write. None of it changes what a reader reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
@@ -67,13 +71,15 @@ pub struct Writer<W: Write> {
     raw_bytes: u64,
     index: Index,
     withdrawn: Vec<Range<usize>>,
+    /// What was read of a body on its way into the block.
+    chunk: Vec<u8>,
     spare: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl<W: Write> Writer<W> {
     pub fn new(sink: W, header: &Header, options: Options) -> Result<Self, PrvError> {
         let options = Options {
-            level: options.level.clamp(1, 19),
+            level: options.level.clamp(FASTEST, 19),
             threads: options.threads.clamp(1, 64),
             block_bytes: options.block_bytes.clamp(*BLOCK_AIM_BYTES.start(), *BLOCK_AIM_BYTES.end()),
         };
@@ -90,6 +96,7 @@ impl<W: Write> Writer<W> {
             raw_bytes: 0,
             index: Index::default(),
             withdrawn: Vec::new(),
+            chunk: vec![0; CHUNK_BYTES],
             spare: Vec::new(),
         };
         writer.output.put(&frame)?;
@@ -136,7 +143,7 @@ impl<W: Write> Writer<W> {
         record::encode_item(&mut self.block, kind::ITEM, folder, envelope, 0)?;
         let body_start = self.block.len();
         let place = Place { folder, token: envelope.token, block: self.blocks, offset: start };
-        match read_up_to(body, self.options.block_bytes, &mut self.block) {
+        match read_up_to(body, self.options.block_bytes, &mut self.block, &mut self.chunk) {
             Ok(count) if count < self.options.block_bytes => self.small_item(place, body_start),
             Ok(_) => self.large_item(place, envelope, body_start, body),
             Err(error) => {
@@ -183,7 +190,7 @@ impl<W: Write> Writer<W> {
     fn further_parts(&mut self, tally: &mut Tally, body: &mut dyn Read) -> Result<(), PrvError> {
         loop {
             let start = record::open(&mut self.block, kind::PART);
-            let count = read_up_to(body, self.options.block_bytes, &mut self.block).map_err(PrvError::Body)?;
+            let count = read_up_to(body, self.options.block_bytes, &mut self.block, &mut self.chunk).map_err(PrvError::Body)?;
             tally.add(&self.block[start + RECORD_HEAD_BYTES..]);
             within("the size of an item", tally.size, ITEM_BYTES_MAX)?;
             if count == 0 {
@@ -341,8 +348,21 @@ impl Tally {
 }
 
 /// Appends up to `count` bytes; fewer only at the end of the body.
-fn read_up_to(body: &mut dyn Read, count: usize, into: &mut Vec<u8>) -> io::Result<usize> {
-    body.take(count as u64).read_to_end(into)
+fn read_up_to(body: &mut dyn Read, count: usize, into: &mut Vec<u8>, chunk: &mut [u8]) -> io::Result<usize> {
+    let mut left = count;
+    while left > 0 {
+        let most = chunk.len().min(left);
+        match body.read(&mut chunk[..most]) {
+            Ok(0) => break,
+            Ok(read) => {
+                into.extend_from_slice(&chunk[..read]);
+                left -= read;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count - left)
 }
 
 /// The sink, and the digest of all that went there.

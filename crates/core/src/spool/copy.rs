@@ -1,4 +1,5 @@
-//! The safe copy (R32): a temporary name, resumed where it stopped, read back where it landed, then renamed.
+//! The safe copy (R32): a temporary name, resumed where it stopped, read back where it landed, then renamed. Where one process has
+//! all agents in it and the file vouched for lies on the same disk, a second name for it is as good.
 
 use std::io::{self, Read, SeekFrom, Write};
 
@@ -33,6 +34,12 @@ impl CopyError {
 /// Copies `from` to `to`, whose bytes must have the digest `wanted` in the end. What an interrupted copy left under the
 /// temporary name of this `writer` is kept as far as it is the same.
 pub fn copy(from: (&dyn Share, &SharePath), to: (&dyn Share, &SharePath), wanted: Digest, writer: &str) -> Result<(), CopyError> {
+    if let Some(vouched) = from.0.vouched(from.1).filter(|vouched| vouched.digest == wanted)
+        && to.0.link(&vouched, to.1).map_err(CopyError::Destination)?
+    {
+        to.0.vouch(to.1, wanted);
+        return Ok(());
+    }
     let part = part_of(to.1, writer);
     let mut original = from.0.open(from.1).map_err(CopyError::Origin)?;
     let kept = same_beginning(from, &mut original, to.0, &part)?;
@@ -87,8 +94,11 @@ fn same_beginning(
     Ok(kept)
 }
 
-/// Digest of a file as read back from its share.
+/// Digest of a file as read back from its share, or as this process vouches for it.
 pub fn digest_of(share: &dyn Share, file: &SharePath) -> Result<Digest, ShareError> {
+    if let Some(vouched) = share.vouched(file) {
+        return Ok(vouched.digest);
+    }
     file_digest(share.open(file)?).map_err(|error| read_error((share, file), error))
 }
 

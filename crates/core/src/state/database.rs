@@ -85,12 +85,25 @@ pub struct Database {
     clock: Arc<dyn Clock>,
     outbox_bytes_max: u64,
     in_memory: bool,
+    /// No other node will ever ask for its change sets.
+    alone: bool,
 }
 
 impl Database {
     /// Opens or makes the database. A file that is not ours is left as it was.
     pub fn open(path: &Path, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
         Self::open_scripts(path, steps, migrations::SCRIPTS)
+    }
+
+    /// Opens or makes one that no other process and no other node has to do with: it is locked for as long as it is open, and what
+    /// changes is not recorded for a standby. Transactions are as durable as in any other.
+    pub fn open_alone(path: &Path, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
+        if !path.exists() {
+            make(path)?;
+        }
+        let database = Self::open(path, steps)?;
+        database.connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -4096;")?;
+        Ok(Database { alone: true, ..database })
     }
 
     pub(super) fn open_scripts(path: &Path, steps: Arc<dyn Steps>, scripts: &[&[&str]]) -> Result<Self, StateError> {
@@ -149,21 +162,26 @@ impl Database {
         let tables = Tables::of(&connection, &names)?;
         let schema = migrations::schema_of(&connection, &names)?;
         let (clock, outbox_bytes_max) = (Arc::new(NoClock), OUTBOX_BYTES_MAX);
-        Ok(Database { connection, tables, schema, steps, clock, outbox_bytes_max, in_memory: file.is_none() })
+        Ok(Database { connection, tables, schema, steps, clock, outbox_bytes_max, in_memory: file.is_none(), alone: false })
     }
 
     /// One durable transaction. When it changed replicated rows, its change set gets the next number and goes into the outbox with
     /// it. After `Stopped` the transaction may stand: ask the tables, as after a kill.
     pub fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let recorder = Recorder::start(&transaction, &self.tables)?;
+        let recorder = if self.alone { None } else { Some(Recorder::start(&transaction, &self.tables)?) };
         let value = work(&transaction)?;
-        let changes = recorder.finish()?;
+        let changes = recorder.map_or_else(|| Ok(Vec::new()), Recorder::finish)?;
         if !changes.is_empty() {
             log::append(&transaction, &changes, self.outbox_bytes_max, self.clock.now_ms())?;
         }
         commit(transaction, &*self.steps)?;
         Ok(value)
+    }
+
+    /// One statement, which is a consistent view by itself: without the begin and end of one. For what is asked once per item.
+    pub fn look_up<T>(&self, statement: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StateError> {
+        Ok(statement(&self.connection)?)
     }
 
     /// One consistent view; whatever `work` changes is undone.
@@ -366,6 +384,22 @@ fn settle_statements(connection: &Connection) -> Result<(), StateError> {
     connection.set_prepared_statement_cache_capacity(CACHED_MAX);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
+}
+
+/// All scripts in one transaction. Under another name until it is whole: what a power cut leaves of it is nobody's database.
+fn make(path: &Path) -> Result<(), StateError> {
+    let part = path.with_extension("part");
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut connection = Connection::open(&part)?;
+    with_template(|template| {
+        Backup::new(&template.connection, &mut connection)?.step(-1)?;
+        Ok(())
+    })?;
+    drop(connection);
+    Ok(std::fs::rename(&part, path)?)
 }
 
 /// SQLite would take a short file for an empty database and write over it.

@@ -22,7 +22,10 @@ const ALLOWED: [(&str, &str); 6] = [
         "SELECT target_id FROM tracking WHERE mailbox = ?1",
         "once per folder and opened store, where the store keeps no tokens and is not empty",
     ),
-    ("SELECT count(*), coalesce(sum(size), 0) FROM source_item", "`migrate`, once per unchanged folder, for its progress bar"),
+    (
+        "SELECT count(*), coalesce(sum(size), 0) FROM source_item",
+        "`migrate`, once at its end, and for a rehearsal once per unchanged folder",
+    ),
     ("SELECT count(*) FROM tracking WHERE mailbox = ?1", "`migrate`, once at its end"),
     ("SELECT area, mailbox, seq, epoch, digest FROM tombstone ORDER BY", "for tests and support"),
 ];

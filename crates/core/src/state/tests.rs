@@ -347,3 +347,19 @@ fn databases_in_memory_begin_empty_and_live_apart() {
     }
     assert_eq!(a.position().unwrap().epoch, Epoch(5));
 }
+
+#[test]
+fn a_database_that_is_alone_has_the_schema_of_any_other_records_nothing_and_keeps_what_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("alone.db");
+    let mailbox = mailferry_rules::ids::MailboxId([1; 16]);
+    let mut alone = Database::open_alone(&path, Arc::new(UnwatchedSteps)).unwrap();
+    assert_eq!(alone.schema(), Database::in_memory(Arc::new(UnwatchedSteps)).unwrap().schema());
+    alone.write(|tx| Ok(ledger::stock::call(tx, mailbox, "a reason", 1)?)).unwrap();
+    assert_eq!((alone.position().unwrap().lsn, alone.outbox().unwrap().sets), (0, 0));
+    drop(alone);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    let again = Database::open_alone(&path, Arc::new(UnwatchedSteps)).unwrap();
+    again.integrity().unwrap();
+    assert_eq!(again.read(|db| Ok(ledger::stock::due(db, mailbox)?)).unwrap().as_deref(), Some("a reason"));
+}

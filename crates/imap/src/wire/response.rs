@@ -111,11 +111,6 @@ pub struct Fetch {
     pub internal_date: Option<String>,
     pub size: Option<u64>,
     pub modseq: Option<u64>,
-    /// OBJECTID (RFC 8474): outlives moves.
-    pub email_id: Option<String>,
-    /// X-GM-EXT-1.
-    pub gmail_id: Option<u64>,
-    pub gmail_labels: Option<Vec<Vec<u8>>>,
     /// `BODY[]` and the like: `Some(None)` for NIL. Where bodies are streamed, an empty string.
     pub body: Option<Option<Vec<u8>>>,
     pub header: Option<Vec<u8>>,
@@ -321,13 +316,6 @@ fn fetch(sequence: u32, cursor: &mut Cursor<'_>) -> Fetch {
             },
             b"RFC822.SIZE" => fetch.size = cursor.number(),
             b"MODSEQ" => cursor.list(|cursor| fetch.modseq = cursor.number()),
-            b"EMAILID" => cursor.list(|cursor| fetch.email_id = Some(cursor.word().text())),
-            b"X-GM-MSGID" => fetch.gmail_id = cursor.number(),
-            b"X-GM-LABELS" => {
-                let mut labels = Vec::new();
-                cursor.list(|cursor| labels.push(cursor.word().bytes().to_vec()));
-                fetch.gmail_labels = Some(labels);
-            }
             b"" => cursor.skip(),
             name if name.starts_with(b"BODY[]") || name == b"RFC822" || name.starts_with(b"BINARY[]") => {
                 fetch.body = Some(match cursor.word() {
@@ -447,7 +435,7 @@ mod tests {
         assert_eq!(fetched("* 1 FETCH (UID 4 BODY[] NIL)").body, Some(None));
         assert_eq!(fetched("* 1 FETCH (BODY[] {3}\r\na)b UID 4)").body, Some(Some(b"a)b".to_vec())));
         assert_eq!(fetched("* 1 FETCH (RFC822.SIZE 99999999999 UID 4294967295)").size, Some(99_999_999_999));
-        assert_eq!(fetched("* 1 FETCH (EMAILID (M123) X-GM-MSGID 12 UID 1)").email_id.as_deref(), Some("M123"));
+        assert_eq!(fetched("* 1 FETCH (EMAILID (M123) X-GM-MSGID 12 X-GM-LABELS (\"a b\" \\Inbox) UID 1)").uid, Some(1));
     }
 
     #[test]

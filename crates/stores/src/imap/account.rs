@@ -32,7 +32,8 @@ impl Folders {
         let (namespace, root) = line.run(Blast::Mailbox, async |connection| {
             let namespace = connection.namespace().await?;
             // The separator of a server without NAMESPACE (RFC 9051, 6.3.9.2).
-            let root = connection.list(Command::new("LIST \"\" \"\"")).await?;
+            let told = namespace.personal.first().is_some_and(|(_, separator)| separator.is_some());
+            let root = if told { Vec::new() } else { connection.list(Command::new("LIST \"\" \"\"")).await? };
             Ok((namespace, root))
         })?;
         let (prefix, separator) = namespace.personal.first().cloned().unwrap_or_default();

@@ -18,7 +18,7 @@ use super::throttle;
 /// Bytes of one group.
 pub const GROUP_BYTES: usize = 1 << 20;
 /// Messages of one group.
-pub const GROUP_MESSAGES: usize = 100;
+pub const GROUP_MESSAGES: usize = 1_000;
 /// Groups that are written and not answered.
 pub const GROUPS_IN_FLIGHT: usize = 4;
 

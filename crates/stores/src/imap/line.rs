@@ -6,38 +6,48 @@ use mailferry_core::trouble::Trouble;
 use mailferry_imap::{Code, Connection, ImapError, Kind};
 use tokio::runtime::Runtime;
 
+use super::access::Access;
 use super::settings::ImapUrl;
 use super::throttle;
 
 pub struct Line {
-    runtime: Runtime,
-    pub connection: Connection,
+    /// Taken only when the line is dropped.
+    live: Option<Live>,
     settings: ImapUrl,
+    access: Access,
     url: String,
+}
+
+/// A connection that is logged in, and what drives it.
+pub struct Live {
+    runtime: Runtime,
+    connection: Connection,
 }
 
 impl Line {
     /// In place of a connection that broke: logs in again, with a secret fetched anew.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        let streams = self.connection.streams_bodies();
-        *self = Line::open(&self.settings)?;
-        self.connection.stream_bodies(streams);
+        let streams = self.connection().streams_bodies();
+        let live = Live::log_in(&self.settings, &self.access)?;
+        // The broken one is not kept for others.
+        drop(self.live.replace(live));
+        self.connection().stream_bodies(streams);
         Ok(())
     }
 
-    pub fn open(url: &ImapUrl) -> Result<Line, StoreError> {
-        let place = url.to_string();
-        let settings =
-            |trouble: Trouble| StoreError::new(Blast::Mailbox, Retry::Never, "log in to a mail server", place.clone(), trouble.to_string());
-        let (endpoint, account) = (url.endpoint().map_err(settings)?, url.account().map_err(settings)?);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(|error| StoreError::io(Blast::Store, "prepare a connection", place.clone(), &error))?;
-        let connection =
-            runtime.block_on(mailferry_imap::connect(&endpoint, &account)).map_err(|error| store_error(error, &place, Blast::Mailbox))?;
-        Ok(Line { runtime, connection, settings: url.clone(), url: place })
+    /// One that is kept for this account, or a new one.
+    pub fn open(url: &ImapUrl, access: &Access) -> Result<Line, StoreError> {
+        let kept = access.take(url);
+        let live = kept.map_or_else(|| Live::log_in(url, access), Ok)?;
+        Ok(Line { live: Some(live), settings: url.clone(), access: access.clone(), url: url.to_string() })
+    }
+
+    pub fn connection(&mut self) -> &mut Connection {
+        &mut self.live().connection
+    }
+
+    fn live(&mut self) -> &mut Live {
+        self.live.as_mut().expect("it is taken only when the line is dropped")
     }
 
     /// Does something on the connection. `blast`: how far a refusal reaches.
@@ -47,7 +57,7 @@ impl Line {
 
     /// The same, for callers that look at the error first.
     pub fn attempt<T>(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<T, ImapError>) -> Result<T, ImapError> {
-        let Line { runtime, connection, .. } = self;
+        let Live { runtime, connection } = self.live();
         runtime.block_on(work(connection))
     }
 
@@ -62,7 +72,43 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let Line { runtime, connection, .. } = self;
+        if let Some(live) = self.live.take() {
+            self.access.keep(&self.settings, live);
+        }
+    }
+}
+
+impl Live {
+    fn log_in(url: &ImapUrl, access: &Access) -> Result<Live, StoreError> {
+        let place = url.to_string();
+        let settings =
+            |trouble: Trouble| StoreError::new(Blast::Mailbox, Retry::Never, "log in to a mail server", place.clone(), trouble.to_string());
+        let (endpoint, account) = (url.endpoint().map_err(settings)?, url.account(access.secret(url)).map_err(settings)?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|error| StoreError::io(Blast::Store, "prepare a connection", place.clone(), &error))?;
+        let connection =
+            runtime.block_on(mailferry_imap::connect(&endpoint, &account)).map_err(|error| store_error(error, &place, Blast::Mailbox))?;
+        Ok(Live { runtime, connection })
+    }
+
+    pub fn is_at_rest(&self) -> bool {
+        self.connection.is_at_rest()
+    }
+
+    /// Whether it is still there, as good as new.
+    pub fn refreshed(mut self) -> Option<Live> {
+        let Live { runtime, connection } = &mut self;
+        connection.stream_bodies(false);
+        runtime.block_on(connection.refresh()).is_ok().then_some(self)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let Live { runtime, connection } = self;
         // Not waited for: a server that has gone away would hold us up.
         let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(1), connection.farewell()).await });
     }

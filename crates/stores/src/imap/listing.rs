@@ -34,6 +34,11 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Of a folder in which there is nothing.
+    pub fn of_new(validity: u32) -> Listing {
+        Listing { validity, ..Listing::default() }
+    }
+
     /// Reads UIDs and sizes of the folder that is selected.
     pub async fn read(connection: &mut Connection, validity: u32, exists: u32) -> Result<Listing, ImapError> {
         let mut listing = Listing { validity, ..Listing::default() };
@@ -156,8 +161,7 @@ impl Listing {
     }
 
     async fn read_bodies(&mut self, connection: &mut Connection, tag: &mailferry_imap::Tag) -> Result<(), ImapError> {
-        let mut last = None;
-        let mut others = Vec::new();
+        let (mut last, mut others) = (None, Vec::new());
         loop {
             match connection.event().await? {
                 Event::Body { uid, .. } => {
@@ -173,10 +177,10 @@ impl Listing {
                     }
                 }
                 Event::Response(Response::Tagged { tag: ended, status, code, text }) if tag.is(&ended) => {
-                    connection.give_back(others);
+                    connection.keep(others);
                     return mailferry_imap::ended_as(status, code, text, "read messages of the target").map(|_| ());
                 }
-                // Appends that are under way end meanwhile.
+                // Appends under way are answered meanwhile.
                 Event::Response(other @ Response::Tagged { .. }) => others.push(other),
                 Event::Response(_) => {}
             }

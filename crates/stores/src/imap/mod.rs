@@ -1,6 +1,7 @@
 //! An IMAP account as a source and as a target.
 //!
 //! ```text
+//! access    secrets that were given, connections kept for the next store
 //! settings  imap://user@host/?...: server, account, where the secret is
 //! line      one connection driven from a thread of an agent, its errors in the words of the port
 //! account   folders by their names at the server, with namespace and separator
@@ -20,6 +21,7 @@
 //! An item's key is UIDVALIDITY and UID. IMAP has no place for a token: what an interrupted run appended is found by size and
 //! digest among the messages that nobody claims.
 
+mod access;
 mod account;
 mod batch;
 mod dates;
@@ -35,7 +37,8 @@ mod source;
 mod target;
 mod throttle;
 
-pub use settings::ImapUrl;
+pub use access::Access;
+pub use settings::{ImapUrl, from_file as secret_from_file, readable_by_others};
 pub use source::ImapSource;
 pub use target::ImapTarget;
 

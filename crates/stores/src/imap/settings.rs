@@ -91,11 +91,43 @@ impl ImapUrl {
         })
     }
 
-    /// Fetches the secret, each time anew.
-    pub fn account(&self) -> Result<Account, Trouble> {
-        let login = self.option("login").unwrap_or(&self.user).to_owned();
+    /// Fetches the secret, each time anew, unless it was `given`.
+    pub fn account(&self, given: Option<Secret>) -> Result<Account, Trouble> {
+        let login = self.login().to_owned();
         let act_as = self.flag("act-as").then(|| self.user.clone());
-        Ok(Account { user: login, secret: self.secret()?, act_as, mechanism: self.option("auth").and_then(Mechanism::named) })
+        Ok(Account {
+            user: login,
+            secret: given.map_or_else(|| self.secret(), Ok)?,
+            act_as,
+            mechanism: self.option("auth").and_then(Mechanism::named),
+        })
+    }
+
+    /// What the address needs besides the network and a secret is there.
+    pub fn check_place(&self) -> Result<(), Trouble> {
+        self.endpoint().map(|_| ())
+    }
+
+    /// The secret is where the address says. A command may ask somebody, or take a token that lives for minutes: it is run when it is
+    /// needed.
+    pub fn check_secret(&self) -> Result<(), Trouble> {
+        if self.option("password-command").is_some() { Ok(()) } else { self.secret().map(|_| ()) }
+    }
+
+    /// Whether the address says where its secret is.
+    pub fn names_secret(&self) -> bool {
+        ["password-file", "password-env", "password-command"].iter().any(|name| self.option(name).is_some())
+            || std::env::var_os(PASSWORD_VARIABLE).is_some()
+    }
+
+    /// The server, for limits and for people.
+    pub fn server(&self) -> String {
+        format!("{}:{}", self.host.to_ascii_lowercase(), self.port)
+    }
+
+    /// Whose secret it is.
+    pub fn login(&self) -> &str {
+        self.option("login").unwrap_or(&self.user)
     }
 
     fn secret(&self) -> Result<Secret, Trouble> {
@@ -210,7 +242,8 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-fn from_file(path: &Path) -> Result<Secret, Trouble> {
+/// The first line of a file that nobody else may read.
+pub fn from_file(path: &Path) -> Result<Secret, Trouble> {
     let trouble = |cause: String| Trouble::new("could not read a password").place(path.display()).cause(cause);
     let text = std::fs::read_to_string(path).map_err(|error| trouble(error.to_string()).hint("check the option password-file"))?;
     if readable_by_others(path) {
@@ -220,14 +253,14 @@ fn from_file(path: &Path) -> Result<Secret, Trouble> {
 }
 
 #[cfg(unix)]
-fn readable_by_others(path: &Path) -> bool {
+pub fn readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o044 != 0)
 }
 
 /// Rights there are lists, and the folder's lists hold for its files.
 #[cfg(not(unix))]
-fn readable_by_others(_: &Path) -> bool {
+pub fn readable_by_others(_: &Path) -> bool {
     false
 }
 
@@ -260,7 +293,7 @@ mod tests {
     fn an_address_names_user_server_and_options() {
         let url = parse("imaps://alice%40example.org@mail.example.org/?auth=plain&password-command=echo%20x").expect("an address");
         assert_eq!((url.user(), url.host.as_str(), url.port), ("alice@example.org", "mail.example.org", 993));
-        assert_eq!(url.account().expect("an account").secret, Secret("x".into()));
+        assert_eq!(url.account(None).expect("an account").secret, Secret("x".into()));
         let url = parse("imap://alice@[::1]:1143?tls=off").expect("an address");
         assert_eq!((url.host.as_str(), url.port), ("::1", 1143));
         assert_eq!(url.endpoint().expect("an endpoint").security, Security::Plain);

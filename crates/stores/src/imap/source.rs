@@ -10,7 +10,8 @@ use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, ItemKey, Marks
 use mailferry_core::ports::{Blast, MailSource, OpenItem, Retry, SeenItem, StoreError};
 use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
-use super::account::Folders;
+use super::access::Access;
+use super::account::{Folder, Folders};
 use super::line::Line;
 use super::names::Form;
 use super::settings::ImapUrl;
@@ -59,9 +60,9 @@ struct Coming {
 }
 
 impl ImapSource {
-    pub fn open(url: &ImapUrl) -> Result<Self, StoreError> {
-        let mut line = Line::open(url)?;
-        line.connection.stream_bodies(true);
+    pub fn open(url: &ImapUrl, access: &Access) -> Result<Self, StoreError> {
+        let mut line = Line::open(url, access)?;
+        line.connection().stream_bodies(true);
         Ok(ImapSource { line, folders: None, open: None })
     }
 
@@ -296,6 +297,20 @@ impl MailSource for ImapSource {
             }
         }
         Ok(())
+    }
+
+    /// A server that counts messages need not show them.
+    fn holds_any(&mut self) -> bool {
+        let Ok(folders) = self.folders() else { return true };
+        let Ok(known) = self.known() else { return true };
+        let counted = |folder: &Folder| folder.status.as_ref().and_then(|status| status.messages);
+        if known.by_path.values().any(|folder| counted(folder).is_some_and(|messages| messages > 0)) {
+            return true;
+        }
+        folders.iter().filter(|folder| folder.selectable).any(|folder| match self.examine(&folder.path, true) {
+            Ok(()) => self.open.as_ref().is_none_or(|open| open.selected.exists > 0),
+            Err(_) => true,
+        })
     }
 
     /// UIDVALIDITY, UIDNEXT, number of messages and HIGHESTMODSEQ (RFC 7162): while they stay, nothing has changed.

@@ -12,6 +12,7 @@ use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
 use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 
+use super::access::Access;
 use super::account::{Folder, Folders};
 use super::batch::{self, GROUPS_IN_FLIGHT, Group, InFlight, Sent, Stored, Waiting};
 use super::line::Line;
@@ -24,7 +25,7 @@ use super::{key, parse_key};
 /// A message of more bytes is not held in memory: it is written as it is read, and a refusal is final.
 const HELD_BYTES_MAX: u64 = 8 << 20;
 /// Of all groups in flight.
-const IN_FLIGHT_BYTES_MAX: usize = 12 << 20;
+const IN_FLIGHT_BYTES_MAX: usize = 6 << 20;
 
 pub struct ImapTarget {
     pub(super) line: Line,
@@ -46,8 +47,8 @@ pub struct ImapTarget {
 }
 
 impl ImapTarget {
-    pub fn open(url: &ImapUrl) -> Result<Self, StoreError> {
-        let mut line = Line::open(url)?;
+    pub fn open(url: &ImapUrl, access: &Access) -> Result<Self, StoreError> {
+        let mut line = Line::open(url, access)?;
         let folders = Folders::read(&mut line, false)?;
         Ok(ImapTarget {
             line,
@@ -89,6 +90,16 @@ impl ImapTarget {
         Ok(selected)
     }
 
+    /// A server tells of every message that arrives in the folder that is open: while messages are appended, none is.
+    fn unselect(&mut self) -> Result<(), StoreError> {
+        if self.selected.is_none() || !self.line.connection().has("UNSELECT") {
+            return Ok(());
+        }
+        self.settle()?;
+        self.selected = None;
+        self.line.run(Blast::Mailbox, async |connection| connection.unselect().await.or_else(ImapError::unless_fatal))
+    }
+
     fn storable(&mut self, folder: &FolderPath) -> Result<Storable, StoreError> {
         if !self.storable.contains_key(folder) {
             // Only SELECT tells which flags can be stored.
@@ -96,6 +107,14 @@ impl ImapTarget {
             self.select(folder)?;
         }
         Ok(self.storable.get(folder).cloned().unwrap_or_default())
+    }
+
+    /// The same for a message: the flags of the standard are stored by every server, and a folder need not be opened for them.
+    fn storable_for(&mut self, folder: &FolderPath, marks: &Marks) -> Result<Storable, StoreError> {
+        if marks.keywords.is_empty() && !self.storable.contains_key(folder) {
+            return Ok(Storable::default());
+        }
+        self.storable(folder)
     }
 
     /// The listing of a folder, read when it is first needed.
@@ -229,7 +248,7 @@ impl ImapTarget {
             let found = match known {
                 Some(found) => Some(found),
                 // A server that changes what it stores: in the order in which they came, where nothing else is under way.
-                None if self.in_flight.is_empty() => self.listings.get(folder).and_then(|listing| listing.first_free_behind(before)),
+                None if self.is_quiet(folder) => self.listings.get(folder).and_then(|listing| listing.first_free_behind(before)),
                 None => None,
             };
             match found {
@@ -242,6 +261,11 @@ impl ImapTarget {
             }
         }
         Ok(())
+    }
+
+    /// Whether no append is under way there.
+    fn is_quiet(&self, folder: &FolderPath) -> bool {
+        self.in_flight.iter().all(|sent| sent.group.folder.as_ref() != Some(folder))
     }
 
     /// Waits for all answers.
@@ -270,8 +294,9 @@ impl ImapTarget {
         self.settle()?;
         let name = self.name(folder)?;
         let (size, envelope) = (item.size, item.envelope);
-        let free = size <= self.line.connection.nonsync_bytes_max();
+        let free = size <= self.line.connection().nonsync_bytes_max();
         let storable = self.storable(folder)?;
+        self.unselect()?;
         let head = batch::head(&envelope.marks, &envelope.date, size, &storable, free);
         let place = self.place(folder);
         let mut broken = None;
@@ -328,11 +353,14 @@ impl ImapTarget {
         let mut refusal = None;
         for form in Form::ALL {
             let name = self.folders.encode(&info.path, form);
-            let special = info.special_use.as_deref().filter(|_| self.line.connection.has("CREATE-SPECIAL-USE"));
+            let special = info.special_use.as_deref().filter(|_| self.line.connection().has("CREATE-SPECIAL-USE"));
             let made = self.line.attempt(async |connection| create(connection, &name, special).await);
             match made {
-                Ok(()) => {
+                Ok(made) => {
                     self.folders.by_path.insert(info.path.clone(), Folder { info: info.clone(), name, status: None });
+                    if let Some(validity) = made.empty {
+                        self.listings.insert(info.path.clone(), Listing::of_new(validity));
+                    }
                     return Ok(());
                 }
                 Err(error) if error.is_fatal() => return Err(self.line.error(error, Blast::Mailbox)),
@@ -345,25 +373,50 @@ impl ImapTarget {
     }
 }
 
+/// A folder that was made.
+struct Made {
+    /// UIDVALIDITY, where the server says that there is nothing in it: then it need not be opened to know what is.
+    empty: Option<u32>,
+}
+
 /// Makes a folder. One that somebody else made meanwhile under exactly this name is as good.
-async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>) -> Result<(), ImapError> {
+async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>) -> Result<Made, ImapError> {
     if let Some(special) = special {
         let command = Command::new("CREATE").string(name).text(format!(" (USE (\\{special}))"));
         match connection.run(command, |_| {}).await {
             Err(error) if !error.is_fatal() => {}
-            made => return made.map(|_| ()),
+            made => return made.map(|_| Made { empty: None }),
         }
     }
-    let made = connection.run(Command::new("CREATE").string(name), |_| {}).await;
+    let creation = connection.send(Command::new("CREATE").string(name)).await?;
+    let look = connection.send(Command::new("LIST \"\"").string(name)).await?;
+    let count = connection.send(Command::new("STATUS").string(name).text(" (MESSAGES UIDVALIDITY)")).await?;
+    let made = connection.finish(&creation, "make a folder", |_| {}).await;
     if made.as_ref().is_err_and(ImapError::is_fatal) {
-        return made.map(|_| ());
+        return made.map(|_| Made { empty: None });
     }
-    let listed = connection.list(Command::new("LIST \"\"").string(name)).await?;
-    if listed.iter().any(|listed| listed.name == name && !listed.has("\\NonExistent") && !listed.has("\\Noselect")) {
-        return Ok(());
+    let mut there = false;
+    let each = |response| {
+        if let Response::List(listed) = response {
+            there |= listed.name == name && !listed.has("\\NonExistent") && !listed.has("\\Noselect");
+        }
+    };
+    connection.finish(&look, "look for a folder", each).await?;
+    let mut empty = None;
+    let each = |response| {
+        if let Response::StatusOf(_, status) = response {
+            empty = status.uid_validity.filter(|validity| *validity > 0 && status.messages == Some(0));
+        }
+    };
+    connection.finish(&count, "count messages", each).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
+    match (made, there) {
+        (Ok(_), false) => {
+            let kind = mailferry_imap::Kind::Settings("the server made it under another name".into());
+            Err(ImapError::new("make a folder", kind))
+        }
+        (Err(error), false) => Err(error),
+        (_, true) => Ok(Made { empty }),
     }
-    let unlisted = || ImapError::new("make a folder", mailferry_imap::Kind::Settings("the server made it under another name".into()));
-    made.and_then(|_| Err(unlisted())).map(|_: ()| ())
 }
 
 /// Courier loses a subscription, or refuses it, while another session writes one, as that of a run which has just died may do: it is
@@ -458,7 +511,8 @@ impl MailTarget for ImapTarget {
         if item.size > HELD_BYTES_MAX {
             return self.stream(folder, item, body);
         }
-        let storable = self.storable(folder)?;
+        let storable = self.storable_for(folder, &item.envelope.marks)?;
+        self.unselect()?;
         let mut bytes = Vec::with_capacity(usize::try_from(item.size).unwrap_or(0));
         body.read_to_end(&mut bytes)
             .map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;

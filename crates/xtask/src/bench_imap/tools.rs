@@ -80,22 +80,22 @@ fn raw(job: &Job<'_>) -> Result<Vec<Command>> {
     Ok(vec![command])
 }
 
-/// One user after another, each with a work folder that lives through all passes.
+/// A list of all users, several at a time as it does by itself, with a work folder that lives through all passes.
 fn mailferry(job: &Job<'_>) -> Result<Vec<Command>> {
     let folder = job.folder.join("mailferry");
-    let one = |number: usize| {
-        let (name, password) = job.source.user(number);
-        let file = folder.join(format!("{name}.password"));
-        fs::write(&file, password).context("could not write a password")?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).context("could not hide a password")?;
-        let mut command = Command::new(release_program("mailferry"));
-        command.args(["migrate", "--apply-deletions"]);
-        let url = |server: &Server| format!("imap://{name}@{}/?tls=off&password-file={}", server.address(), file.display());
-        command.args([job.source, job.target].map(url)).arg("--work").arg(folder.join(&name));
-        Ok(command)
-    };
     fs::create_dir_all(&folder).context("no folder for mailferry")?;
-    job.users.clone().map(one).collect()
+    let mut text = String::from("source,source_user,source_password,target,target_user,target_password\n");
+    let [from, to] = [job.source, job.target].map(|server| format!("imap://{}/?tls=off", server.address()));
+    for number in job.users.clone() {
+        let (name, password) = job.source.user(number);
+        writeln!(text, "{from},{name},{password},{to},{name},{password}")?;
+    }
+    let list = folder.join("list.csv");
+    fs::write(&list, text).context("could not write the list")?;
+    fs::set_permissions(&list, fs::Permissions::from_mode(0o600)).context("could not hide the list")?;
+    let mut command = Command::new(release_program("mailferry"));
+    command.args(["migrate", "--apply-deletions", "--list"]).arg(&list).arg("--work").arg(folder.join("work"));
+    Ok(vec![command])
 }
 
 fn release_program(name: &str) -> PathBuf {

@@ -96,6 +96,8 @@ pub(super) struct Findings {
     pub gone: Gone,
     /// Changes by folder. A folder whose changes would not fit is left out: it is looked at again when its turn comes.
     pub changes: BTreeMap<u32, Vec<Change>>,
+    /// Items and bytes of the folders that were looked at.
+    pub counted: BTreeMap<u32, (u64, u64)>,
 }
 
 /// The folders of a store. That one is gone which was there before is believed only when the store confirms it: all its items would be
@@ -109,8 +111,9 @@ pub(super) fn folders(store: &mut dyn MailSource, known: &[KnownFolder]) -> Resu
     Ok(now)
 }
 
-/// Looks at every folder once, but for those that say by their stamp that nothing has changed: what is gone must be known before
-/// anything new is packed, or a move would be sent as new mail.
+/// Looks at every folder once of which anything is known, but for those that say by their stamp that nothing has changed: what is gone
+/// must be known before anything new is packed, or a move would be sent as new mail. From a folder without rows nothing can be gone: it
+/// is looked at when its turn comes.
 pub(super) fn look(
     db: &Database,
     mailbox: MailboxId,
@@ -125,10 +128,15 @@ pub(super) fn look(
             findings.changes.insert(*id, Vec::new());
             continue;
         }
+        if !db.read(|db| Ok(source::knows_any(db, mailbox, *id)?))? {
+            continue;
+        }
         let mut seen = HashSet::new();
         if let Some(info) = info.as_ref().filter(|info| info.selectable) {
-            let mut see = |key: &ItemKey| {
-                seen.insert(fingerprint(key));
+            let counted = findings.counted.entry(*id).or_default();
+            let mut see = |item: &SeenItem| {
+                seen.insert(fingerprint(&item.key));
+                *counted = (counted.0 + 1, counted.1 + item.size.unwrap_or(0));
             };
             let (changes, more) = Look { db, mailbox, id: *id, info, room }.compare(store, None, &HashSet::new(), Some(&mut see))?;
             if !more {
@@ -188,28 +196,28 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// `see`: is shown every key; without it, the scan ends when there is no room for more.
+    /// `see`: is shown every item; without it, the scan ends when there is no room for more.
     fn compare(
         self,
         store: &mut dyn MailSource,
         after: Option<&ItemKey>,
         skip: &HashSet<(u32, ItemKey)>,
-        mut see: Option<&mut dyn FnMut(&ItemKey)>,
+        mut see: Option<&mut dyn FnMut(&SeenItem)>,
     ) -> Result<(Vec<Change>, bool), MailboxHalt> {
         let mut changes = Vec::new();
         let (mut more, mut failed): (bool, Option<StateError>) = (false, None);
         store.scan_after(&self.info.path, after, &mut |item| {
-            see.iter_mut().for_each(|see| see(&item.key));
-            if failed.is_some() || more || !skip.is_empty() && skip.contains(&(self.id, item.key.clone())) {
-                return Ok(failed.is_none() && (!more || see.is_some()));
-            }
-            match self.db.read(|db| Ok(source::item(db, self.mailbox, self.id, &item.key)?)) {
-                Ok(known) => match difference(known, item) {
-                    Some(_) if changes.len() == self.room => more = true,
-                    Some(change) => changes.push(change),
-                    None => {}
-                },
-                Err(error) => failed = Some(error),
+            see.iter_mut().for_each(|see| see(&item));
+            let skipped = !skip.is_empty() && skip.contains(&(self.id, item.key.clone()));
+            if failed.is_none() && !more && !skipped {
+                match self.db.look_up(|db| source::item(db, self.mailbox, self.id, &item.key)) {
+                    Ok(known) => match difference(known, item) {
+                        Some(_) if changes.len() == self.room => more = true,
+                        Some(change) => changes.push(change),
+                        None => {}
+                    },
+                    Err(error) => failed = Some(error),
+                }
             }
             Ok::<bool, StoreError>(failed.is_none() && (!more || see.is_some()))
         })?;

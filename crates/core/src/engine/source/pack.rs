@@ -168,7 +168,7 @@ impl Agent {
         loop {
             let token = token(pass.mailbox.id, info, seen, salt);
             let in_container = pass.open.as_ref().is_some_and(|open| open.tokens.contains(&token));
-            if !in_container && !self.db.read(|db| Ok(source::has_token(db, pass.mailbox.id, &token)?))? {
+            if !in_container && !self.db.look_up(|db| source::has_token(db, pass.mailbox.id, &token))? {
                 return Ok(token);
             }
             salt += 1;

@@ -91,7 +91,13 @@ fn against(
             plan.holds(db.read(|db| Ok(stamps::count(db, mailbox.id, id)?))?);
             continue;
         }
-        let counted = plan.count(store, info)?;
+        let counted = match id.and_then(|id| findings.counted.get(&id)) {
+            Some(counted) => {
+                plan.holds(*counted);
+                *counted
+            }
+            None => plan.count(store, info)?,
+        };
         match id.and_then(|id| findings.changes.get(&id)) {
             Some(changes) => plan.take(changes),
             // New, or more changes than are kept at once: the whole folder counts as to be sent.

@@ -67,11 +67,12 @@ impl Agent {
     pub(super) fn apply_container(&mut self, incoming: Incoming) -> Result<Applied, ApplyError> {
         let mailbox = incoming.name.mailbox;
         let url = self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
+        // First, so that a store behind a network lends the connection of this look to the one that writes.
+        let everywhere = self.everywhere(mailbox, &url)?;
         let store = match self.open_store.take() {
             Some((owner, store)) if owner == mailbox => store,
             _ => self.open_target(mailbox, &url)?,
         };
-        let everywhere = self.everywhere(mailbox, &url)?;
         let mut import = Import::new(mailbox, store, incoming.reader, everywhere);
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
@@ -232,7 +233,7 @@ impl Agent {
     pub(super) fn tracked(&self, import: &Import, token: &Token) -> Result<Option<Tracked>, ApplyError> {
         match import.changes.tracked.get(token) {
             Some(staged) => Ok(staged.clone()),
-            None => Ok(self.db.read(|db| Ok(target::tracked(db, import.mailbox, token)?))?),
+            None => Ok(self.db.look_up(|db| target::tracked(db, import.mailbox, token))?),
         }
     }
 }

@@ -74,6 +74,17 @@ pub fn item(db: &Connection, mailbox: MailboxId, folder: u32, key: &ItemKey) -> 
         .optional()
 }
 
+pub fn knows_any(db: &Connection, mailbox: MailboxId, folder: u32) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 AND folder = ?2 LIMIT 1")?.exists(params![mailbox.0, folder])
+}
+
+/// Folders, items and bytes of a mailbox as last published.
+pub fn totals(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<(u64, u64, u64)> {
+    let folders = folders(db, mailbox)?.iter().filter(|folder| folder.info.selectable).count() as u64;
+    db.prepare_cached("SELECT count(*), coalesce(sum(size), 0) FROM source_item WHERE mailbox = ?1")?
+        .query_row([mailbox.0], |row| Ok((folders, row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)))
+}
+
 /// Calls `each` for every item known in a folder, in key order.
 pub fn items(db: &Connection, mailbox: MailboxId, folder: u32, each: &mut dyn FnMut(KnownItem)) -> rusqlite::Result<()> {
     let mut query = db.prepare_cached(&format!("SELECT {ITEM} FROM source_item WHERE mailbox = ?1 AND folder = ?2 ORDER BY key"))?;
