@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mailferry_mailbed::compare::{Report, Snapshot, compare_kept};
+use mailferry_mailbed::compare::{Difference, Report, Snapshot, compare_kept};
 use mailferry_mailbed::corpus::{Corpus, Random};
 use mailferry_mailbed::fill;
 use mailferry_mailbed::hostile::{Hostile, Setup};
@@ -26,7 +26,7 @@ const KILLS_OF_A_LIFE: u64 = 6;
 const MESSAGES: usize = 90;
 
 enum Target {
-    Real(Server),
+    Real(Box<Server>),
     Hostile(Hostile),
 }
 
@@ -50,7 +50,11 @@ impl Target {
         match self {
             Target::Real(server) => {
                 let mut there = server.talk(number).expect("a login");
-                compare_kept(&mut here, &mut there, server.kind()).expect("compared").0
+                let mut report = compare_kept(&mut here, &mut there, server.kind()).expect("compared").0;
+                // Courier may lose this one subscription: see docs/testing.md.
+                let lost = |difference: &Difference| matches!(difference, Difference::NotSubscribed(name) if name == "INBOX");
+                report.differences.retain(|difference| server.kind() != Kind::Courier || !lost(difference));
+                report
             }
             Target::Hostile(server) => {
                 let (name, password) = source.user(number);
@@ -136,19 +140,21 @@ fn options(users: usize) -> Options {
 
 #[test]
 fn with_dovecot_every_kill_is_survived() {
-    every_kill_is_survived("killed, to Dovecot", &[Kind::Dovecot], |users| Target::Real(Dovecot::start(options(users)).expect("Dovecot")));
+    every_kill_is_survived("killed, to Dovecot", &[Kind::Dovecot], |users| {
+        Target::Real(Box::new(Dovecot::start(options(users)).expect("Dovecot")))
+    });
 }
 
 #[test]
 fn with_cyrus_every_kill_is_survived() {
     let kinds = [Kind::Dovecot, Kind::Cyrus];
-    every_kill_is_survived("killed, to Cyrus", &kinds, |users| Target::Real(Cyrus::start(options(users)).expect("Cyrus")));
+    every_kill_is_survived("killed, to Cyrus", &kinds, |users| Target::Real(Box::new(Cyrus::start(options(users)).expect("Cyrus"))));
 }
 
 #[test]
 fn with_courier_every_kill_is_survived() {
     let kinds = [Kind::Dovecot, Kind::Courier];
-    every_kill_is_survived("killed, to Courier", &kinds, |users| Target::Real(Courier::start(options(users)).expect("Courier")));
+    every_kill_is_survived("killed, to Courier", &kinds, |users| Target::Real(Box::new(Courier::start(options(users)).expect("Courier"))));
 }
 
 /// No APPENDUID, no MULTIAPPEND, no literals without asking.

@@ -1,4 +1,5 @@
 //! IMAP accounts of real servers, as source and as target. What is at the target is read by `mailbed`, never by our own client.
+#![allow(clippy::print_stderr)]
 
 mod bulk;
 mod chain;
