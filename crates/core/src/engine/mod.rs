@@ -9,6 +9,7 @@
 //! recording    what a published container says about its mailbox
 //! publishing   a sealed container into OUT, passive copies first (R21, R22)
 //! deleting     a container out of OUT or IN, passive copy first; deletion debts (R50-R56)
+//! guarding     the data guarantee: kept until flushed, asked again, told when it lasts (R70, R74)
 //! intake       containers in IN: verdict, quarantine, deletion (R40, R41, R43)
 //! source       scan, pack, publish; take receipts (R20-R23, R45)
 //! transmission OUT to IN (R30-R34)
