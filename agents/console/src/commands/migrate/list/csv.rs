@@ -65,7 +65,7 @@ impl<'t> Reader<'t> {
             match field {
                 Ok(field) => fields.push(field),
                 Err(cause) => {
-                    self.to_next_line();
+                    self.skip_line();
                     return Err(cause);
                 }
             }
@@ -74,22 +74,22 @@ impl<'t> Reader<'t> {
                 continue;
             }
             if !self.text.is_empty() && !self.text.starts_with(['\r', '\n']) {
-                self.to_next_line();
+                self.skip_line();
                 return Err(format!("behind the quotes of field {} stands something else than a separator", fields.len()));
             }
-            self.to_next_line();
+            self.skip_line();
             return Ok(fields);
         }
     }
 
-    fn to_next_line(&mut self) {
+    fn skip_line(&mut self) {
         let rest = self.text.find('\n').map_or(self.text.len(), |at| at + 1);
         self.take(rest);
     }
 
     fn plain(&mut self) -> &'t str {
         let separator = self.separator;
-        let end = self.text.find(|letter| letter == separator || letter == '\n').unwrap_or(self.text.len());
+        let end = self.text.find([separator, '\n']).unwrap_or(self.text.len());
         let field = self.take(end);
         field.strip_suffix('\r').unwrap_or(field)
     }
