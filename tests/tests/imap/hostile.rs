@@ -468,6 +468,26 @@ fn an_append_is_known_again_though_the_server_does_not_say_or_lies() {
 
 /// T25
 #[test]
+fn a_server_that_names_the_wrong_message_does_not_have_it_removed() {
+    for quirk in [Quirk::WrongAppendUid, Quirk::WrongAppendUidValidity] {
+        for together in [true, false] {
+            let target = if together { Setup::default() } else { Setup::default().without("MULTIAPPEND") };
+            let pair = Pair::with(Setup::default(), target);
+            pair.target.arm(quirk.clone());
+            pair.run_well();
+            happened(&pair.target);
+            pair.source.world(USER, |world| {
+                let inbox = world.find("INBOX").expect("there");
+                [5, 2].map(|at| inbox.messages[at].uid).into_iter().for_each(|uid| inbox.remove(uid));
+            });
+            pair.run_well();
+            pair.is_whole();
+        }
+    }
+}
+
+/// T25
+#[test]
 fn odd_answers_are_read_all_the_same() {
     source_survives(Quirk::SplitPackets);
     source_survives(Quirk::ShuffledItems);

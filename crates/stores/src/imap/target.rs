@@ -36,6 +36,8 @@ pub struct ImapTarget {
     pub(super) listings: HashMap<FolderPath, Listing>,
     /// UIDVALIDITY, and the least UID that an append can get now.
     floors: HashMap<FolderPath, (u32, u32)>,
+    /// The server has named a wrong message: what it names is not believed any more (T25).
+    names_wrongly: bool,
     /// Folders whose claims are known.
     claimed: HashSet<FolderPath>,
     pub(super) group: Group,
@@ -57,6 +59,7 @@ impl ImapTarget {
             storable: HashMap::new(),
             listings: HashMap::new(),
             floors: HashMap::new(),
+            names_wrongly: false,
             claimed: HashSet::new(),
             group: Group::default(),
             in_flight: VecDeque::new(),
@@ -195,9 +198,12 @@ impl ImapTarget {
     pub(super) fn judge(&mut self, folder: &FolderPath, messages: Vec<Waiting>, verdicts: batch::Verdicts) -> Result<(), StoreError> {
         let mut nameless = Vec::new();
         let mut held_up = None;
+        // One name too few in front moves all behind it: with one, none is believed.
+        let named = verdicts.iter().flatten().filter_map(|stored| stored.uid);
+        self.names_wrongly |= !named.clone().all(|uid| self.is_plausible(folder, uid)) || !named.is_sorted_by(|one, next| one < next);
         for (message, verdict) in messages.into_iter().zip(verdicts) {
             match verdict {
-                Ok(stored) => match stored.uid.filter(|uid| self.is_plausible(folder, *uid)) {
+                Ok(stored) => match stored.uid.filter(|_| !self.names_wrongly) {
                     Some(uid) => self.note(folder, message.ticket, uid, stored.keywords_lost, &stored.repaired),
                     None => nameless.push((message, stored)),
                 },
@@ -229,9 +235,8 @@ impl ImapTarget {
         if let Some(listing) = self.listings.get_mut(folder) {
             listing.take(uid.1);
         }
-        if let Some((_, next)) = self.floors.get_mut(folder) {
-            *next = uid.1.saturating_add(1).max(*next);
-        }
+        let (_, next) = self.floors.entry(folder.clone()).or_insert((uid.0, 0));
+        *next = uid.1.saturating_add(1).max(*next);
         self.answers.insert(ticket.clone(), uid);
         self.settled.push((ticket, Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })));
     }
@@ -358,8 +363,9 @@ impl ImapTarget {
             match made {
                 Ok(made) => {
                     self.folders.by_path.insert(info.path.clone(), Folder { info: info.clone(), name, status: None });
-                    if let Some(validity) = made.empty {
+                    if let Some((validity, next)) = made.empty {
                         self.listings.insert(info.path.clone(), Listing::of_new(validity));
+                        self.floors.insert(info.path.clone(), (validity, next));
                     }
                     return Ok(());
                 }
@@ -375,8 +381,8 @@ impl ImapTarget {
 
 /// A folder that was made.
 struct Made {
-    /// UIDVALIDITY, where the server says that there is nothing in it: then it need not be opened to know what is.
-    empty: Option<u32>,
+    /// UIDVALIDITY and UIDNEXT, where the server says that there is nothing in it: then it need not be opened to know what is.
+    empty: Option<(u32, u32)>,
 }
 
 /// Makes a folder. One that somebody else made meanwhile under exactly this name is as good.
@@ -390,7 +396,7 @@ async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>)
     }
     let creation = connection.send(Command::new("CREATE").string(name)).await?;
     let look = connection.send(Command::new("LIST \"\"").string(name)).await?;
-    let count = connection.send(Command::new("STATUS").string(name).text(" (MESSAGES UIDVALIDITY)")).await?;
+    let count = connection.send(Command::new("STATUS").string(name).text(" (MESSAGES UIDNEXT UIDVALIDITY)")).await?;
     let made = connection.finish(&creation, "make a folder", |_| {}).await;
     if made.as_ref().is_err_and(ImapError::is_fatal) {
         return made.map(|_| Made { empty: None });
@@ -405,7 +411,8 @@ async fn create(connection: &mut Connection, name: &[u8], special: Option<&str>)
     let mut empty = None;
     let each = |response| {
         if let Response::StatusOf(_, status) = response {
-            empty = status.uid_validity.filter(|validity| *validity > 0 && status.messages == Some(0));
+            let validity = status.uid_validity.filter(|validity| *validity > 0 && status.messages == Some(0));
+            empty = validity.map(|validity| (validity, status.uid_next.unwrap_or(1)));
         }
     };
     connection.finish(&count, "count messages", each).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
