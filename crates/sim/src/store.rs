@@ -29,6 +29,8 @@ pub struct SimMailbox {
     /// Something in the store cannot be read, and may be a folder.
     pub closed: bool,
     pub(crate) next: u64,
+    /// How often users have changed it: a stamp does not come again.
+    pub(crate) changes: u64,
 }
 
 impl SimMailbox {
@@ -38,6 +40,7 @@ impl SimMailbox {
         let date = InternalDate { seconds: 1_700_000_000 + number as i64, nanos: 0, offset_minutes: None };
         let item = SimItem { key: key.clone(), bytes: bytes.into(), marks, date, token: None };
         self.folders.entry(FolderPath(vec![folder.into()])).or_default().push(item);
+        self.changes += 1;
         key
     }
 
@@ -64,10 +67,12 @@ impl SimMailbox {
     pub fn change(&mut self, folder: &str, at: usize, marks: Marks) {
         if let Some(item) = self.folders.get_mut(&FolderPath(vec![folder.into()])).and_then(|items| items.get_mut(at)) {
             item.marks = marks;
+            self.changes += 1;
         }
     }
 
     pub fn remove(&mut self, folder: &str, at: usize) -> Option<SimItem> {
+        self.changes += 1;
         let items = self.folders.get_mut(&FolderPath(vec![folder.into()]))?;
         (at < items.len()).then(|| items.remove(at))
     }
@@ -206,7 +211,7 @@ impl MailSource for SimSource {
         let shelf = locked(&self.shelf);
         let items = shelf[&self.url].folders.get(folder);
         Ok(items.map(|items| {
-            let mut text = String::new();
+            let mut text = format!("{}\n", shelf[&self.url].changes);
             items.iter().for_each(|item| text.push_str(&format!("{:?} {:?} {:?}\n", item.key, item.marks, item.bytes)));
             Digest::of(text.as_bytes()).0.to_vec()
         }))

@@ -51,8 +51,8 @@ pub trait MailSource: Send {
         })
     }
 
-    /// Some bytes that stay the same while nothing in the folder changes, as it was when `folders` was last called. `None`: a scan
-    /// must tell.
+    /// Some bytes that stay the same while nothing in the folder changes, as it was when `folders` was last called, and that never come
+    /// again once something has, not even where the folder is as it was. `None`: a scan must tell.
     fn stamp(&mut self, folder: &FolderPath) -> Result<Option<Vec<u8>>, StoreError> {
         let _ = folder;
         Ok(None)

@@ -1,9 +1,9 @@
 //! A copy of the tree in which every mutant sleeps behind a switch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -45,17 +45,32 @@ fn edit(path: &Path, change: impl FnOnce(&str) -> Result<String>) -> Result<()> 
     fs::write(path, change(&text)?).with_context(|| format!("could not write {}", path.display()))
 }
 
-/// Files that have not changed keep their times, so that little is built again.
+/// Files that have not changed keep their times, so that little is built again; those that are gone go.
 fn copy(root: &Path, tree: &Path) -> Result<()> {
     let listed = command("git", &["ls-files", "--cached", "--others", "--exclude-standard", "-z"]).output().context("git is not there")?;
+    let mut kept = BTreeSet::new();
     for name in String::from_utf8_lossy(&listed.stdout).split('\0').filter(|name| !name.is_empty()) {
         let (from, to) = (root.join(name), tree.join(name));
         let Ok(bytes) = fs::read(&from) else { continue };
+        kept.insert(to.clone());
         if fs::read(&to).is_ok_and(|old| old == bytes) {
             continue;
         }
         fs::create_dir_all(to.parent().unwrap_or(tree))?;
         fs::write(&to, bytes).with_context(|| format!("could not write {}", to.display()))?;
+    }
+    clear(tree, &kept)
+}
+
+fn clear(folder: &Path, kept: &BTreeSet<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            clear(&path, kept)?;
+        } else if !kept.contains(&path) {
+            fs::remove_file(&path).with_context(|| format!("could not remove {}", path.display()))?;
+        }
     }
     Ok(())
 }

@@ -102,7 +102,6 @@ pub fn has_token(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite
 /// Container `sequence` said something about an item: its row is replaced, wherever it was.
 pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequence: Sequence) -> rusqlite::Result<()> {
     forget_item(db, mailbox, &item.token)?;
-    super::stamps::forget_folder(db, mailbox, item.folder)?;
     db.prepare_cached(
         "INSERT OR REPLACE INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -129,7 +128,6 @@ pub fn by_token(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite:
 }
 
 pub fn forget_item(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<()> {
-    super::stamps::forget_folder_of(db, mailbox, token)?;
     db.prepare_cached("DELETE FROM source_item WHERE mailbox = ?1 AND token = ?2")?.execute(params![mailbox.0, token.0])?;
     Ok(())
 }

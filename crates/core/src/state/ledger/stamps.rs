@@ -1,15 +1,13 @@
 //! Stamps of folders: a store that says by few bytes whether a folder has changed spares a look at every item (F10).
 //!
-//! A stamp is recorded only when everything the folder showed was published. It is forgotten whenever something is to be sent again,
-//! and with every item of the folder that is recorded: the pass may be cut short behind it, and a folder that is then as it was at the
-//! old stamp is not as it was published.
+//! A stamp is recorded only when everything the folder showed was published, and forgotten whenever something is to be sent again. What a
+//! pass that was cut short has published needs no care: the stamp from before it does not come again (`MailSource::stamp`).
 
 use std::collections::BTreeMap;
 
 use mailferry_rules::ids::MailboxId;
 use rusqlite::{Connection, params};
 
-use crate::model::Token;
 use crate::state::statements::Statements;
 
 /// Stamps by folder.
@@ -23,20 +21,6 @@ pub fn all(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Stamps> {
 
 pub fn record(db: &Connection, mailbox: MailboxId, folder: u32, stamp: &[u8]) -> rusqlite::Result<()> {
     db.run("INSERT OR REPLACE INTO source_stamp (mailbox, folder, stamp) VALUES (?1, ?2, ?3)", params![mailbox.0, folder, stamp])?;
-    Ok(())
-}
-
-pub fn forget_folder(db: &Connection, mailbox: MailboxId, folder: u32) -> rusqlite::Result<()> {
-    db.run("DELETE FROM source_stamp WHERE mailbox = ?1 AND folder = ?2", params![mailbox.0, folder])?;
-    Ok(())
-}
-
-/// The folder in which an item was published last.
-pub fn forget_folder_of(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<()> {
-    db.run(
-        "DELETE FROM source_stamp WHERE mailbox = ?1 AND folder IN (SELECT folder FROM source_item WHERE mailbox = ?1 AND token = ?2)",
-        params![mailbox.0, token.0],
-    )?;
     Ok(())
 }
 
