@@ -53,9 +53,14 @@ pub fn number(number: u64) -> String {
     out
 }
 
-/// `1 item`, `2 items`
+/// `1 item`, `2 items`, `2 mailboxes`
 pub fn count(number: u64, what: &str) -> String {
-    format!("{} {what}{}", self::number(number), if number == 1 { "" } else { "s" })
+    let ending = match (number, what.ends_with('x')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {what}{ending}", self::number(number))
 }
 
 #[cfg(test)]

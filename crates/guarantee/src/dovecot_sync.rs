@@ -83,14 +83,7 @@ impl Provider for DovecotSync {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct At(u64);
-
-    impl Clock for At {
-        fn now_ms(&self) -> u64 {
-            self.0
-        }
-    }
+    use crate::open::At;
 
     fn copies(stamp: &str, now_ms: u64) -> Result<Vec<Copy>, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;

@@ -99,15 +99,8 @@ mod tests {
     use mailferry_rules::guarantee::State;
 
     use super::*;
+    use crate::open::At;
     use crate::provider::Provider;
-
-    struct At(u64);
-
-    impl Clock for At {
-        fn now_ms(&self) -> u64 {
-            self.0
-        }
-    }
 
     struct Says(Result<Vec<Copy>, String>);
 

@@ -11,6 +11,17 @@ use mailferry_rules::guarantee::Constraint;
 
 use crate::guard::Guard;
 
+/// A clock of tests: it stands.
+#[cfg(test)]
+pub(crate) struct At(pub u64);
+
+#[cfg(test)]
+impl Clock for At {
+    fn now_ms(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The time by which providers count ages.
 pub struct WallClock;
 

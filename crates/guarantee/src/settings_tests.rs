@@ -1,17 +1,10 @@
 //! Rows of guarantee.toml.
 
 use super::*;
-
-struct NoTime;
-
-impl Clock for NoTime {
-    fn now_ms(&self) -> u64 {
-        0
-    }
-}
+use crate::open::At;
 
 fn parsed(text: &str) -> Result<Vec<Row>, String> {
-    let clock: Arc<dyn Clock> = Arc::new(NoTime);
+    let clock: Arc<dyn Clock> = Arc::new(At(0));
     parse(text, &clock)
 }
 

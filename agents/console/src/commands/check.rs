@@ -22,7 +22,7 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     let (findings, summary) = match project::load(&args.file.project) {
         Ok(project) => {
             let mailboxes = text::count(project.mailboxes.len() as u64, "mailbox");
-            (project.warnings, format!("project {}: {}", project.name, mailboxes.replace("boxs", "boxes")))
+            (project.warnings, format!("project {}: {}", project.name, mailboxes))
         }
         Err(findings) => (findings, "the project cannot be committed".into()),
     };

@@ -114,7 +114,7 @@ impl Report {
             .map(|(count, state)| format!("{count} {}", state.word()))
             .collect();
         let sum = |value: fn(&Row) -> u64| self.mailboxes.iter().map(value).sum::<u64>();
-        let mailboxes = text::count(self.mailboxes.len() as u64, "mailbox").replace("mailboxs", "mailboxes");
+        let mailboxes = text::count(self.mailboxes.len() as u64, "mailbox");
         writeln!(
             screen,
             "{mailboxes}: {}; {} of {} items {}, {} at the source, in {:.1} s",
