@@ -19,8 +19,8 @@ use super::processes::{Processes, tree_cpu_seconds};
 use crate::talk::Talk;
 
 /// Longer than a loaded machine takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
