@@ -80,17 +80,11 @@ pub(super) fn container_id(frame: &[u8]) -> [u8; 16] {
     frame.last_chunk::<DIGEST_BYTES>().and_then(|digest| digest.first_chunk::<16>()).copied().unwrap_or_default()
 }
 
-/// Reads a header from the first bytes of a file (up to `HEADER_BYTES_MAX` of them).
+/// Reads a header from the first bytes of a file (up to `HEADER_BYTES_MAX` of them). Of every version there will be: only one that
+/// matches its digest is of a newer version, any other is damaged and will be made again.
 pub(super) fn decode(start: &[u8]) -> Result<HeaderFrame, PrvError> {
     let damaged = |what| PrvError::damaged(0, format!("the header {what}"));
     let (length, version) = identify(start)?;
-    if version != VERSION {
-        return Err(if is_ours(start, length) {
-            damaged("states another version than its digest was made for")
-        } else {
-            PrvError::FromTheFuture(format!("format version {version}, known here: {VERSION}"))
-        });
-    }
     if !(HEADER_FIXED_BYTES + 4 + DIGEST_BYTES..=HEADER_BYTES_MAX).contains(&length) {
         return Err(damaged("has an impossible length"));
     }
@@ -99,6 +93,9 @@ pub(super) fn decode(start: &[u8]) -> Result<HeaderFrame, PrvError> {
     if Digest::of(signed).0 != digest {
         return Err(damaged("does not match its digest"));
     }
+    if version != VERSION {
+        return Err(PrvError::FromTheFuture(format!("format version {version}, known here: {VERSION}")));
+    }
     let required = u32::from_le_bytes([frame[20], frame[21], frame[22], frame[23]]);
     if required != 0 {
         return Err(PrvError::FromTheFuture(format!("required flags {required:#010x} are not known here")));
@@ -106,15 +103,6 @@ pub(super) fn decode(start: &[u8]) -> Result<HeaderFrame, PrvError> {
     let header = fields(signed).ok_or_else(|| damaged("has fields that cannot be"))?;
     header.check_limits()?;
     Ok(HeaderFrame { header, bytes: length as u64, container_id: container_id(frame) })
-}
-
-/// Whether only the version was damaged: with ours in its place the digest is right.
-fn is_ours(start: &[u8], length: usize) -> bool {
-    let Some(frame) = start.get(..length).filter(|frame| frame.len() >= HEADER_FIXED_BYTES + DIGEST_BYTES) else { return false };
-    let mut frame = frame.to_vec();
-    frame[16..18].copy_from_slice(&VERSION.to_le_bytes());
-    let (signed, digest) = frame.split_at(length - DIGEST_BYTES);
-    Digest::of(signed).0 == digest
 }
 
 /// Magic and version; answers the length of the whole frame, and the version.

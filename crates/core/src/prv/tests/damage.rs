@@ -71,6 +71,17 @@ fn every_flipped_bit_is_found() {
 }
 
 #[test]
+fn a_version_that_is_damaged_together_with_any_other_byte_of_the_header_is_damage() {
+    let (file, _) = tiny();
+    for other in 18..block_places(&file)[0].0 {
+        let mut bad = file.clone();
+        bad[16] ^= 0x20;
+        bad[other] ^= 0x01;
+        assert!(damage(&bad).is_damage(), "with byte {other} it is taken for a newer version");
+    }
+}
+
+#[test]
 fn every_truncation_is_found_and_what_is_before_the_cut_is_saved() {
     let (file, entries) = tiny();
     let block_end = block_places(&file).iter().map(|(start, length)| start + length).max().unwrap();
