@@ -28,6 +28,8 @@ struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    active_since_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     copy_queue: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replay_behind_ms: Option<u64>,
@@ -68,6 +70,7 @@ fn copy(entry: Entry) -> Copy {
         site: entry.site,
         active: entry.active,
         state,
+        active_since_ms: entry.active_since_ms,
         copy_queue: entry.copy_queue,
         replay_behind_ms: entry.replay_behind_ms,
         replay_lag_ms: entry.replay_lag_ms,
@@ -100,6 +103,7 @@ pub fn write(copies: &[Copy]) -> serde_json::Value {
             State::Unreachable(why) => Some(why.clone()),
             _ => None,
         },
+        active_since_ms: copy.active_since_ms,
         copy_queue: copy.copy_queue,
         replay_behind_ms: copy.replay_behind_ms,
         replay_lag_ms: copy.replay_lag_ms,
@@ -119,7 +123,7 @@ mod tests {
     use super::*;
 
     const WHOLE: &str = r#"{"format":1,"copies":[
-        {"name":"A","site":"X","active":true,"state":"Mounted","index":"UpToDate"},
+        {"name":"A","site":"X","active":true,"active_since_ms":1699999990000,"state":"Mounted","index":"UpToDate"},
         {"name":"B","site":"Y","active":false,"state":"Healthy","copy_queue":3,"replay_behind_ms":1500,
          "replay_lag_ms":60000,"replayed_until_ms":1700000000000,"index":"Behind"},
         {"name":"C","active":false,"state":"Unreachable","cause":"timed out"}]}"#;
@@ -127,6 +131,7 @@ mod tests {
     #[test]
     fn a_document_is_read_and_written_without_loss() {
         let copies = read(WHOLE).unwrap();
+        assert_eq!(copies[0].active_since_ms, Some(1_699_999_990_000));
         assert_eq!(copies[1].copy_queue, Some(3));
         assert_eq!(copies[1].replayed_until_ms, Some(1_700_000_000_000));
         assert_eq!(copies[2].state, State::Unreachable("timed out".into()));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mailferry_core::ports::{Clock, DataGuarantee};
 use mailferry_core::trouble::Trouble;
-use mailferry_rules::guarantee::{Answer, Constraint, Copy, Means, check_flush, check_health};
+use mailferry_rules::guarantee::{Answer, Constraint, Copy, Means, check_flush, check_health, serving};
 
 use crate::provider::sound;
 use crate::settings::{self, Row};
@@ -87,6 +87,13 @@ impl DataGuarantee for Guard {
 
     fn flushed(&self, store: &str, commit_ms: u64) -> Answer {
         self.ask(store, |constraint, copies| check_flush(constraint, copies, commit_ms))
+    }
+
+    fn serving(&self, store: &str) -> Result<Option<String>, String> {
+        if self.constraint(store) == Constraint::NONE {
+            return Ok(None);
+        }
+        serving(&self.said(store)?).map(Some)
     }
 
     fn roll(&self, store: &str) -> Result<(), String> {

@@ -25,6 +25,11 @@ impl WorldClock {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
+    /// The true time.
+    pub fn true_ms(&self) -> u64 {
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
     /// A node's clock is set, forwards or backwards.
     pub fn jump(&self, node: &str, beside_ms: i64) {
         self.beside_ms.lock().unwrap_or_else(PoisonError::into_inner).insert(node.into(), beside_ms);
@@ -37,7 +42,7 @@ impl WorldClock {
 
     fn shown_on(&self, node: &str) -> u64 {
         let beside = self.beside_ms.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied().unwrap_or(0);
-        self.now_ms.load(Ordering::Relaxed).saturating_add_signed(beside)
+        self.true_ms().saturating_add_signed(beside)
     }
 }
 

@@ -1,10 +1,13 @@
-//! A data guarantee whose answers trouble can change, and that remembers what it has answered.
+//! A data guarantee whose answers trouble can change, and that remembers what it has answered; and stores with a second copy that takes over
+//! as it is, without what it never got.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailferry_core::ports::DataGuarantee;
 use mailferry_rules::guarantee::Answer;
+
+use crate::store::SimMailbox;
 
 #[derive(Default)]
 pub struct SimGuarantee(Mutex<State>);
@@ -14,11 +17,22 @@ struct State {
     /// Stores whose copies lag behind.
     lagging: BTreeSet<String>,
     unreachable: bool,
+    /// Stores that have a second copy.
+    copies: BTreeMap<String, Copies>,
     /// Who was told "satisfied" at last, and of which store.
     satisfied: BTreeSet<(String, String)>,
     /// Commit times that were asked about, and how often a journal was to be rolled.
     asked: Vec<u64>,
     rolled: u32,
+}
+
+/// A store and its passive copy.
+struct Copies {
+    /// How often another has taken over.
+    takeovers: u64,
+    passive: SimMailbox,
+    /// What was committed before then the passive copy has.
+    until_ms: u64,
 }
 
 impl SimGuarantee {
@@ -43,6 +57,23 @@ impl SimGuarantee {
         let mut state = self.lock();
         state.lagging.clear();
         state.unreachable = false;
+        state.copies.values_mut().for_each(|copies| copies.until_ms = u64::MAX);
+    }
+
+    /// The passive copy has all of it now.
+    pub fn replicate(&self, store: &str, mailbox: &SimMailbox, now_ms: u64) {
+        let mut state = self.lock();
+        let takeovers = state.copies.get(store).map_or(0, |copies| copies.takeovers);
+        state.copies.insert(store.into(), Copies { takeovers, passive: mailbox.clone(), until_ms: now_ms });
+    }
+
+    /// The passive copy takes over as it is. What it never got is lost with the ids that it had: they are given again.
+    pub fn take_over(&self, store: &str, mailbox: &mut SimMailbox) {
+        if let Some(copies) = self.lock().copies.get_mut(store) {
+            copies.takeovers += 1;
+            let changes = mailbox.changes + 1;
+            *mailbox = SimMailbox { changes, ..copies.passive.clone() };
+        }
     }
 
     /// Commit times that were asked about since the last call.
@@ -71,7 +102,7 @@ impl DataGuarantee for NodeGuarantee {
         let mut state = self.world.lock();
         state.asked.truncate(ASKED_MAX);
         state.asked.push(commit_ms);
-        let answer = state.answer(store);
+        let answer = state.answer(store, commit_ms);
         if answer == Answer::Satisfied {
             state.satisfied.insert((self.node.clone(), store.into()))
         } else {
@@ -85,6 +116,14 @@ impl DataGuarantee for NodeGuarantee {
         if self.world.lock().unreachable { Answer::Retry("the copy does not answer".into()) } else { Answer::Satisfied }
     }
 
+    fn serving(&self, store: &str) -> Result<Option<String>, String> {
+        let state = self.world.lock();
+        match state.copies.get(store) {
+            Some(_) if state.unreachable => Err("the copy does not answer".into()),
+            copies => Ok(copies.map(|copies| format!("copy {}", copies.takeovers + 1))),
+        }
+    }
+
     fn roll(&self, _store: &str) -> Result<(), String> {
         self.world.lock().rolled += 1;
         Ok(())
@@ -95,8 +134,10 @@ impl DataGuarantee for NodeGuarantee {
 const ASKED_MAX: usize = 1_000;
 
 impl State {
-    fn answer(&self, store: &str) -> Answer {
+    fn answer(&self, store: &str, commit_ms: u64) -> Answer {
+        let has = |copies: &Copies| copies.until_ms > commit_ms;
         match () {
+            () if !self.copies.get(store).is_none_or(has) => Answer::NotSatisfied("the copy has not replayed it".into()),
             () if self.unreachable => Answer::Retry("the copy does not answer".into()),
             () if self.lagging.contains(store) => Answer::NotSatisfied("the copy lags behind".into()),
             () => Answer::Satisfied,

@@ -19,6 +19,7 @@
 //! wait 90                            minutes
 //! damage SRC1 NTA/WORK               one bit of the first file whose path begins so
 //! lose SRC2 source                   its config.db
+//! replicate alice · take-over alice  the second copy of the target store: it gets everything; it takes over without the rest
 //! ```
 //! In the end all is well again, everything settles and is checked; a fault that nothing met fails the scenario.
 
@@ -111,10 +112,17 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["damage", node, folder] => damage(world, node, folder)?,
         ["lose", node, kind] => world.lose_database(node, agent(kind)?).map_err(|error| error.to_string())?,
         [what @ ("away" | "back" | "full" | "refuses" | "allows"), node] => disk(world, what, node)?,
+        ["replicate", name] => world.replicate_store(&target_of(world, name)?),
+        ["take-over", name] => world.fail_over_store(&target_of(world, name)?),
         [name, what, folder, rest @ ..] => edit(world, name, what, folder, rest)?,
         _ => return Err("no such event".into()),
     }
     Ok(())
+}
+
+fn target_of(world: &World, name: &str) -> Result<String, String> {
+    let mailbox = world.mailboxes.iter().find(|mailbox| mailbox.name == name).ok_or("no such mailbox")?;
+    Ok(mailbox.target.clone())
 }
 
 fn disk(world: &World, what: &str, node: &str) -> Result<(), String> {

@@ -341,6 +341,20 @@ impl World {
         self.disks[node].set_away(true);
     }
 
+    /// The second copy of a mailbox's target store has everything now; from the first time on there is one.
+    pub fn replicate_store(&self, store: &str) {
+        if let Some(mailbox) = locked(&self.shelf).get(store) {
+            self.guarantee.replicate(store, mailbox, self.fate.clock.true_ms());
+        }
+    }
+
+    /// The second copy of a target store takes over without what it never got.
+    pub fn fail_over_store(&self, store: &str) {
+        if let Some(mailbox) = locked(&self.shelf).get_mut(store) {
+            self.guarantee.take_over(store, mailbox);
+        }
+    }
+
     /// All trouble is over: nodes, network, clocks, stores, roles.
     pub fn set_right(&self) {
         self.fate.calm();

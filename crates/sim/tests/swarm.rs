@@ -75,6 +75,8 @@ swarms! {
     a_guarantee_that_waits: Faults { guarantee: true, failover: true, ..CALM };
     everything_but_damage: Faults { rates: RATES, interleaved: true, failover: true, disks: true, ..CALM };
     everything: Faults { rates: RATES, interleaved: true, failover: true, dual: true, disks: true, damage: true, ..CALM };
+    target_stores_that_fail_over: Faults { rates: RATES, failover: true, takeovers: true, ..CALM };
+    servers_that_fail_over: Faults { rates: RATES, takeovers: true, tokenless: true, ..CALM };
     targets_without_tokens: Faults { rates: RATES, failover: true, tokenless: true, ..CALM };
     on_their_own: Faults { rates: RATES, failover: true, disks: true, alone: true, ..CALM };
 }

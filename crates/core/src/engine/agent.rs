@@ -108,6 +108,8 @@ pub struct Agent {
     pub(super) lasting: BTreeMap<MailboxId, super::lasting::Lasting>,
     /// Mailboxes whose data guarantee does not hold.
     pub(super) guarding: BTreeMap<(MailboxId, super::guarding::Question), super::guarding::Guarding>,
+    /// Mailboxes of which a container was kept in this round.
+    pub(super) kept: BTreeSet<MailboxId>,
     /// Links of a chain that are waited for, since when (R41).
     pub(super) gaps: BTreeMap<mailferry_rules::ids::ContainerName, u64>,
     /// Nodes that did not answer (R34).
@@ -143,6 +145,7 @@ impl Agent {
             told: BTreeSet::new(),
             lasting: BTreeMap::new(),
             guarding: BTreeMap::new(),
+            kept: BTreeSet::new(),
             gaps: BTreeMap::new(),
             backoffs: BTreeMap::new(),
             counts: Counts::default(),

@@ -43,10 +43,15 @@ impl Agent {
         let store = self.target_store(name.mailbox);
         // Buried and never taken: there is nothing of it at the target.
         let Some(taken_ms) = self.db.read(|db| Ok(inbound::taken_at(db, name)?))? else { return Ok(true) };
-        Ok(self.guarded(name.mailbox, Question::Flush, |agent| agent.around.guarantee.flushed(&store, taken_ms)))
+        let flushed = self.guarded(name.mailbox, Question::Flush, |agent| agent.around.guarantee.flushed(&store, taken_ms));
+        // Behind that question: the copies may agree on what the one that serves now has never had.
+        if !flushed || !self.same_copy_serves(name.mailbox)? {
+            return Ok(false);
+        }
+        Ok(self.db.read(|db| Ok(inbound::taken_at(db, name)?))? == Some(taken_ms))
     }
 
-    fn target_store(&self, mailbox: MailboxId) -> String {
+    pub(super) fn target_store(&self, mailbox: MailboxId) -> String {
         self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default()
     }
 

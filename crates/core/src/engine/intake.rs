@@ -17,7 +17,7 @@ use crate::prv;
 use crate::settings::AgentKind;
 use crate::spool::{self, Area, CopyError};
 use crate::state::Connection;
-use crate::state::ledger::{debts, inbound, stock};
+use crate::state::ledger::{debts, inbound, serving, stock};
 use crate::trouble::Trouble;
 
 /// Why a container is not applied.
@@ -31,6 +31,13 @@ pub(super) struct Incoming {
     pub digest: Digest,
     pub arrival: Arrival,
     pub reader: prv::Reader<Box<dyn ReadSeek>>,
+}
+
+impl Incoming {
+    pub(super) fn new(name: ContainerName, header: &prv::Header, digest: Digest, reader: prv::Reader<Box<dyn ReadSeek>>) -> Incoming {
+        let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: header.base, previous_epoch: header.previous };
+        Incoming { name, digest, arrival, reader }
+    }
 }
 
 /// What the receiver did with a container.
@@ -64,6 +71,7 @@ impl Agent {
         kind: prv::Kind,
         handle: &mut dyn FnMut(&mut Agent, Incoming) -> Result<Handled, Halt>,
     ) -> Result<(), Halt> {
+        self.kept.clear();
         let waiting = match self.waiting() {
             Ok(waiting) => waiting,
             Err(error) => {
@@ -112,7 +120,27 @@ impl Agent {
             // Receipts are held by the database alone, which has been replicated.
             return self.delete_container(&self.inbox(), name);
         }
-        if self.is_flushed(&name)? { self.delete_container(&self.inbox(), name) } else { Ok(()) }
+        if !self.may_go(&name)? {
+            return Ok(());
+        }
+        self.delete_container(&self.inbox(), name)?;
+        if self.db.read(|db| Ok(serving::taken_away(db, &name)?))?.is_empty() {
+            return Ok(());
+        }
+        Ok(self.db.write(|tx| Ok(serving::forget(tx, &name)?))?)
+    }
+
+    /// Containers of a mailbox go in the order in which they were applied: what is kept must be all that follows the first that is
+    /// kept, or it could not be applied again (R78).
+    pub(super) fn may_go(&mut self, name: &ContainerName) -> Result<bool, Halt> {
+        if self.kept.contains(&name.mailbox) {
+            return Ok(false);
+        }
+        let may_go = self.is_flushed(name)?;
+        if !may_go {
+            self.kept.insert(name.mailbox);
+        }
+        Ok(may_go)
     }
 
     fn waiting(&self) -> Result<BTreeMap<MailboxId, Vec<ContainerName>>, ShareError> {
@@ -165,7 +193,8 @@ impl Agent {
         digest: Digest,
         reader: prv::Reader<Box<dyn ReadSeek>>,
     ) -> Result<Look, Halt> {
-        let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: header.base, previous_epoch: header.previous };
+        let incoming = Incoming::new(name, &header, digest, reader);
+        let arrival = incoming.arrival;
         let taken = |db: &Connection, sequence: Sequence, epoch: Epoch| {
             inbound::is_taken(db, &ContainerName { mailbox: name.mailbox, sequence, epoch })
         };
@@ -179,7 +208,6 @@ impl Agent {
             let rival = header.kind == prv::Kind::Mail && inbound::has_rival(db, &name)?;
             Ok(verdict(position, arrival, rival, |sequence, _| sequence != name.sequence && previous_taken))
         })?;
-        let incoming = Incoming { name, digest, arrival, reader };
         match answer {
             Verdict::Apply => Ok(Look::Ready(Box::new(incoming))),
             Verdict::Already => Ok(Look::Done),
@@ -256,7 +284,7 @@ impl Agent {
     }
 
     /// Copies a container that this node lacks from the other node's IN.
-    fn fetch_from_passive(&mut self, wanted: &ContainerName) -> bool {
+    pub(super) fn fetch_from_passive(&mut self, wanted: &ContainerName) -> bool {
         let sound = self.sound_on_passive(wanted);
         sound.is_some_and(|(node, digest)| self.fetch(wanted, &node, digest))
     }
@@ -420,16 +448,13 @@ impl Agent {
     pub(super) fn restorable(&self, name: &ContainerName) -> Result<Incoming, String> {
         let file = spool::file(&spool::restore(self.around.other.in_folder()), name);
         match self.open_file(prv::Kind::Mail, name, &file) {
-            Ok((header, digest, reader)) => {
-                let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: header.base, previous_epoch: header.previous };
-                Ok(Incoming { name: *name, digest, arrival, reader })
-            }
+            Ok((header, digest, reader)) => Ok(Incoming::new(*name, &header, digest, reader)),
             Err(Unusable::Away(error)) => Err(error.to_string()),
             Err(Unusable::Damaged { reason, .. }) => Err(reason),
         }
     }
 
-    fn open_checked(&self, kind: prv::Kind, name: &ContainerName) -> Result<Checked, Unusable> {
+    pub(super) fn open_checked(&self, kind: prv::Kind, name: &ContainerName) -> Result<Checked, Unusable> {
         self.open_file(kind, name, &spool::file(&self.inbox().path(), name))
     }
 
@@ -470,7 +495,7 @@ impl Agent {
 }
 
 /// Why a container cannot be used.
-enum Unusable {
+pub(super) enum Unusable {
     /// The share failed: says nothing about the container.
     Away(ShareError),
     Damaged {

@@ -12,6 +12,12 @@ pub trait DataGuarantee: Send + Sync {
         Answer::Satisfied
     }
 
+    /// Which copy serves users, by a name that changes when another takes over, or the same again after another (R78). `Ok(None)`: no
+    /// copies are asked for. `Err` is why it cannot be told.
+    fn serving(&self, _store: &str) -> Result<Option<String>, String> {
+        Ok(None)
+    }
+
     /// Asks the store to bring what is committed to its copies now (R75). `Err` is why it could not be asked.
     fn roll(&self, _store: &str) -> Result<(), String> {
         Ok(())

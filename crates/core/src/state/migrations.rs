@@ -17,6 +17,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[LOCAL, include_str!("schema.sql")],
     &[LOCAL_2, include_str!("schema_2.sql"), include_str!("stock.sql")],
     &[include_str!("schema_3.sql")],
+    &[include_str!("schema_4.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
+use super::copies::active_of;
 use super::{Answer, Copy, Verdict, all, any};
 
 /// How far a commit must have reached.
@@ -60,11 +61,9 @@ impl Constraint {
         if self == Constraint::NONE || copies.is_empty() {
             return Answer::Satisfied;
         }
-        let mut active = copies.iter().filter(|copy| copy.active);
-        match (active.next(), active.next()) {
-            (Some(active), None) => Answer::from(self.add_up(active, &judged)),
-            (None, _) => Answer::Retry("no copy is active".into()),
-            (Some(one), Some(two)) => Answer::Retry(format!("copies {} and {} both say that they are active", one.name, two.name)),
+        match active_of(copies) {
+            Ok(active) => Answer::from(self.add_up(active, &judged)),
+            Err(why) => Answer::Retry(why),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Everything may be unknown. A provider leaves out what it cannot tell; it never guesses.
 
+use alloc::format;
 use alloc::string::String;
 
 use super::Verdict;
@@ -15,6 +16,8 @@ pub struct Copy {
     /// The copy that serves users. The others are passive.
     pub active: bool,
     pub state: State,
+    /// Of the active copy: since when it serves, by whatever clock.
+    pub active_since_ms: Option<u64>,
     /// What waits to be copied to it.
     pub copy_queue: Option<u64>,
     /// How far its replay is behind what has been copied.
@@ -38,6 +41,24 @@ pub enum State {
     Other(String),
 }
 
+/// The copy that serves users. `Err` when it cannot be told.
+pub(super) fn active_of(copies: &[Copy]) -> Result<&Copy, String> {
+    let mut active = copies.iter().filter(|copy| copy.active);
+    match (active.next(), active.next()) {
+        (Some(copy), None) => Ok(copy),
+        (None, _) => Err("no copy is active".into()),
+        (Some(one), Some(two)) => Err(format!("copies {} and {} both say that they are active", one.name, two.name)),
+    }
+}
+
+/// Its name, and since when it serves, where that is told. Another answer than before means that the store has failed over (R78).
+pub fn serving(copies: &[Copy]) -> Result<String, String> {
+    active_of(copies).map(|copy| match copy.active_since_ms {
+        Some(since_ms) => format!("{} since {since_ms}", copy.name),
+        None => copy.name.clone(),
+    })
+}
+
 /// The content index of a copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Index {
@@ -54,6 +75,7 @@ impl Copy {
             site: None,
             active,
             state,
+            active_since_ms: None,
             copy_queue: None,
             replay_behind_ms: None,
             replay_lag_ms: 0,
@@ -81,16 +103,16 @@ impl Copy {
         let name = &self.name;
         match &self.state {
             own if own == state => Verdict::Good,
-            State::Unreachable(why) => Verdict::Unknown(alloc::format!("copy {name} does not answer: {why}")),
-            other => Verdict::Bad(alloc::format!("copy {name} is {}, not {word}", other.word())),
+            State::Unreachable(why) => Verdict::Unknown(format!("copy {name} does not answer: {why}")),
+            other => Verdict::Bad(format!("copy {name} is {}, not {word}", other.word())),
         }
     }
 
     pub(super) fn index_verdict(&self) -> Verdict {
         match self.index {
             Index::UpToDate => Verdict::Good,
-            Index::Behind => Verdict::Bad(alloc::format!("the content index of copy {} is not up to date", self.name)),
-            Index::Unknown => Verdict::Unknown(alloc::format!("the content index of copy {} is not known", self.name)),
+            Index::Behind => Verdict::Bad(format!("the content index of copy {} is not up to date", self.name)),
+            Index::Unknown => Verdict::Unknown(format!("the content index of copy {} is not known", self.name)),
         }
     }
 }

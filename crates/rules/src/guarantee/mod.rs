@@ -4,7 +4,7 @@
 //! cannot be told now; what cannot be told never counts as good (`verdict`).
 //!
 //! ```text
-//! copies      what a provider says of a store and its copies             R77
+//! copies      what a provider says of a store and its copies         R77 R78
 //! constraint  DataMoveReplicationConstraint, and how copies add up       R71
 //! health      the four conditions of a healthy copy                      R72
 //! means       the mean copy queue over the questions of one caller       R72
@@ -30,7 +30,7 @@ mod tests;
 use alloc::string::String;
 
 pub use constraint::{Constraint, Reach};
-pub use copies::{Copy, Index, State};
+pub use copies::{Copy, Index, State, serving};
 pub use finish::{FinalWait, Finish, FinishStep, gate};
 pub use flush::{FLUSH_SKEW_MS, check_flush, flushed, guaranteed_until};
 pub use health::{COPY_QUEUE_LIMIT, REPLAY_BESIDE_MAX_MS, check_health, health};

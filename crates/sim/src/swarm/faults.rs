@@ -29,6 +29,9 @@ pub struct Faults {
     pub clocks: bool,
     /// The data guarantee does not hold, or cannot be told.
     pub guarantee: bool,
+    /// Target stores fail over to a second copy that lacks what came last. Not where clocks go wrong: what was committed when is told by
+    /// the clock.
+    pub takeovers: bool,
     /// Mail stores do not answer.
     pub stores: bool,
     /// ContinueWithoutReplication=1.
@@ -70,6 +73,8 @@ impl Faults {
             alone: has(200),
             databases: has(100),
             tokenless: has(300),
+            // Drawn last: older seeds stay what they were.
+            takeovers: has(200),
         }
         .consistent()
     }
@@ -77,7 +82,7 @@ impl Faults {
     /// Roles move in the middle of sessions only where sessions can be interrupted.
     fn consistent(self) -> Faults {
         let dual = self.dual && self.interleaved;
-        Faults { dual, tokenless: self.tokenless && !dual && !self.both, ..self }
+        Faults { dual, tokenless: self.tokenless && !dual && !self.both, takeovers: self.takeovers && !self.clocks, ..self }
     }
 
     /// Two nodes of a side may act at the same time.
@@ -87,8 +92,24 @@ impl Faults {
 
     /// After every session the copies are as R56 wants them.
     pub fn copies_hold(&self) -> bool {
-        let Faults { rates, interleaved, failover, both, disks, network, damage, returns, guarantee, stores, alone, databases, .. } = *self;
+        let Faults {
+            rates,
+            interleaved,
+            failover,
+            both,
+            disks,
+            network,
+            damage,
+            returns,
+            guarantee,
+            takeovers,
+            stores,
+            alone,
+            databases,
+            ..
+        } = *self;
         let calm = rates.dies + rates.fails + rates.answer_lost + rates.unread + rates.lies == 0;
-        calm && ![interleaved, failover, both, disks, network, damage, returns, guarantee, stores, alone, databases].contains(&true)
+        calm && ![interleaved, failover, both, disks, network, damage, returns, guarantee, takeovers, stores, alone, databases]
+            .contains(&true)
     }
 }

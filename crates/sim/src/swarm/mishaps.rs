@@ -10,7 +10,7 @@ type Mishap = fn(&mut Life);
 impl Life {
     /// One mishap of a kind that this life has; or one that ends.
     pub(super) fn mishap(&mut self) {
-        let kinds: [(bool, Mishap); 11] = [
+        let kinds: [(bool, Mishap); 12] = [
             (self.faults.failover, Life::role_moves),
             (self.faults.both, Life::roles_in_doubt),
             (self.faults.disks, Life::disk_trouble),
@@ -20,6 +20,7 @@ impl Life {
             (self.faults.returns, Life::file_returns),
             (self.faults.clocks, Life::clock_jumps),
             (self.faults.guarantee, Life::guarantee_trouble),
+            (self.faults.takeovers, Life::store_copies),
             (self.faults.stores, Life::store_trouble),
             (self.faults.databases, Life::lose_standby),
         ];
@@ -162,6 +163,18 @@ impl Life {
                 self.note(|| format!("the data guarantee cannot be told: {on}"));
                 self.world.guarantee.set_unreachable(on);
             }
+        }
+    }
+
+    fn store_copies(&mut self) {
+        let stores: Vec<String> = self.world.mailboxes.iter().map(|mailbox| mailbox.target.clone()).collect();
+        let Some(store) = self.dice.pick(&stores).cloned() else { return };
+        if self.dice.chance(600) {
+            self.note(|| format!("the second copy of {store} has everything"));
+            self.world.replicate_store(&store);
+        } else {
+            self.note(|| format!("the second copy of {store} takes over, without the rest"));
+            self.world.fail_over_store(&store);
         }
     }
 

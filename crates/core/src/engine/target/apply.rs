@@ -18,8 +18,8 @@ use crate::model::{FolderPath, Outcome, Skipped, Token};
 use crate::ports::{Blast, Level, MailTarget, Retry, StoreError};
 use crate::prv::Record;
 use crate::state::StateError;
-use crate::state::ledger::stock;
 use crate::state::ledger::target::{self, Tracked};
+use crate::state::ledger::{serving, stock};
 
 pub(super) enum ApplyError {
     Halt(Halt),
@@ -66,14 +66,21 @@ pub(super) struct Applied {
 impl Agent {
     pub(super) fn apply_container(&mut self, incoming: Incoming) -> Result<Applied, ApplyError> {
         let mailbox = incoming.name.mailbox;
-        let url = self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
+        let url = self.target_store(mailbox);
         // First, so that a store behind a network lends the connection of this look to the one that writes.
         let everywhere = self.everywhere(mailbox, &url)?;
+        self.apply_to(incoming, &url, everywhere)
+    }
+
+    /// `everywhere`: folders in which an item may stand that is not tracked.
+    pub(super) fn apply_to(&mut self, incoming: Incoming, url: &str, everywhere: Vec<FolderPath>) -> Result<Applied, ApplyError> {
+        let mailbox = incoming.name.mailbox;
         let store = match self.open_store.take() {
             Some((owner, store)) if owner == mailbox => store,
-            _ => self.open_target(mailbox, &url)?,
+            _ => self.open_target(mailbox, url)?,
         };
-        let mut import = Import::new(mailbox, store, incoming.reader, everywhere);
+        let guarded = self.db.read(|db| Ok(serving::copy(db, mailbox)?))?.is_some();
+        let mut import = Import::new(mailbox, store, incoming.reader, everywhere, Changes::of(guarded.then_some(incoming.name)));
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
             self.apply_record(&mut import, record)?;
@@ -143,7 +150,7 @@ impl Agent {
     pub(super) fn commit_batch(&mut self, import: &mut Import) -> Result<(), ApplyError> {
         self.flush(import)?;
         self.check_stop()?;
-        let changes = std::mem::take(&mut import.changes);
+        let changes = import.changes.batch();
         self.db.write(|tx| Ok(changes.write(tx, import.mailbox)?))?;
         import.staged_bytes = 0;
         Ok(())
@@ -225,7 +232,7 @@ impl Agent {
     /// one goes first, durably; the container holds the new one until it is there.
     fn old_version_goes(&mut self, import: &mut Import, old: Tracked) -> Result<(), ApplyError> {
         import.store.remove(&old.folder, &old.id)?;
-        import.changes.set(old.token, None);
+        import.changes.take_away(old);
         self.commit_batch(import)
     }
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use mailferry_rules::ids::MailboxId;
+use mailferry_rules::ids::{ContainerName, MailboxId};
 
 use crate::model::{FolderPath, TargetId, Token};
-use crate::state::ledger::stock;
 use crate::state::ledger::target::{self, Tracked};
+use crate::state::ledger::{serving, stock};
 use crate::state::{Connection, SqlResult};
 
 /// Rows of the tracking map that wait for the flush of their items.
@@ -16,9 +16,29 @@ pub(super) struct Changes {
     order: Vec<Token>,
     /// Items that a census names and that are not here.
     wanted: Vec<Token>,
+    /// The container these changes are of, if they may have to be done again after a failover of the store (R78).
+    kept: Option<ContainerName>,
+    /// What it takes away.
+    away: Vec<Tracked>,
 }
 
 impl Changes {
+    pub(super) fn of(kept: Option<ContainerName>) -> Changes {
+        Changes { kept, ..Changes::default() }
+    }
+
+    /// What has been staged so far; what follows is of the same container.
+    pub(super) fn batch(&mut self) -> Changes {
+        let next = Changes::of(self.kept);
+        std::mem::replace(self, next)
+    }
+
+    /// This item is removed from the store.
+    pub(super) fn take_away(&mut self, item: Tracked) {
+        self.set(item.token, None);
+        self.away.push(item);
+    }
+
     pub(super) fn want(&mut self, token: Token) {
         self.wanted.push(token);
     }
@@ -55,6 +75,9 @@ impl Changes {
             if wished {
                 stock::unwant(db, mailbox, token)?;
             }
+        }
+        if let Some(kept) = &self.kept {
+            self.away.iter().try_for_each(|item| serving::take_away(db, kept, item))?;
         }
         self.wanted.iter().try_for_each(|token| stock::want(db, mailbox, token))
     }

@@ -36,6 +36,7 @@ impl Import {
         store: Box<dyn MailTarget>,
         reader: Reader<Box<dyn ReadSeek>>,
         everywhere: Vec<FolderPath>,
+        changes: Changes,
     ) -> Import {
         Import {
             mailbox,
@@ -43,7 +44,7 @@ impl Import {
             reader,
             everywhere,
             folders: HashMap::new(),
-            changes: Changes::default(),
+            changes,
             counts: ApplyCounts::default(),
             skipped: Vec::new(),
             staged_bytes: 0,
@@ -195,7 +196,7 @@ impl Import {
         self.counts.applied += 1;
         if apply {
             self.store.remove(&tracked.folder, &tracked.id)?;
-            self.changes.set(tracked.token, None);
+            self.changes.take_away(tracked);
         } else {
             tracked.gone = true;
             self.changes.set(tracked.token, Some(tracked));

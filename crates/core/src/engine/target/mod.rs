@@ -6,11 +6,13 @@
 //! items     its items, on their way into the store
 //! changes   what waits for the flush
 //! receipts  the answers, packed and sent back
+//! failover  kept containers, applied again to the copy that took over
 //! stock     what the source says there is, against what is here
 //! ```
 
 mod apply;
 mod changes;
+mod failover;
 mod items;
 mod receipts;
 mod stock;
@@ -39,7 +41,7 @@ impl Agent {
 
     fn import(&mut self, incoming: Incoming) -> Result<Handled, Halt> {
         let name = incoming.name;
-        if !self.is_healthy(name.mailbox) {
+        if !self.is_healthy(name.mailbox) || !self.same_copy_serves(name.mailbox)? {
             return Ok(Handled::Waits);
         }
         self.predecessor_has_let_go()?;
@@ -123,23 +125,32 @@ impl Agent {
         self.archive(name, digest, arrival, failures, error)
     }
 
-    /// Archived containers that the operator has moved to RESTORE are applied after all (R44).
+    /// Archived containers that the operator has moved to RESTORE are applied after all (R44), and kept there like any other.
     fn restore_archived(&mut self) -> Result<(), Halt> {
         let folder = spool::restore(self.around.other.in_folder());
         let share = self.own_share();
         for name in share.list(&folder).unwrap_or_default().iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok()) {
-            if self.db.read(|db| Ok(inbound::outcome(db, &name)?))? != Some(Outcome::Archived) {
-                self.stall(name.to_string(), "lies in RESTORE, but was never archived");
-                continue;
-            }
-            match self.restorable(&name) {
-                Ok(incoming) => {
-                    if let Handled::Taken = self.import(incoming)? {
+            match self.db.read(|db| Ok(inbound::outcome(db, &name)?))? {
+                Some(Outcome::Archived) => match self.restorable(&name) {
+                    Ok(incoming) => {
+                        if let Handled::Waits = self.import(incoming)? {
+                            continue;
+                        }
                         self.after_item()?;
-                        let _ = share.remove(&spool::file(&folder, &name));
                     }
+                    Err(reason) => {
+                        self.stall(name.to_string(), format!("cannot be restored: {reason}"));
+                        continue;
+                    }
+                },
+                Some(Outcome::Applied) => {}
+                _ => {
+                    self.stall(name.to_string(), "lies in RESTORE, but was never archived");
+                    continue;
                 }
-                Err(reason) => self.stall(name.to_string(), format!("cannot be restored: {reason}")),
+            }
+            if self.may_go(&name)? {
+                let _ = share.remove(&spool::file(&folder, &name));
             }
         }
         Ok(())

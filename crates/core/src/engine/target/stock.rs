@@ -88,7 +88,7 @@ impl Agent {
 
     fn left_behind(&mut self, incoming: &mut Incoming) -> Result<Changes, ApplyError> {
         let mailbox = incoming.name.mailbox;
-        let url = self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default();
+        let url = self.target_store(mailbox);
         let mut store = self.open_target(mailbox, &url)?;
         let folders = self.target_folders(&url)?;
         let mut left = Changes::default();

@@ -91,10 +91,7 @@ pub fn taken_badly(db: &Connection, limit: usize) -> rusqlite::Result<Vec<(Conta
     // An index holds these rows alone: they are few.
     let mut query =
         db.prepare_cached("SELECT mailbox, seq, epoch, outcome FROM taken WHERE outcome > 1 ORDER BY mailbox, seq, epoch LIMIT ?1")?;
-    let rows = query.query_map([limit as i64], |row| {
-        let outcome: i64 = row.get(3)?;
-        Ok((container(row, 0)?, outcome_from(outcome).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, outcome))?))
-    })?;
+    let rows = query.query_map([limit as i64], named_outcome)?;
     rows.collect()
 }
 
@@ -154,6 +151,15 @@ pub fn taken_at(db: &Connection, name: &ContainerName) -> rusqlite::Result<Optio
         .map(|taken_ms| taken_ms.map(|taken_ms| taken_ms as u64))
 }
 
+/// A container that is kept was applied once more: what it holds counts as committed now.
+pub fn taken_again(db: &Connection, name: &ContainerName, now_ms: u64) -> rusqlite::Result<()> {
+    db.run(
+        "UPDATE taken SET taken_ms = ?4 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, now_ms as i64],
+    )?;
+    Ok(())
+}
+
 /// What became of a container; `None` when it was not taken.
 pub fn outcome(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<Outcome>> {
     let number = db
@@ -161,6 +167,19 @@ pub fn outcome(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option
         .query_row(params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64], |row| row.get(0))
         .optional()?;
     Ok(number.and_then(outcome_from))
+}
+
+/// What became of the containers of one sequence: more than one where an activation was replaced.
+pub fn outcomes(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<Vec<(ContainerName, Outcome)>> {
+    let mut query =
+        db.prepare_cached("SELECT mailbox, seq, epoch, outcome FROM taken WHERE mailbox = ?1 AND seq = ?2 ORDER BY epoch DESC")?;
+    let rows = query.query_map(params![mailbox.0, sequence.0 as i64], named_outcome)?;
+    rows.collect()
+}
+
+fn named_outcome(row: &rusqlite::Row<'_>) -> rusqlite::Result<(ContainerName, Outcome)> {
+    let outcome: i64 = row.get(3)?;
+    Ok((container(row, 0)?, outcome_from(outcome).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, outcome))?))
 }
 
 /// Mailboxes that have receipts or wishes to send.

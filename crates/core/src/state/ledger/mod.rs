@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod epochs;
 pub mod inbound;
 pub mod outbound;
+pub mod serving;
 pub mod source;
 pub mod stamps;
 pub mod stock;

@@ -72,7 +72,7 @@ pub fn ids_in(db: &Connection, mailbox: MailboxId, folder: &FolderPath) -> rusql
     rows.collect()
 }
 
-fn folder_id(db: &Connection, mailbox: MailboxId, path: &FolderPath) -> rusqlite::Result<i64> {
+pub(super) fn folder_id(db: &Connection, mailbox: MailboxId, path: &FolderPath) -> rusqlite::Result<i64> {
     let path = super::to_json(&path.0)?;
     let known = db
         .prepare_cached("SELECT id FROM target_folder WHERE mailbox = ?1 AND path = ?2")?

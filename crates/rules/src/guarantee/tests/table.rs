@@ -136,6 +136,19 @@ fn with_no_active_copy_or_with_two_it_cannot_be_told() {
 }
 
 #[test]
+fn another_copy_that_serves_is_another_answer() {
+    let copies = |a: Option<u64>, b: Option<u64>| {
+        let copy = |name: &str, since: Option<u64>| Copy { active: since.is_some(), active_since_ms: since, ..passive(name, "X") };
+        serving(&[copy("A", a), copy("B", b)])
+    };
+    assert_eq!(copies(Some(5), None), copies(Some(5), None));
+    assert_ne!(copies(Some(5), None), copies(None, Some(5)), "the other copy");
+    assert_ne!(copies(Some(5), None), copies(Some(6), None), "the same copy, which was not active in between");
+    assert_eq!(serving(&[active("A", "X"), passive("B", "X")]), Ok("A".into()));
+    assert!(copies(None, None).is_err() && copies(Some(5), Some(5)).is_err());
+}
+
+#[test]
 fn a_site_that_is_not_known_leaves_the_answer_open_unless_it_does_not_matter() {
     let nowhere = |copy: Copy| Copy { site: None, ..copy };
     let asked = |word: &str, copies: &[Copy]| answer_word(check_flush(word.parse().unwrap(), copies, 0));
