@@ -45,6 +45,7 @@ const CALM: Faults = Faults {
     returns: false,
     clocks: false,
     guarantee: false,
+    takeovers: false,
     stores: false,
     alone: false,
     databases: false,

@@ -32,10 +32,14 @@ pub(super) struct Guarding {
 
 impl Agent {
     /// Whether more may be imported into a mailbox.
-    pub(super) fn is_healthy(&mut self, mailbox: MailboxId) -> bool {
+    pub(super) fn is_healthy(&mut self, mailbox: MailboxId) -> Result<bool, Halt> {
         let store = self.target_store(mailbox);
         let caller = mailbox.to_string();
-        self.guarded(mailbox, Question::Health, |agent| agent.around.guarantee.healthy(&caller, &store))
+        self.guarded(mailbox, Question::Health, |agent| {
+            // First: what a failover has lost is missed by users, healthy copies or not.
+            let same = agent.same_copy_serves(mailbox)?;
+            Ok(if same.is_satisfied() { agent.around.guarantee.healthy(&caller, &store) } else { same })
+        })
     }
 
     /// Whether a container that was taken may go.
@@ -43,33 +47,39 @@ impl Agent {
         let store = self.target_store(name.mailbox);
         // Buried and never taken: there is nothing of it at the target.
         let Some(taken_ms) = self.db.read(|db| Ok(inbound::taken_at(db, name)?))? else { return Ok(true) };
-        let flushed = self.guarded(name.mailbox, Question::Flush, |agent| agent.around.guarantee.flushed(&store, taken_ms));
-        // Behind that question: the copies may agree on what the one that serves now has never had.
-        if !flushed || !self.same_copy_serves(name.mailbox)? {
-            return Ok(false);
-        }
-        Ok(self.db.read(|db| Ok(inbound::taken_at(db, name)?))? == Some(taken_ms))
+        let flushed = self.guarded(name.mailbox, Question::Flush, |agent| {
+            let flushed = agent.around.guarantee.flushed(&store, taken_ms);
+            // Behind that question: the copies may agree on what the one that serves now has never had.
+            Ok(agent.same_copy_serves(name.mailbox)?.and(flushed))
+        })?;
+        // Applied again just now, it is committed anew.
+        Ok(flushed && self.db.read(|db| Ok(inbound::taken_at(db, name)?))? == Some(taken_ms))
     }
 
     pub(super) fn target_store(&self, mailbox: MailboxId) -> String {
         self.mailbox(mailbox).map(|mailbox| mailbox.target.clone()).unwrap_or_default()
     }
 
-    fn guarded(&mut self, mailbox: MailboxId, question: Question, ask: impl FnOnce(&Agent) -> Answer) -> bool {
+    fn guarded(
+        &mut self,
+        mailbox: MailboxId,
+        question: Question,
+        ask: impl FnOnce(&mut Agent) -> Result<Answer, Halt>,
+    ) -> Result<bool, Halt> {
         // Nothing fails here: a request that may fail is decided elsewhere.
         let times = StallTimes { ask_every_ms: self.policy.guarantee_ask_ms, fail_after_ms: u64::MAX };
         let mut guarding = self.guarding.remove(&(mailbox, question)).unwrap_or_default();
         if guarding.copying.may_ask(self.now_ms(), &times) {
-            let answer = ask(self);
+            let answer = ask(self)?;
             guarding.copying = guarding.copying.after(&answer, self.now_ms(), &times);
         }
         let Copying::Stalled { why, .. } = guarding.copying.clone() else {
             self.guarantee_holds(mailbox, question, &guarding);
-            return true;
+            return Ok(true);
         };
         self.stalls_for_guarantee(mailbox, question, &why, &mut guarding);
         self.guarding.insert((mailbox, question), guarding);
-        false
+        Ok(false)
     }
 
     fn guarantee_holds(&mut self, mailbox: MailboxId, question: Question, guarding: &Guarding) {

@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use mailferry_rules::guarantee::Answer;
 use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
 
 use super::apply::{ApplyCounts, ApplyError, unreadable};
@@ -42,28 +43,24 @@ struct Named {
 
 impl Agent {
     /// Whether the copy that serves a mailbox's target store is the one that has everything that was applied; where another has taken
-    /// over, once it has everything again. False: the mailbox waits, and the reason has been told.
-    pub(in crate::engine) fn same_copy_serves(&mut self, mailbox: MailboxId) -> Result<bool, Halt> {
+    /// over, once it has everything again.
+    pub(in crate::engine) fn same_copy_serves(&mut self, mailbox: MailboxId) -> Result<Answer, Halt> {
         let now = match self.around.guarantee.serving(&self.target_store(mailbox)) {
-            Ok(None) => return Ok(true),
+            Ok(None) => return Ok(Answer::Satisfied),
             Ok(Some(now)) => now,
-            Err(why) => {
-                let label = self.label(mailbox);
-                self.stall(label, format!("which copy of its target store serves cannot be told: {why}"));
-                return Ok(false);
-            }
+            Err(why) => return Ok(Answer::Retry(why)),
         };
         match self.db.read(|db| Ok(serving::copy(db, mailbox)?))? {
-            Some(before) if before == now => Ok(true),
+            Some(before) if before == now => Ok(Answer::Satisfied),
             Some(before) => self.failed_over(mailbox, &before, &now),
             None => {
                 self.db.write(|tx| Ok(serving::set_copy(tx, mailbox, &now)?))?;
-                Ok(true)
+                Ok(Answer::Satisfied)
             }
         }
     }
 
-    fn failed_over(&mut self, mailbox: MailboxId, before: &str, now: &str) -> Result<bool, Halt> {
+    fn failed_over(&mut self, mailbox: MailboxId, before: &str, now: &str) -> Result<Answer, Halt> {
         let label = self.label(mailbox);
         let kept = self.kept_containers(mailbox)?;
         let what = format!("the target store of mailbox {label} has failed over from copy {before} to copy {now}");
@@ -86,14 +83,13 @@ impl Agent {
                 let text = format!("{what}; {} kept containers applied again, {} items appended again", kept.len(), counts.appended);
                 self.event("store.mended", Level::Info, text);
                 self.after_item()?;
-                Ok(true)
+                Ok(Answer::Satisfied)
             }
             Err(ApplyError::Halt(halt)) => Err(halt),
             Err(ApplyError::Store(error)) => {
                 let trouble = Trouble::from(error).now("the mailbox waits, and it is tried again; its containers are kept");
-                self.stall(label, format!("{what}, and what it may have lost could not be applied again: {trouble}"));
                 self.tell("store.not-mended", Level::Error, format!("{what}: {trouble}"));
-                Ok(false)
+                Ok(Answer::Retry(format!("{what}, and what it may have lost could not be applied again: {trouble}")))
             }
         }
     }

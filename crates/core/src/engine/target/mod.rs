@@ -41,7 +41,7 @@ impl Agent {
 
     fn import(&mut self, incoming: Incoming) -> Result<Handled, Halt> {
         let name = incoming.name;
-        if !self.is_healthy(name.mailbox) || !self.same_copy_serves(name.mailbox)? {
+        if !self.is_healthy(name.mailbox)? {
             return Ok(Handled::Waits);
         }
         self.predecessor_has_let_go()?;
