@@ -41,7 +41,7 @@ impl Cutter {
 }
 
 struct Shared {
-    server: SocketAddr,
+    server: Mutex<SocketAddr>,
     ended: AtomicBool,
     state: Mutex<State>,
 }
@@ -56,7 +56,7 @@ impl Tap {
     pub fn to(server: SocketAddr) -> Result<Tap> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port for a tap")?;
         let address = listener.local_addr().context("a listener has an address")?;
-        let shared = Arc::new(Shared { server, ended: AtomicBool::new(false), state: Mutex::default() });
+        let shared = Arc::new(Shared { server: Mutex::new(server), ended: AtomicBool::new(false), state: Mutex::default() });
         let accepting = shared.clone();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok).take_while(|_| !accepting.ended.load(Ordering::Acquire)) {
@@ -69,6 +69,11 @@ impl Tap {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// New connections go to this server: a service address that moves.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *self.shared.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
     /// Bytes so far, to the server and back.
@@ -141,7 +146,8 @@ impl Drop for Ends {
 }
 
 fn join(client: TcpStream, shared: &Arc<Shared>) -> std::io::Result<()> {
-    let server = TcpStream::connect(shared.server)?;
+    let server = *shared.server.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = TcpStream::connect(server)?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     shared.state().open.extend([client.try_clone()?, server.try_clone()?]);

@@ -4,6 +4,7 @@
 mod bulk;
 mod chain;
 mod conformance;
+mod failover;
 mod fidelity;
 mod hostile;
 mod killed;

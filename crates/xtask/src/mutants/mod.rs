@@ -42,6 +42,8 @@ struct Mutant {
     new: String,
     #[serde(default)]
     statement: bool,
+    /// What holds the rule as well, so that nothing can notice this alone: it is not asked.
+    twice: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +59,8 @@ fn list() -> Result<Vec<Mutant>> {
 /// What noticed a mutant.
 enum Caught {
     By(String, f64),
+    /// The rule is held by something else too.
+    HeldTwice(String),
     Never,
 }
 
@@ -64,6 +68,7 @@ impl fmt::Display for Caught {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Caught::By(what, seconds) => write!(f, "{what}, after {seconds:.1} s"),
+            Caught::HeldTwice(by) => write!(f, "- (held twice: {by})"),
             Caught::Never => f.write_str("NOT CAUGHT"),
         }
     }
@@ -75,7 +80,7 @@ impl Mutants {
         let program = build(&mutants)?;
         ensure!(matches!(self.ask(&program, 0)?, Caught::Never), "without any mutant something fails: mend that first");
         let wanted: Vec<usize> = (0..mutants.len()).filter(|at| mutants[*at].name.contains(&self.only)).collect();
-        let verdicts = self.ask_all(&program, &wanted)?;
+        let verdicts = self.ask_all(&program, &mutants, &wanted)?;
         println!("\n| rule | broken on purpose | caught by |\n|---|---|---|");
         for (at, caught) in &verdicts {
             println!("| {} | {} | {caught} |", mutants[*at].rule, mutants[*at].name);
@@ -85,12 +90,15 @@ impl Mutants {
         if alive > 0 { bail!("{alive} mutants were not caught") } else { Ok(()) }
     }
 
-    fn ask_all(&self, program: &Path, wanted: &[usize]) -> Result<Vec<(usize, Caught)>> {
+    fn ask_all(&self, program: &Path, mutants: &[Mutant], wanted: &[usize]) -> Result<Vec<(usize, Caught)>> {
         let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         std::thread::scope(|scope| {
             let work = || -> Result<()> {
                 while let Some(at) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let caught = self.ask(program, at + 1)?;
+                    let caught = match &mutants[*at].twice {
+                        Some(by) => Caught::HeldTwice(by.clone()),
+                        None => self.ask(program, at + 1)?,
+                    };
                     eprintln!("mutant {}: {caught}", at + 1);
                     found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*at, caught));
                 }
@@ -104,15 +112,15 @@ impl Mutants {
         Ok(found)
     }
 
-    /// A few lives, many lives, the ladder, the scenarios.
+    /// The scenarios, a few lives, many lives, the ladder.
     fn ask(&self, program: &Path, mutant: usize) -> Result<Caught> {
         let (few, started) = (self.seeds.min(150), Instant::now());
-        let mut trials = vec![
+        let mut trials: Vec<Vec<String>> = scenarios()?.into_iter().map(|file| vec!["scenario".into(), file]).collect();
+        trials.extend([
             vec!["explore".into(), "1".into(), few.to_string(), "first".into()],
             vec!["explore".into(), (1 + few).to_string(), (self.seeds - few).to_string(), "first".into()],
             vec!["ladder".into(), "first".into()],
-        ];
-        trials.extend(scenarios()?.into_iter().map(|file| vec!["scenario".into(), file]));
+        ]);
         for trial in trials {
             let output = Command::new(program)
                 .args(&trial)
