@@ -15,7 +15,7 @@ use crate::error::{ImapError, Kind, Result};
 use crate::transport::{Deflated, Stream};
 use crate::wire::command::Command;
 use crate::wire::framer::{Framed, Framer};
-use crate::wire::response::{Code, Listed, Response, Status};
+use crate::wire::response::{Code, Fetch, Listed, Response, Status};
 
 /// Bytes read in one go.
 const READ_BYTES: usize = 64 << 10;
@@ -32,9 +32,10 @@ pub struct Tag(String);
 pub enum Event {
     Response(Response),
     /// The bytes of a message follow: take them with `body` before anything else. The response they belong to comes as
-    /// `Response::Fetch` behind them; its UID is here when the server named it first.
+    /// `Response::Fetch` behind them; what the server named first of it is here.
     Body {
         uid: Option<u32>,
+        flags: Option<Vec<String>>,
         internal_date: Option<String>,
         size: u64,
     },
@@ -281,11 +282,11 @@ impl Connection {
                     return Ok(Event::Response(response));
                 }
                 Framed::Body(size) => {
-                    let (uid, internal_date) = match Response::parse(self.framer.line()) {
-                        Response::Fetch(fetch) => (fetch.uid, fetch.internal_date),
-                        _ => (None, None),
+                    let before = match Response::parse(self.framer.line()) {
+                        Response::Fetch(fetch) => *fetch,
+                        _ => Fetch::default(),
                     };
-                    return Ok(Event::Body { uid, internal_date, size });
+                    return Ok(Event::Body { uid: before.uid, flags: before.flags, internal_date: before.internal_date, size });
                 }
             }
         }

@@ -9,6 +9,8 @@ use crate::settings::{AgentSettings, Floor};
 pub struct Policy {
     pub continue_without_replication: bool,
     pub container_bytes_max: u64,
+    /// Of the first container of a pass; each next one may have twice as many.
+    pub container_bytes_first: u64,
     pub container_items_max: u64,
     pub compression_level: i32,
     pub compression_threads: usize,
@@ -36,6 +38,7 @@ impl Policy {
         Policy {
             continue_without_replication: settings.continue_without_replication,
             container_bytes_max: settings.container_size_max.0,
+            container_bytes_first: settings.container_size_max.0,
             container_items_max: u64::from(settings.container_items_max),
             compression_level: settings.compression_level as i32,
             compression_threads: settings.compression_threads as usize,
@@ -56,6 +59,14 @@ impl Policy {
             guarantee_stall_max_ms: settings.guarantee_stall_max.ms(),
             journal_roll_ms: settings.journal_roll_after.ms(),
         }
+    }
+}
+
+impl Policy {
+    /// What a container may hold of which this pass has sealed so many before.
+    pub(super) fn container_bytes(&self, sealed: u32) -> u64 {
+        let doubled = self.container_bytes_first.saturating_mul(1 << sealed.min(32));
+        doubled.min(self.container_bytes_max)
     }
 }
 

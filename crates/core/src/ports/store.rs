@@ -66,6 +66,28 @@ pub trait MailSource: Send {
 
     /// The bytes of one item, streamed. `None` when it is no longer there.
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError>;
+
+    /// Begins to go once through a folder of which nothing is known: of each item that `step` shows, the bytes come next, for `open`.
+    /// False: this store gains nothing by it, and is asked by `scan` and `open`.
+    fn walk(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
+        let _ = folder;
+        Ok(false)
+    }
+
+    /// The next item of the walk.
+    fn step(&mut self) -> Result<Walked, StoreError> {
+        Ok(Walked::Unsure)
+    }
+}
+
+/// Where a walk has come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Walked {
+    Item(SeenItem),
+    /// Every item of the folder has been shown.
+    End,
+    /// No more is shown; whether that was all, a scan must tell.
+    Unsure,
 }
 
 /// An item as a scan sees it.

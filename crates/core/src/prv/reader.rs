@@ -293,29 +293,36 @@ impl<R: Read + Seek> Reader<R> {
     }
 
     fn read_body(&mut self, into: &mut [u8]) -> Result<usize, PrvError> {
+        let piece = self.piece_of_body(into.len())?;
+        let count = piece.len();
+        into[..count].copy_from_slice(&self.blocks.raw[piece]);
+        Ok(count)
+    }
+
+    /// The next bytes of the body, in `blocks.raw`; empty at its end.
+    fn piece_of_body(&mut self, most: usize) -> Result<std::ops::Range<usize>, PrvError> {
         if self.failed {
             return Err(self.damaged("an earlier part of the item could not be read"));
         }
-        let Some(mut body) = self.body.take() else { return Ok(0) };
+        let Some(mut body) = self.body.take() else { return Ok(0..0) };
         self.failed = true;
         if body.piece.is_empty() && body.left > 0 {
             body.piece = self.next_part()?;
         }
-        let count = into.len().min(body.piece.len());
+        let count = most.min(body.piece.len());
         if body.piece.len() as u64 > body.left {
             return Err(self.damaged("an item is longer than the index says"));
         }
-        let bytes = &self.blocks.raw[body.piece.start..body.piece.start + count];
-        body.hasher.update(bytes);
+        let piece = body.piece.start..body.piece.start + count;
+        body.hasher.update(&self.blocks.raw[piece.clone()]);
         body.left -= count as u64;
         if body.left == 0 && body.hasher.finalize().as_bytes() != &body.digest.0 {
             return Err(self.damaged("an item does not match its digest"));
         }
-        into[..count].copy_from_slice(bytes);
         body.piece.start += count;
         self.body = Some(body);
         self.failed = false;
-        Ok(count)
+        Ok(piece)
     }
 }
 
@@ -326,9 +333,24 @@ impl<R: Read + Seek> Read for Body<'_, R> {
         if into.is_empty() {
             return Ok(0);
         }
-        self.0.read_body(into).map_err(|error| match error {
-            PrvError::Io(error) => error,
-            error => io::Error::new(io::ErrorKind::InvalidData, error),
-        })
+        self.0.read_body(into).map_err(told)
+    }
+
+    /// In pieces as large as they lie there.
+    fn read_to_end(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        let before = into.len();
+        loop {
+            match self.0.piece_of_body(usize::MAX).map_err(told)? {
+                piece if piece.is_empty() => return Ok(into.len() - before),
+                piece => into.extend_from_slice(&self.0.blocks.raw[piece]),
+            }
+        }
+    }
+}
+
+fn told(error: PrvError) -> io::Error {
+    match error {
+        PrvError::Io(error) => error,
+        error => io::Error::new(io::ErrorKind::InvalidData, error),
     }
 }

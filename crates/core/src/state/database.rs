@@ -42,7 +42,7 @@ fn with_template<T>(work: impl FnOnce(&Database) -> Result<T, StateError>) -> Re
     match &*template {
         Some(made) => work(made),
         None => {
-            let made = Database::prepare(Connection::open_in_memory()?, Arc::new(UnwatchedSteps), migrations::SCRIPTS, None)?;
+            let made = Database::prepare(Connection::open_in_memory()?, Arc::new(UnwatchedSteps), migrations::SCRIPTS, None, None)?;
             work(template.insert(made))
         }
     }
@@ -98,19 +98,26 @@ impl Database {
     /// Opens or makes one that no other process and no other node has to do with: it is locked for as long as it is open, and what
     /// changes is not recorded for a standby. Transactions are as durable as in any other.
     pub fn open_alone(path: &Path, steps: Arc<dyn Steps>) -> Result<Self, StateError> {
-        if !path.exists() {
+        let is_new = !path.exists();
+        if is_new {
             make(path)?;
         }
-        let database = Self::open(path, steps)?;
+        let shape = if is_new { Some(with_template(|template| Ok((template.tables.clone(), template.schema)))?) } else { None };
+        let database = Self::open_shaped(path, steps, migrations::SCRIPTS, shape)?;
         database.connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -4096;")?;
         Ok(Database { alone: true, ..database })
     }
 
     pub(super) fn open_scripts(path: &Path, steps: Arc<dyn Steps>, scripts: &[&[&str]]) -> Result<Self, StateError> {
+        Self::open_shaped(path, steps, scripts, None)
+    }
+
+    /// `shape`: known of a database that has just been made.
+    fn open_shaped(path: &Path, steps: Arc<dyn Steps>, scripts: &[&[&str]], shape: Option<(Tables, Schema)>) -> Result<Self, StateError> {
         let place = path.display().to_string();
         refuse_other_files(path, &place)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Self::prepare(Connection::open_with_flags(path, flags)?, steps, scripts, Some(&place))
+        Self::prepare(Connection::open_with_flags(path, flags)?, steps, scripts, Some(&place), shape)
     }
 
     pub fn in_memory(steps: Arc<dyn Steps>) -> Result<Self, StateError> {
@@ -143,11 +150,17 @@ impl Database {
         let scripts: &[&[&str]] = &[&[migrations::LOCAL, replicated], &[migrations::LOCAL_2]];
         match path {
             Some(path) => Self::open_scripts(path, steps, scripts),
-            None => Self::prepare(Connection::open_in_memory()?, steps, scripts, None),
+            None => Self::prepare(Connection::open_in_memory()?, steps, scripts, None, None),
         }
     }
 
-    fn prepare(mut connection: Connection, steps: Arc<dyn Steps>, scripts: &[&[&str]], file: Option<&str>) -> Result<Self, StateError> {
+    fn prepare(
+        mut connection: Connection,
+        steps: Arc<dyn Steps>,
+        scripts: &[&[&str]],
+        file: Option<&str>,
+        shape: Option<(Tables, Schema)>,
+    ) -> Result<Self, StateError> {
         connection.busy_timeout(BUSY_WAIT)?;
         settle_statements(&connection)?;
         connection.execute_batch(PRAGMAS)?;
@@ -157,10 +170,10 @@ impl Database {
         }
         migrations::migrate(&mut connection, scripts, &*steps, file.unwrap_or(":memory:"))?;
         migrations::refuse_triggers(&connection)?;
-        let names = migrations::replicated(&connection)?;
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let tables = Tables::of(&connection, &names)?;
-        let schema = migrations::schema_of(&connection, &names)?;
+        let (tables, schema) = match shape {
+            Some(shape) => shape,
+            None => shape_of(&connection)?,
+        };
         let (clock, outbox_bytes_max) = (Arc::new(NoClock), OUTBOX_BYTES_MAX);
         Ok(Database { connection, tables, schema, steps, clock, outbox_bytes_max, in_memory: file.is_none(), alone: false })
     }
@@ -384,6 +397,12 @@ fn settle_statements(connection: &Connection) -> Result<(), StateError> {
     connection.set_prepared_statement_cache_capacity(CACHED_MAX);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
+}
+
+fn shape_of(connection: &Connection) -> Result<(Tables, Schema), StateError> {
+    let names = migrations::replicated(connection)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Ok((Tables::of(connection, &names)?, migrations::schema_of(connection, &names)?))
 }
 
 /// All scripts in one transaction. Under another name until it is whole: what a power cut leaves of it is nobody's database.

@@ -9,6 +9,7 @@
 //! dates     internal dates there and back (T07)
 //! marks     flags and keywords there and back (T19)
 //! source    reading: EXAMINE, BODY.PEEK, streams of messages ahead of need
+//! walk      the same through a folder of which nothing is known
 //! target    writing: appends in flight, everything else in turn
 //! batch     appends that go together and are answered later
 //! repair    what may be changed on a message that a server refuses (X05)
@@ -36,6 +37,7 @@ mod settings;
 mod source;
 mod target;
 mod throttle;
+mod walk;
 
 pub use access::Access;
 pub use settings::{ImapUrl, from_file as secret_from_file, readable_by_others};

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 
 use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
-use mailferry_core::ports::{Blast, MailSource, OpenItem, Retry, SeenItem, StoreError};
+use mailferry_core::ports::{Blast, MailSource, OpenItem, Retry, SeenItem, StoreError, Walked};
 use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
 use super::access::Access;
@@ -15,6 +15,7 @@ use super::account::{Folder, Folders};
 use super::line::Line;
 use super::names::Form;
 use super::settings::ImapUrl;
+use super::walk::Walk;
 use super::{dates, key, marks, parse_key};
 
 /// Messages of which a scan asks at a time, and at first: some callers want to know only whether there is any.
@@ -25,38 +26,39 @@ const FETCH_MESSAGES: usize = 400;
 /// Of a set of UIDs as it is written: servers read lines of about a thousand (RFC 2683, 3.2.1.5).
 const SET_BYTES_MAX: usize = 800;
 /// Bytes of a message gathered because its UID comes behind it.
-const NAMELESS_BYTES_MAX: u64 = 64 << 20;
+pub(super) const NAMELESS_BYTES_MAX: u64 = 64 << 20;
 
 pub struct ImapSource {
-    line: Line,
+    pub(super) line: Line,
     folders: Option<Folders>,
-    open: Option<Opened>,
+    pub(super) open: Option<Opened>,
 }
 
-struct Opened {
+pub(super) struct Opened {
     path: FolderPath,
     /// As the server writes it.
     name: Vec<u8>,
-    selected: Selected,
-    ahead: Ahead,
+    pub(super) selected: Selected,
+    pub(super) ahead: Ahead,
+    pub(super) walk: Option<Walk>,
 }
 
 /// Messages that were asked for and are on their way.
 #[derive(Default)]
-struct Ahead {
+pub(super) struct Ahead {
     /// To be asked for.
     expected: VecDeque<u32>,
     /// Asked for, by command.
     asked: VecDeque<(Tag, HashSet<u32>)>,
     /// Its bytes come next.
-    next: Option<Coming>,
+    pub(super) next: Option<Coming>,
 }
 
-struct Coming {
-    uid: u32,
-    size: u64,
+pub(super) struct Coming {
+    pub(super) uid: u32,
+    pub(super) size: u64,
     /// Gathered already, where the UID came behind the bytes.
-    gathered: Option<Vec<u8>>,
+    pub(super) gathered: Option<Vec<u8>>,
 }
 
 impl ImapSource {
@@ -75,7 +77,7 @@ impl ImapSource {
     }
 
     /// Opens the folder, if it is not open.
-    fn examine(&mut self, path: &FolderPath, anew: bool) -> Result<(), StoreError> {
+    pub(super) fn examine(&mut self, path: &FolderPath, anew: bool) -> Result<(), StoreError> {
         if !anew && self.open.as_ref().is_some_and(|open| open.path == *path) {
             return Ok(());
         }
@@ -85,7 +87,7 @@ impl ImapSource {
         let gone = || StoreError::no_folder(place);
         let name = self.known()?.name(path).map(<[u8]>::to_vec).ok_or_else(gone)?;
         let selected = self.line.run(Blast::Folder, async |connection| connection.select(&name, true).await)?;
-        self.open = Some(Opened { path: path.clone(), name, selected, ahead: Ahead::default() });
+        self.open = Some(Opened { path: path.clone(), name, selected, ahead: Ahead::default(), walk: None });
         Ok(())
     }
 
@@ -93,12 +95,14 @@ impl ImapSource {
     fn quiet(&mut self) -> Result<(), StoreError> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let ahead = std::mem::take(&mut open.ahead);
-        if ahead.next.is_none() && ahead.asked.is_empty() {
+        let walked = open.walk.take().map(Walk::into_asked).unwrap_or_default();
+        let asked: Vec<Tag> = ahead.asked.into_iter().map(|(tag, _)| tag).chain(walked).collect();
+        if ahead.next.is_none() && asked.is_empty() {
             return Ok(());
         }
         self.line.run(Blast::Mailbox, async |connection| {
             connection.pass_by().await?;
-            for (tag, _) in &ahead.asked {
+            for tag in &asked {
                 connection.finish(tag, "FETCH", |_| {}).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
             }
             Ok(())
@@ -156,7 +160,7 @@ impl ImapSource {
     }
 
     /// Lets the message at hand pass by.
-    fn pass_by(&mut self) -> Result<(), StoreError> {
+    pub(super) fn pass_by(&mut self) -> Result<(), StoreError> {
         let coming = self.open.as_mut().and_then(|open| open.ahead.next.take());
         if coming.is_none_or(|coming| coming.gathered.is_some()) {
             return Ok(());
@@ -175,8 +179,8 @@ impl ImapSource {
                     let cause = format!("it has {size} bytes, and the server says only behind them which one it is");
                     return Err(StoreError::new(Blast::Item, Retry::Never, "read a message", open.path.to_string(), cause));
                 }
-                let (uid, bytes) = self.line.run(Blast::Mailbox, async |connection| gathered(connection).await)?;
-                ahead.next = uid.map(|uid| Coming { uid, size: bytes.len() as u64, gathered: Some(bytes) });
+                let (fetch, bytes) = self.line.run(Blast::Mailbox, async |connection| gathered(connection).await)?;
+                ahead.next = fetch.uid.map(|uid| Coming { uid, size: bytes.len() as u64, gathered: Some(bytes) });
             }
             Event::Response(Response::Tagged { tag, status, code, text }) => {
                 let Some(at) = ahead.asked.iter().position(|(asked, _)| asked.is(&tag)) else { return Ok(Advance::On) };
@@ -241,10 +245,17 @@ impl Ahead {
             uids.remove(&uid);
         });
     }
+
+    /// Its bytes have come, by the first command that asked for them; a later one may ask again.
+    fn came(&mut self, uid: u32) {
+        if let Some((_, uids)) = self.asked.iter_mut().find(|(_, uids)| uids.contains(&uid)) {
+            uids.remove(&uid);
+        }
+    }
 }
 
-/// A message whose UID the server names behind its bytes.
-async fn gathered(connection: &mut mailferry_imap::Connection) -> Result<(Option<u32>, Vec<u8>), ImapError> {
+/// A message of which the server says something behind its bytes.
+pub(super) async fn gathered(connection: &mut mailferry_imap::Connection) -> Result<(Fetch, Vec<u8>), ImapError> {
     let mut bytes = Vec::new();
     loop {
         let there = connection.body().await?;
@@ -256,8 +267,8 @@ async fn gathered(connection: &mut mailferry_imap::Connection) -> Result<(Option
         connection.body_used(used);
     }
     match connection.event().await? {
-        Event::Response(Response::Fetch(fetch)) => Ok((fetch.uid, bytes)),
-        _ => Ok((None, bytes)),
+        Event::Response(Response::Fetch(fetch)) => Ok((*fetch, bytes)),
+        _ => Ok((Fetch::default(), bytes)),
     }
 }
 
@@ -378,6 +389,7 @@ impl MailSource for ImapSource {
         }
         let ImapSource { line, open: Some(open), .. } = self else { return Ok(None) };
         let Some(coming) = open.ahead.next.take() else { return Ok(None) };
+        open.ahead.came(coming.uid);
         let size = coming.size;
         Ok(Some(OpenItem {
             reader: match coming.gathered {
@@ -385,6 +397,23 @@ impl MailSource for ImapSource {
                 None => Box::new(Body { line, open, uid, size, left: size, came_back: false }),
             },
         }))
+    }
+
+    fn walk(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
+        self.begin_walk(folder)
+    }
+
+    fn step(&mut self) -> Result<Walked, StoreError> {
+        match self.next_of_walk() {
+            Err(error) if error.away => {
+                tracing::info!(cause = error.cause, "the connection broke while messages were read: logging in again");
+                self.open = None;
+                self.folders = None;
+                self.line.reopen()?;
+                Ok(Walked::Unsure)
+            }
+            walked => walked,
+        }
     }
 }
 
@@ -491,11 +520,11 @@ impl ImapSource {
 }
 
 /// Before 1900 and behind 2100 it is a mistake of the server.
-fn date_of(fetch: &Fetch) -> Option<InternalDate> {
+pub(super) fn date_of(fetch: &Fetch) -> Option<InternalDate> {
     fetch.internal_date.as_deref().and_then(dates::parse).filter(|date| (-2_208_988_800..4_102_444_800).contains(&date.seconds))
 }
 
-fn seen(fetch: Fetch, validity: u32, dates: &HashMap<u32, InternalDate>) -> Option<SeenItem> {
+pub(super) fn seen(fetch: Fetch, validity: u32, dates: &HashMap<u32, InternalDate>) -> Option<SeenItem> {
     let uid = fetch.uid?;
     let date = date_of(&fetch).or_else(|| dates.get(&uid).copied()).unwrap_or_default();
     let marks: Marks = fetch.flags.map(|flags| marks::parse(&flags)).unwrap_or_default();
@@ -559,6 +588,8 @@ impl Body<'_> {
     fn come_back(&mut self) -> Result<(), StoreError> {
         self.line.reopen()?;
         self.open.ahead.ask_again(self.uid);
+        // What a scan finds to be left of it comes later.
+        self.open.walk = None;
         let Opened { name, selected, .. } = &*self.open;
         let (uid, size, read) = (self.uid, self.size, self.size - self.left);
         self.line.run(Blast::Folder, async |connection| {

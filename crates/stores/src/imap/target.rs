@@ -476,7 +476,7 @@ impl MailTarget for ImapTarget {
     }
 
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
-        if self.folders.name(folder).is_none() || self.claimed.contains(folder) {
+        if self.claimed.contains(folder) || self.folders.name(folder).is_none() {
             return Ok(false);
         }
         let empty = self.listing(folder)?.is_empty();

@@ -91,9 +91,12 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
 }
 
 /// Containers go from one folder to another on this machine: small ones let reading and writing overlap, and packing them tightly would
-/// cost more than it saves.
+/// cost more than it saves. Of mail, level -7 saves a fifth of the bytes and takes eight times as long as this one, which saves what
+/// is nearly free.
 const CONTAINER_MIB: u64 = 8;
-const COMPRESSION_LEVEL: i32 = -7;
+/// The target begins when the first one is there.
+const FIRST_CONTAINER_BYTES: u64 = 1 << 20;
+const COMPRESSION_LEVEL: i32 = -1000;
 /// What fits into the cache of a processor, and keeps memory low where many are moved at a time.
 const BLOCK_BYTES: usize = 256 << 10;
 /// A batch ends with waiting for the server.
@@ -119,7 +122,9 @@ fn policy(args: &Args) -> anyhow::Result<Policy> {
         }
     }
     settings.apply_deletions |= args.apply_deletions;
-    Ok(Policy { compression_level: level, block_bytes: BLOCK_BYTES, ..Policy::of(&settings) })
+    let policy = Policy::of(&settings);
+    let container_bytes_first = policy.container_bytes_max.min(FIRST_CONTAINER_BYTES);
+    Ok(Policy { compression_level: level, block_bytes: BLOCK_BYTES, container_bytes_first, ..policy })
 }
 
 /// Ctrl-C and a service's stop end the run after its durable step.

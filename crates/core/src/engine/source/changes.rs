@@ -76,6 +76,10 @@ impl Gone {
         None
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.items.values().all(Vec::is_empty)
+    }
+
     pub fn put_back(&mut self, item: KnownItem) {
         self.sizes.entry(item.size).or_default().push(item.key.clone());
         self.items.entry(item.key.clone()).or_default().push(item);

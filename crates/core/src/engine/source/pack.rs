@@ -9,7 +9,7 @@ use super::changes::{self, Change, Gone};
 use crate::engine::agent::{Agent, Mailbox};
 use crate::engine::packing::Packing;
 use crate::model::{Envelope, FolderInfo, ItemKey, Token};
-use crate::ports::{Blast, MailSource, SeenItem, StoreError};
+use crate::ports::{Blast, MailSource, SeenItem, StoreError, Walked};
 use crate::prv::{self, PrvError, Record};
 use crate::state::ledger::inbound;
 use crate::state::ledger::source::{self, KnownItem};
@@ -30,6 +30,8 @@ pub(super) struct Pass<'a> {
     /// What the folders say of themselves; those that did not give all they showed are taken out.
     stamps: Stamps,
     open: Option<Packing>,
+    /// Containers that this pass has sealed.
+    sealed: u32,
 }
 
 impl Agent {
@@ -40,7 +42,7 @@ impl Agent {
         let (unchanged, stamps) = changes::unchanged(&self.db, mailbox.id, store.as_mut(), &folders)?;
         let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders, &unchanged)?;
         let (gone, found) = (findings.gone, findings.changes);
-        let mut pass = Pass { mailbox, store, folders, gone, found, unreadable: HashSet::new(), stamps, open: None };
+        let mut pass = Pass { mailbox, store, folders, gone, found, unreadable: HashSet::new(), stamps, open: None, sealed: 0 };
         for id in new {
             self.announce(&mut pass, id)?;
         }
@@ -101,6 +103,9 @@ impl Agent {
         if let Some(changes) = pass.found.remove(&id) {
             return self.pack_found(pass, id, &info, changes);
         }
+        if self.pack_new_folder(pass, id, &info)? {
+            return Ok(());
+        }
         let mut after = None;
         loop {
             let store = pass.store.as_mut();
@@ -112,6 +117,30 @@ impl Agent {
             }
             // What is packed must be recorded before the folder is compared again.
             self.seal(pass)?;
+        }
+    }
+
+    /// A folder without rows is gone through once, where its store gains by that: what it holds is new, as nothing is gone that may have
+    /// been moved there. False: it is to be compared, as far as it has not been packed.
+    fn pack_new_folder(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo) -> Result<bool, MailboxHalt> {
+        let mailbox = pass.mailbox.id;
+        let is_new = pass.gone.is_empty() && !self.db.read(|db| Ok(source::knows_any(db, mailbox, id)?))?;
+        if !is_new || !pass.store.walk(&info.path)? {
+            return Ok(false);
+        }
+        loop {
+            match pass.store.step()? {
+                Walked::Item(seen) => {
+                    let token = self.new_token(pass, info, &seen)?;
+                    self.pack_item(pass, id, info, seen, token)?;
+                }
+                Walked::End => return Ok(true),
+                Walked::Unsure => {
+                    // What is packed must be recorded before the folder is compared.
+                    self.seal(pass)?;
+                    return Ok(false);
+                }
+            }
         }
     }
 
@@ -243,9 +272,10 @@ impl Agent {
     /// Seals the open container when it is full, or when an item of this size would overfill it: an item larger than the
     /// limit gets a container of its own (R23).
     fn make_room(&mut self, pass: &mut Pass<'_>, size: u64) -> Result<(), MailboxHalt> {
+        let most = self.policy.container_bytes(pass.sealed);
         let full = pass.open.as_ref().is_some_and(|open| {
             let records = open.records.len() as u64;
-            let over = open.bytes() + size > self.policy.container_bytes_max && open.writer.items() > 0;
+            let over = open.bytes() + size > most && open.writer.items() > 0;
             records >= self.policy.container_items_max || over
         });
         if full { self.seal(pass) } else { Ok(()) }
@@ -253,7 +283,10 @@ impl Agent {
 
     pub(super) fn seal(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
         match pass.open.take() {
-            Some(packing) => Ok(self.seal_container(packing)?),
+            Some(packing) => {
+                pass.sealed += 1;
+                Ok(self.seal_container(packing)?)
+            }
             None => Ok(()),
         }
     }
