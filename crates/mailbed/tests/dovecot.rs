@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use common::{expires_in_an_hour, is_ready, tls};
 use mailferry_mailbed::corpus::base64;
-use mailferry_mailbed::servers::{Dovecot, Format, Kind, Options, Server};
+use mailferry_mailbed::servers::{Dovecot, Format, Kind, Options, Server, scratch};
 use mailferry_mailbed::talk::{Talk, Value};
 
 const MAIL: &[u8] = b"Subject: one\r\n\r\nbody\r\n";
@@ -75,16 +75,19 @@ fn nothing_is_left_of_a_server_whose_test_was_killed() {
     let mut victim = command.stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().expect("this test again");
     let told = BufReader::new(victim.stdout.take().expect("a pipe")).lines().map_while(Result::ok).find(|line| line.starts_with("victim "));
     let told = told.expect("it tells what it has started");
-    let (folder, processes) = told.strip_prefix("victim ").and_then(|rest| rest.split_once(' ')).expect("a folder and processes");
-    assert!(Path::new(folder).exists());
+    let mut words = told.split(' ').skip(1);
+    let folders = [(); 2].map(|()| words.next().expect("two folders"));
+    let processes: Vec<&str> = words.collect();
+    assert!(!processes.is_empty() && folders.iter().all(|folder| Path::new(folder).exists()));
     victim.kill().and_then(|()| victim.wait()).expect("it can be killed");
-    common::wait_until("all have ended", || processes.split(' ').all(|id| !Path::new(&format!("/proc/{id}/exe")).exists()));
-    common::wait_until("its folder is gone", || !Path::new(folder).exists());
+    common::wait_until("all have ended", || processes.iter().all(|id| !Path::new(&format!("/proc/{id}/exe")).exists()));
+    common::wait_until("its folders are gone", || !folders.iter().any(|folder| Path::new(folder).exists()));
 }
 
 fn be_killed(server: &Server) {
+    let also = scratch().expect("a folder without a server");
     let processes: Vec<String> = server.process_ids().iter().map(u32::to_string).collect();
-    let _ = writeln!(std::io::stdout(), "\nvictim {} {}", server.folder().display(), processes.join(" "));
+    let _ = writeln!(std::io::stdout(), "\nvictim {} {} {}", server.folder().display(), also.path().display(), processes.join(" "));
     // Nobody writes there.
     let _ = std::io::stdin().read_line(&mut String::new());
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use mailferry_conformance::store::{Bench, Limits};
 use mailferry_core::model::{FolderInfo, FolderPath, ItemKey, Marks, TargetId};
-use mailferry_core::ports::{Appended, MailSource, MailTarget, May, NewItem, OpenItem, SeenItem, StoreError, Wanted};
+use mailferry_core::ports::{Appended, MailSource, MailTarget, May, NewItem, OpenItem, SeenItem, StoreError, Walked, Wanted};
 use mailferry_mailbed::hostile::{Hostile, Setup};
 use mailferry_mailbed::servers::{Dovecot, Format, Kind, Options, Server};
 use mailferry_mailbed::talk::Talk;
@@ -111,6 +111,17 @@ impl MailSource for UnixLines {
         let mut bytes = Vec::new();
         item.reader.read_to_end(&mut bytes).expect("the message comes to its end");
         Ok(Some(OpenItem { reader: Box::new(Cursor::new(unix(&bytes))) }))
+    }
+
+    fn walk(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
+        self.0.walk(folder)
+    }
+
+    fn step(&mut self) -> Result<Walked, StoreError> {
+        Ok(match self.0.step()? {
+            Walked::Item(item) => Walked::Item(SeenItem { size: None, ..item }),
+            walked => walked,
+        })
     }
 }
 

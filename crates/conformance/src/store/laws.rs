@@ -1,6 +1,7 @@
 //! What holds of appending, finding again, changing, moving and deleting (R40-R43).
 
 use mailferry_core::model::Flags;
+use mailferry_core::ports::Walked;
 
 use super::kit::*;
 
@@ -310,6 +311,38 @@ pub fn keys_are_the_same_at_every_pass(bench: &dyn Bench) {
     let after = seen(bench, &inbox);
     assert_eq!(keys(&after)[..4], keys(&before)[1..]);
     assert_eq!(after.len(), 6);
+}
+
+pub fn a_walk_shows_what_a_scan_shows(bench: &dyn Bench) {
+    let inbox = folder("INBOX");
+    let mut target = bench.target();
+    let ids = fill(&mut *target, &inbox, 0..7);
+    target.set_marks(&inbox, &ids[2], &marks(Flags::SEEN | Flags::FLAGGED, &["x"])).expect("new marks");
+    target.remove(&inbox, &ids[4]).expect("a removal");
+    target.flush().expect("a flush");
+    let scanned = seen(bench, &inbox);
+    let mut source = bench.source();
+    if !source.walk(&inbox).expect("an answer") {
+        return;
+    }
+    let mut walked = Vec::new();
+    loop {
+        let item = match source.step().expect("the next one") {
+            Walked::Item(item) => item,
+            other => {
+                assert_eq!(other, Walked::End, "nothing is out of the ordinary");
+                break;
+            }
+        };
+        // What nobody opens passes by.
+        let body = (walked.len() != 1).then(|| read(&mut *source, &inbox, &item.key).expect("its bytes come next"));
+        walked.push((item, body));
+    }
+    assert_eq!(walked.len(), scanned.len());
+    for (at, ((item, body), Seen { item: expected, body: bytes })) in walked.into_iter().zip(scanned).enumerate() {
+        assert_eq!((&item.key, &item.marks, item.date), (&expected.key, &expected.marks, expected.date));
+        assert_eq!(body, (at != 1).then_some(bytes));
+    }
 }
 
 pub fn an_item_that_went_away_is_no_error(bench: &dyn Bench) {

@@ -35,6 +35,7 @@ macro_rules! store {
             what_a_user_deleted_stays_deleted
             twins_are_both_kept
             keys_are_the_same_at_every_pass
+            a_walk_shows_what_a_scan_shows
             an_item_that_went_away_is_no_error
             a_flush_of_nothing_is_nothing
             odd_folder_names_come_back_and_are_never_merged

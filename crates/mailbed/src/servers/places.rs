@@ -11,15 +11,18 @@ use std::{env, fs};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use super::janitor;
+
 /// Debian's user for mail: uid and gid.
 pub(crate) const MAIL_USER: &str = "8";
 
-/// In memory where nobody set TMPDIR: the disk is not what is tested or measured. Short, because sockets have paths; open,
-/// because servers give up being root.
+/// Gone when it is dropped, or when this process is killed. In memory where nobody set TMPDIR: the disk is not what is tested or
+/// measured. Short, because sockets have paths; open, because servers give up being root.
 pub fn scratch() -> Result<TempDir> {
     let memory = Path::new("/dev/shm");
     let below = if env::var_os("TMPDIR").is_none() && memory.is_dir() { memory.to_path_buf() } else { env::temp_dir() };
     let dir = tempfile::Builder::new().prefix("mailbed-").tempdir_in(below).context("no scratch folder")?;
+    janitor::tell(dir.path())?;
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).context("could not open the scratch folder")?;
     Ok(dir)
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,12 +21,11 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    /// The folder goes with them when this process is killed.
-    pub fn start(command: &mut Command, folder: &Path) -> Result<Self> {
+    pub fn start(command: &mut Command) -> Result<Self> {
         let line = command.get_program().to_string_lossy().into_owned();
         let child = command.process_group(0).stdin(Stdio::null()).spawn().with_context(|| format!("could not start {line}"))?;
         let mut watcher = Command::new("sh");
-        watcher.args(["-c", "read -r _; kill -s KILL -- -$0; rm -rf -- \"$1\"", &child.id().to_string()]).arg(folder);
+        watcher.args(["-c", "read -r _; kill -s KILL -- -$0", &child.id().to_string()]);
         let watcher = watcher.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Ok(Processes { child, watcher: watcher.context("could not start sh")? })
     }

@@ -156,7 +156,7 @@ impl Server {
         let mut command = Command::new(&self.plan.program);
         command.args(&self.plan.arguments).current_dir(self.folder()).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.stdout(log.try_clone().context("no log")?).stderr(log);
-        let mut processes = Processes::start(&mut command, self.dir.path())?;
+        let mut processes = Processes::start(&mut command)?;
         let greeted = self.wait_for_greeting(&mut processes);
         self.processes = Some(processes);
         greeted.with_context(|| format!("{:?} did not start; it said:\n{}", self.plan.kind, self.log()))

@@ -432,9 +432,10 @@ async fn subscribe(connection: &mut Connection, name: &[u8]) -> Result<(), ImapE
     let mut refusal = None;
     for _ in 0..5 {
         match connection.run(Command::new("SUBSCRIBE").string(name), |_| {}).await {
+            Ok(_) if connection.has("LIST-EXTENDED") => return Ok(()),
             Ok(_) => {
                 let listed = connection.list(Command::new("LSUB \"\"").string(name)).await?;
-                if listed.iter().any(|listed| listed.name == name) || connection.has("LIST-EXTENDED") {
+                if listed.iter().any(|listed| listed.name == name) {
                     return Ok(());
                 }
             }

@@ -32,6 +32,8 @@ pub(super) struct Pass<'a> {
     open: Option<Packing>,
     /// Containers that this pass has sealed.
     sealed: u32,
+    /// Nothing was known of the mailbox when the pass began.
+    is_first: bool,
 }
 
 impl Agent {
@@ -42,7 +44,8 @@ impl Agent {
         let (unchanged, stamps) = changes::unchanged(&self.db, mailbox.id, store.as_mut(), &folders)?;
         let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders, &unchanged)?;
         let (gone, found) = (findings.gone, findings.changes);
-        let mut pass = Pass { mailbox, store, folders, gone, found, unreadable: HashSet::new(), stamps, open: None, sealed: 0 };
+        let is_first = !self.db.read(|db| Ok(source::knows_any_at_all(db, mailbox.id)?))?;
+        let mut pass = Pass { mailbox, store, folders, gone, found, unreadable: HashSet::new(), stamps, open: None, sealed: 0, is_first };
         for id in new {
             self.announce(&mut pass, id)?;
         }
@@ -131,7 +134,8 @@ impl Agent {
         loop {
             match pass.store.step()? {
                 Walked::Item(seen) => {
-                    let token = self.new_token(pass, info, &seen)?;
+                    // In a first pass nobody else can have the token: a walk shows each key once.
+                    let token = if pass.is_first { token(mailbox, info, &seen, 0) } else { self.new_token(pass, info, &seen)? };
                     self.pack_item(pass, id, info, seen, token)?;
                 }
                 Walked::End => return Ok(true),

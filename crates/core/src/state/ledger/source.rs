@@ -78,6 +78,11 @@ pub fn knows_any(db: &Connection, mailbox: MailboxId, folder: u32) -> rusqlite::
     db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 AND folder = ?2 LIMIT 1")?.exists(params![mailbox.0, folder])
 }
 
+/// Whether there is a row of any item of this mailbox.
+pub fn knows_any_at_all(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 LIMIT 1")?.exists([mailbox.0])
+}
+
 /// Folders, items and bytes of a mailbox as last published.
 pub fn totals(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<(u64, u64, u64)> {
     let folders = folders(db, mailbox)?.iter().filter(|folder| folder.info.selectable).count() as u64;
