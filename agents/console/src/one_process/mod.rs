@@ -166,10 +166,15 @@ fn sessions(agents: &mut [Agent], side_by_side: bool, watch: &Arc<Watch>, stop: 
                     loop {
                         // Before the question: the last signal comes behind its answer, and nobody signals again.
                         let seen = watch.signals();
-                        if packed.load(Ordering::Acquire) || stop.load(Ordering::Relaxed) {
+                        let over = packed.load(Ordering::Acquire) || stop.load(Ordering::Relaxed);
+                        // A source that has nothing to pack may be done before this thread has begun: what an earlier run left
+                        // on the way is looked at all the same, or the round would end as if there were none.
+                        if !over || reports.is_empty() {
+                            reports.push(agent.session());
+                        }
+                        if over {
                             return reports;
                         }
-                        reports.push(agent.session());
                         watch.wait_beyond(seen);
                     }
                 })

@@ -43,16 +43,14 @@ pub fn run_bench(arguments: &Arguments) -> Result<()> {
         bail!("there is no tool {unknown}");
     }
     let bench = Bench::fill(arguments.users, arguments.messages, arguments.big)?;
-    let mut rows = Vec::new();
-    for tool in tools {
-        let mut row = table::Row::new(tool.title);
-        for number in 0..arguments.runs {
+    let mut rows: Vec<_> = tools.iter().map(|tool| table::Row::new(tool.title)).collect();
+    // All tools in each run: what else the machine does meets them alike.
+    for number in 0..arguments.runs {
+        for (tool, row) in tools.iter().zip(&mut rows) {
             println!("{}: run {} of {}", tool.name, number + 1, arguments.runs);
-            bench.run(tool, number == 0, &mut row)?;
+            bench.run(tool, number == 0, row)?;
         }
-        println!("\n{}", table::markdown(std::slice::from_ref(&row)));
-        rows.push(row);
+        println!("\n{}", table::markdown(&rows));
     }
-    println!("\n{}", table::markdown(&rows));
     Ok(())
 }
