@@ -96,7 +96,9 @@ fn what_a_store_loses_in_a_failover_comes_back_from_the_containers_that_are_kept
     talk.ok("SELECT INBOX").and_then(|_| talk.ok("STORE 1 +FLAGS (\\Deleted)")).and_then(|_| talk.ok("EXPUNGE")).expect("deleted");
     wait_until("the active copy has it", PATIENCE, || stage.is_whole_at(&one));
     let stalls = || stage.bed.report(&stage.target(), AgentKind::Target).map(|report| report.stalls).unwrap_or_default();
-    wait_until("the stall says why", PATIENCE, || stalls().iter().any(|stall| stall.why.contains("copy B does not say how far it has replayed")));
+    wait_until("the stall says why", PATIENCE, || {
+        stalls().iter().any(|stall| stall.why.contains("copy B does not say how far it has replayed"))
+    });
     assert!(stage.kept() > 0, "kept while the copy is away");
 
     one.kill();
