@@ -4,6 +4,7 @@
 mod bulk;
 mod chain;
 mod conformance;
+mod deltas;
 mod failover;
 mod fidelity;
 mod hostile;
@@ -11,3 +12,4 @@ mod killed;
 mod kit;
 mod logins;
 mod migrate;
+mod room;

@@ -46,6 +46,9 @@ pub enum Response {
     },
     Fetch(Box<Fetch>),
     Namespace(Namespace),
+    /// RFC 9208: the quota roots of a folder.
+    QuotaRoot(Vec<Vec<u8>>),
+    Quota(Quota),
     Other(Vec<u8>),
 }
 
@@ -100,6 +103,23 @@ pub struct StatusItems {
     pub uid_validity: Option<u32>,
     pub highest_modseq: Option<u64>,
     pub size: Option<u64>,
+    /// RFC 7889: bytes of the largest message that it takes.
+    pub append_limit: Option<u64>,
+}
+
+/// RFC 9208: what a quota root allows.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Quota {
+    pub root: Vec<u8>,
+    pub resources: Vec<Resource>,
+}
+
+/// `STORAGE` counts units of 1,024 bytes, `MESSAGE` messages.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Resource {
+    pub name: String,
+    pub used: u64,
+    pub limit: u64,
 }
 
 /// Attributes of one message, as far as they came.
@@ -187,8 +207,37 @@ fn untagged(cursor: &mut Cursor<'_>) -> Option<Response> {
         b"NAMESPACE" => {
             Response::Namespace(Namespace { personal: namespaces(cursor), others: namespaces(cursor), shared: namespaces(cursor) })
         }
+        b"QUOTAROOT" => {
+            cursor.word();
+            Response::QuotaRoot(texts_to_the_end(cursor))
+        }
+        b"QUOTA" => Response::Quota(quota(cursor)),
         _ => return None,
     })
+}
+
+fn texts_to_the_end(cursor: &mut Cursor<'_>) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    while !cursor.at_end() {
+        let before = cursor.rest().len();
+        out.push(cursor.word().bytes().to_vec());
+        if cursor.rest().len() == before {
+            break;
+        }
+    }
+    out
+}
+
+fn quota(cursor: &mut Cursor<'_>) -> Quota {
+    let mut quota = Quota { root: cursor.word().bytes().to_vec(), resources: Vec::new() };
+    cursor.list(|cursor| {
+        let name = cursor.word().text().to_uppercase();
+        match (cursor.number(), cursor.number()) {
+            (Some(used), Some(limit)) => quota.resources.push(Resource { name, used, limit }),
+            _ => cursor.skip(),
+        }
+    });
+    quota
 }
 
 fn numbered(number: u32, cursor: &mut Cursor<'_>) -> Option<Response> {
@@ -264,6 +313,7 @@ fn status_items(cursor: &mut Cursor<'_>) -> StatusItems {
             b"UIDVALIDITY" => items.uid_validity = short,
             b"HIGHESTMODSEQ" => items.highest_modseq = Some(number),
             b"SIZE" => items.size = Some(number),
+            b"APPENDLIMIT" => items.append_limit = Some(number),
             _ => {}
         }
     });
@@ -483,6 +533,14 @@ mod tests {
         let namespace =
             Namespace { personal: vec![(b"INBOX.".to_vec(), Some(b'.'))], others: vec![], shared: vec![(b"#sh".to_vec(), None)] };
         assert_eq!(parse("* NAMESPACE ((\"INBOX.\" \".\")) NIL ((\"#sh\" NIL))"), Response::Namespace(namespace));
+        let limit = StatusItems { append_limit: Some(257_890), ..StatusItems::default() };
+        assert_eq!(parse("* STATUS INBOX (APPENDLIMIT 257890)"), Response::StatusOf(b"INBOX".to_vec(), limit));
+        assert_eq!(parse("* STATUS INBOX (APPENDLIMIT NIL)"), Response::StatusOf(b"INBOX".to_vec(), StatusItems::default()));
+        assert_eq!(parse("* QUOTAROOT INBOX \"User quota\" \"\"\r\n"), Response::QuotaRoot(vec![b"User quota".to_vec(), vec![]]));
+        let resource = |name: &str, used, limit| Resource { name: name.into(), used, limit };
+        let resources = vec![resource("STORAGE", 10, 512), resource("MESSAGE", 3, 9)];
+        assert_eq!(parse("* QUOTA \"\" (STORAGE 10 512 MESSAGE 3 9)\r\n"), Response::Quota(Quota { root: vec![], resources }));
+        assert_eq!(parse("* QUOTA a (STORAGE x)\r\n"), Response::Quota(Quota { root: b"a".to_vec(), resources: vec![] }));
         assert!(matches!(parse("* 4294967296 EXISTS"), Response::Other(_)));
         assert!(matches!(parse("garbage"), Response::Other(_)));
         assert!(matches!(parse(""), Response::Other(_)));

@@ -9,9 +9,11 @@
 //! dates     internal dates there and back (T07)
 //! marks     flags and keywords there and back (T19)
 //! source    reading: EXAMINE, BODY.PEEK, streams of messages ahead of need
+//! delta     what has changed since a folder was last looked at
 //! target    writing: appends in flight, everything else in turn
 //! batch     appends that go together and are answered later
 //! repair    what may be changed on a message that a server refuses (X05)
+//! room      how large a message may be, and how much room there is
 //! recovery  what became of appends whose connection broke
 //! throttle  pauses that a server asks for (T15)
 //! likeness  what stays of a message that a server changes
@@ -25,6 +27,7 @@ mod access;
 mod account;
 mod batch;
 mod dates;
+mod delta;
 mod likeness;
 mod line;
 mod listing;
@@ -32,6 +35,7 @@ mod marks;
 mod names;
 mod recovery;
 mod repair;
+mod room;
 mod settings;
 mod source;
 mod target;

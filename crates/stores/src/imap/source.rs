@@ -7,11 +7,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 
 use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
-use mailferry_core::ports::{Blast, MailSource, OpenItem, Retry, SeenItem, StoreError};
+use mailferry_core::ports::{Blast, Delta, MailSource, OpenItem, Retry, SeenItem, StoreError};
 use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
 use super::access::Access;
 use super::account::{Folder, Folders};
+use super::delta::Stamp;
 use super::line::Line;
 use super::names::Form;
 use super::settings::ImapUrl;
@@ -28,16 +29,16 @@ const SET_BYTES_MAX: usize = 800;
 const NAMELESS_BYTES_MAX: u64 = 64 << 20;
 
 pub struct ImapSource {
-    line: Line,
+    pub(super) line: Line,
     folders: Option<Folders>,
-    open: Option<Opened>,
+    pub(super) open: Option<Opened>,
 }
 
-struct Opened {
+pub(super) struct Opened {
     path: FolderPath,
     /// As the server writes it.
     name: Vec<u8>,
-    selected: Selected,
+    pub(super) selected: Selected,
     ahead: Ahead,
 }
 
@@ -75,7 +76,7 @@ impl ImapSource {
     }
 
     /// Opens the folder, if it is not open.
-    fn examine(&mut self, path: &FolderPath, anew: bool) -> Result<(), StoreError> {
+    pub(super) fn examine(&mut self, path: &FolderPath, anew: bool) -> Result<(), StoreError> {
         if !anew && self.open.as_ref().is_some_and(|open| open.path == *path) {
             return Ok(());
         }
@@ -90,7 +91,7 @@ impl ImapSource {
     }
 
     /// Lets everything pass by that was asked for, so that the connection is free.
-    fn quiet(&mut self) -> Result<(), StoreError> {
+    pub(super) fn quiet(&mut self) -> Result<(), StoreError> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let ahead = std::mem::take(&mut open.ahead);
         if ahead.next.is_none() && ahead.asked.is_empty() {
@@ -180,7 +181,8 @@ impl ImapSource {
             }
             Event::Response(Response::Tagged { tag, status, code, text }) => {
                 let Some(at) = ahead.asked.iter().position(|(asked, _)| asked.is(&tag)) else { return Ok(Advance::On) };
-                let had = ahead.asked.remove(at).is_some_and(|(_, uids)| uids.contains(&wanted));
+                // A message that was read already and is wanted once more comes by a later command.
+                let had = ahead.asked.remove(at).is_some_and(|(_, uids)| uids.contains(&wanted)) && !ahead.is_asked(wanted);
                 let ended = mailferry_imap::ended_as(status, code, text, "read a message");
                 if had {
                     return match ended {
@@ -313,14 +315,17 @@ impl MailSource for ImapSource {
         })
     }
 
-    /// UIDVALIDITY, UIDNEXT, number of messages and HIGHESTMODSEQ (RFC 7162): while they stay, nothing has changed.
+    /// While its numbers stay, nothing has changed.
     fn stamp(&mut self, folder: &FolderPath) -> Result<Option<Vec<u8>>, StoreError> {
         let status = self.known()?.by_path.get(folder).and_then(|folder| folder.status.clone());
-        Ok(status.and_then(|items| {
-            let modseq = items.highest_modseq.filter(|modseq| *modseq > 0)?;
-            let numbers = [items.uid_validity?, items.uid_next?, items.messages?];
-            Some(numbers.iter().flat_map(|number| number.to_be_bytes()).chain(modseq.to_be_bytes()).collect())
-        }))
+        Ok(status.and_then(|items| Stamp::of(&items)).map(Stamp::bytes))
+    }
+
+    fn changes_since(&mut self, folder: &FolderPath, stamp: &[u8]) -> Result<Option<Delta>, StoreError> {
+        match Stamp::parse(stamp) {
+            Some(before) => self.delta(folder, before),
+            None => Ok(None),
+        }
     }
 
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
@@ -460,6 +465,11 @@ impl ImapSource {
             };
             connection.run(Command::new(command), each).await
         })?;
+        self.as_seen(fetched, validity)
+    }
+
+    /// Messages as a scan shows them, by UID.
+    pub(super) fn as_seen(&mut self, mut fetched: Vec<Fetch>, validity: u32) -> Result<Vec<SeenItem>, StoreError> {
         // A change of flags by somebody else comes as a second, shorter answer.
         fetched.retain(|fetch| fetch.uid.is_some() && fetch.flags.is_some());
         fetched.sort_by_key(|fetch| fetch.uid);

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
-use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
+use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Quota, Retry, StoreError, Wanted};
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 
 use super::access::Access;
@@ -19,6 +19,7 @@ use super::line::Line;
 use super::listing::Listing;
 use super::marks::Storable;
 use super::names::Form;
+use super::room::Limits;
 use super::settings::ImapUrl;
 use super::{key, parse_key};
 
@@ -40,6 +41,7 @@ pub struct ImapTarget {
     names_wrongly: bool,
     /// Folders whose claims are known.
     claimed: HashSet<FolderPath>,
+    pub(super) limits: Limits,
     pub(super) group: Group,
     pub(super) in_flight: InFlight,
     tickets: u64,
@@ -52,8 +54,10 @@ impl ImapTarget {
     pub fn open(url: &ImapUrl, access: &Access) -> Result<Self, StoreError> {
         let mut line = Line::open(url, access)?;
         let folders = Folders::read(&mut line, false)?;
+        let limits = Limits::new(line.connection());
         Ok(ImapTarget {
             line,
+            limits,
             folders,
             selected: None,
             storable: HashMap::new(),
@@ -73,7 +77,7 @@ impl ImapTarget {
         format!("{folder} in {}", self.line.url())
     }
 
-    fn name(&self, folder: &FolderPath) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn name(&self, folder: &FolderPath) -> Result<Vec<u8>, StoreError> {
         self.folders.name(folder).map(<[u8]>::to_vec).ok_or_else(|| StoreError::no_folder(self.place(folder)))
     }
 
@@ -219,7 +223,7 @@ impl ImapTarget {
         if !nameless.is_empty() {
             self.find_nameless(folder, nameless)?;
         }
-        held_up.map_or(Ok(()), Err)
+        held_up.map_or(Ok(()), |error| Err(self.with_room(folder, error)))
     }
 
     /// Some servers tell the UIDVALIDITY of another folder, or the UID of another message (T25).
@@ -274,7 +278,7 @@ impl ImapTarget {
     }
 
     /// Waits for all answers.
-    fn settle(&mut self) -> Result<(), StoreError> {
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
         self.send_group()?;
         while !self.in_flight.is_empty() {
             self.take_answers()?;
@@ -346,7 +350,10 @@ impl ImapTarget {
             }
             Err(error) => Err(match broken {
                 Some(cause) => StoreError::new(Blast::Mailbox, Retry::Later, "read the message to append", place, cause),
-                None => self.line.error(error, Blast::Item),
+                None => {
+                    let error = self.line.error(error, Blast::Item);
+                    self.with_room(folder, error)
+                }
             }),
         }
     }
@@ -451,6 +458,10 @@ impl MailTarget for ImapTarget {
         self.line.url().to_owned()
     }
 
+    fn quotas(&mut self) -> Result<Vec<Quota>, StoreError> {
+        self.quotas_of(&FolderPath::inbox())
+    }
+
     fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError> {
         let known = self.folders.by_path.get(&folder.path);
         let there = known.is_some_and(|known| !known.name.is_empty() && (known.info.selectable || !folder.selectable));
@@ -515,6 +526,7 @@ impl MailTarget for ImapTarget {
 
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         let name = self.name(folder)?;
+        self.check_size(folder, item.size)?;
         if item.size > HELD_BYTES_MAX {
             return self.stream(folder, item, body);
         }
@@ -524,6 +536,7 @@ impl MailTarget for ImapTarget {
         body.read_to_end(&mut bytes)
             .map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
         let bytes = batch::wire(bytes);
+        self.check_size(folder, bytes.len() as u64)?;
         if self.listings.get(folder).is_some_and(|listing| listing.may_have_changed(&bytes)) {
             self.settle()?;
             if let Some((validity, uid)) = self.find_changed(folder, &bytes)? {

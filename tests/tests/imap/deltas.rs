@@ -1,0 +1,129 @@
+//! What has changed is asked for by CHANGEDSINCE and VANISHED where a server knows them, and the result is that of a look at everything.
+
+use std::collections::BTreeSet;
+
+use mailferry_mailbed::compare::begins_as_a_message;
+use mailferry_mailbed::corpus::Corpus;
+use mailferry_mailbed::fill;
+use mailferry_mailbed::hostile::{Hostile, Quirk, Setup};
+use mailferry_mailbed::mutate::{Change, mutate};
+use mailferry_mailbed::servers::{Cyrus, Dovecot, Format, Kind, Options, Server};
+use mailferry_mailbed::tap::Tap;
+
+use super::kit::*;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Rounds of changes, each brought over and compared; the first way to know them is that of QRESYNC.
+fn follows(source: &Server) {
+    if !is_ready(&[Kind::Dovecot]) {
+        return;
+    }
+    let corpus = Corpus::new(7, 1, 200);
+    let mut boxes = corpus.user(1);
+    boxes.mail.retain(|mail| begins_as_a_message(&mail.bytes));
+    fill::mailboxes(&mut source.talk(1).expect("a login"), &boxes).expect("filled");
+    let target = Dovecot::start(Options { users: 1, escapes_names: true, ..Options::format(Format::Mdbox) }).expect("Dovecot starts");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let tap = Tap::to(source.address()).expect("a tap");
+    let (from, to) = (url_at(tap.address(), &source.user(1), dir.path()), url(&target, 1, dir.path()));
+    let work = dir.path().join("work");
+    migrate(&from, &to, &work);
+    assert!(!text(&tap.heard()).contains("CHANGEDSINCE"), "nothing was known to ask for changes of");
+    for round in 0..3 {
+        let mut talk = source.talk(1).expect("a login");
+        mutate(&mut talk, &corpus, &format!("round {round}"), Change { new: 5, flags: 20, deletions: 4 }).expect("changed");
+        talk.ok("CREATE Moved").map(|_| ()).or_else(|error| if round > 0 { Ok(()) } else { Err(error) }).expect("made");
+        talk.ok("SELECT INBOX").expect("selected");
+        talk.ok("MOVE 1:2 Moved").expect("moved");
+        drop(talk);
+        let passed = migrate(&from, &to, &work);
+        let report = differences((source, 1), (&target, 1));
+        assert!(report.is_clean(), "round {round}: {report}\n{passed}");
+        assert_eq!(passed["appended"], 5, "what was moved was sent again: {passed}");
+    }
+    let heard = text(&tap.heard());
+    let asked = heard.matches("CHANGEDSINCE").count();
+    assert!(asked > 3 && heard.matches("VANISHED)").count() == asked, "{asked} folders were asked for their changes");
+}
+
+#[test]
+fn changes_in_a_dovecot_are_asked_for_and_all_arrive() {
+    if is_ready(&[Kind::Dovecot]) {
+        let options = Options { users: 1, escapes_names: true, ..Options::default() };
+        follows(&Dovecot::start(options).expect("Dovecot starts"));
+    }
+}
+
+#[test]
+fn changes_in_a_cyrus_are_asked_for_and_all_arrive() {
+    if is_ready(&[Kind::Cyrus]) {
+        follows(&Cyrus::start(Options { users: 1, ..Options::default() }).expect("Cyrus starts"));
+    }
+}
+
+fn mail(name: &str) -> Vec<u8> {
+    format!("From: a@example.org\r\nSubject: {name}\r\nMessage-ID: <{name}@example.org>\r\n\r\nText of {name}.\r\n").into_bytes()
+}
+
+type Kept = BTreeSet<(String, Vec<u8>, BTreeSet<String>)>;
+
+fn kept(server: &Hostile) -> Kept {
+    server.world("alice", |world| {
+        let messages = world.mailboxes.iter().flat_map(|(name, mailbox)| mailbox.messages.iter().map(move |message| (name, message)));
+        messages.map(|(name, message)| (name.clone(), message.body.head().to_vec(), message.flags.clone())).collect()
+    })
+}
+
+/// A mailbox that changes between two passes, at a source that offers this: what is kept there and at the target, and what was asked.
+fn life(setup: Setup, quirk: Option<Quirk>, gone: &[u64]) -> (Kept, Kept, String) {
+    let [from, to] = [setup, Setup::default()].map(|setup| Hostile::start(setup).expect("a server"));
+    from.world("alice", |world| {
+        for number in 0..40 {
+            world.add("INBOX", &mail(&format!("m{number}")), &["\\Seen"]);
+        }
+    });
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = secret_file(dir.path(), "password", "sesame");
+    let url = |server: &Hostile| format!("imap://alice@{}/?password-file={}", server.address(), file.display());
+    let work = dir.path().join("work");
+    migrate(&url(&from), &url(&to), &work);
+    from.world("alice", |world| {
+        let inbox = world.find("INBOX").expect("there");
+        inbox.set_flags(3, ["\\Flagged".to_owned(), "$Label1".to_owned()].into());
+        gone.iter().for_each(|uid| inbox.remove(*uid));
+        world.add("INBOX", &mail("new"), &[]);
+        if gone.contains(&20) {
+            world.add("Elsewhere", &mail("m19"), &["\\Seen"]);
+        }
+    });
+    let before = from.commands().len();
+    quirk.into_iter().for_each(|quirk| from.arm(quirk));
+    let passed = migrate(&url(&from), &url(&to), &work);
+    assert_eq!(passed["appended"], 1, "the moved one is known again: {passed}");
+    (kept(&from), kept(&to), from.commands()[before..].join("\n"))
+}
+
+#[test]
+fn with_and_without_mod_sequences_the_same_arrives() {
+    let setups = || [Setup::default().with("QRESYNC"), Setup::default(), Setup::default().without("CONDSTORE")];
+    // Without VANISHED a smaller number of messages tells that some are gone, and not which.
+    for (gone, asked) in [(&[5, 6, 20][..], [true, false, false]), (&[], [true, true, false])] {
+        for (setup, asks) in setups().into_iter().zip(asked) {
+            let (here, there, commands) = life(setup, None, gone);
+            assert_eq!(here, there);
+            assert_eq!(commands.contains("CHANGEDSINCE"), asks, "{commands}");
+            assert_eq!(commands.contains(&format!("FETCH 1:{} (UID FLAGS", 41 - gone.len())), !asks, "{commands}");
+        }
+    }
+}
+
+/// T25
+#[test]
+fn a_server_that_forgets_what_has_vanished_is_not_believed() {
+    let (here, there, commands) = life(Setup::default().with("QRESYNC"), Some(Quirk::ForgetsVanished), &[5, 6, 20]);
+    assert_eq!(here, there);
+    assert!(commands.contains("VANISHED") && commands.contains("FETCH 1:38 (UID FLAGS"), "{commands}");
+}
