@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use mailferry_mailbed::compare::begins_as_a_message;
-use mailferry_mailbed::corpus::Corpus;
+use mailferry_mailbed::compare::{begins_as_a_message, compare_kept};
+use mailferry_mailbed::corpus::{Corpus, Mail};
 use mailferry_mailbed::fill;
 use mailferry_mailbed::hostile::{Hostile, Quirk, Setup};
 use mailferry_mailbed::mutate::{Change, mutate};
 use mailferry_mailbed::servers::{Cyrus, Dovecot, Format, Kind, Options, Server};
 use mailferry_mailbed::tap::Tap;
+use mailferry_tests::asked_number;
 
 use super::kit::*;
 
@@ -40,7 +41,8 @@ fn follows(source: &Server) {
         talk.ok("MOVE 1:2 Moved").expect("moved");
         drop(talk);
         let passed = migrate(&from, &to, &work);
-        let report = differences((source, 1), (&target, 1));
+        let (mut here, mut there) = (source.talk(1).expect("a login"), target.talk(1).expect("a login"));
+        let (report, _) = compare_kept(&mut here, &mut there, Kind::Dovecot).expect("compared");
         assert!(report.is_clean(), "round {round}: {report}\n{passed}");
         assert_eq!(passed["appended"], 5, "what was moved was sent again: {passed}");
     }
@@ -126,4 +128,42 @@ fn a_server_that_forgets_what_has_vanished_is_not_believed() {
     let (here, there, commands) = life(Setup::default().with("QRESYNC"), Some(Quirk::ForgetsVanished), &[5, 6, 20]);
     assert_eq!(here, there);
     assert!(commands.contains("VANISHED") && commands.contains("FETCH 1:38 (UID FLAGS"), "{commands}");
+}
+
+/// Bytes and seconds of a second pass in which ten messages have other flags. MAILFERRY_IMAP_DELTA asks for more messages.
+fn second_pass(messages: u64, extra: &str) -> (u64, f64) {
+    let options = Options { users: 1, extra: extra.into(), ..Options::format(Format::Mdbox) };
+    let source = Dovecot::start(options).expect("Dovecot starts");
+    let mail = (0..messages).map(|number| Mail {
+        folder: "INBOX".into(),
+        bytes: mail(&format!("m{number}")),
+        date_s: 1_300_000_000 + number as i64,
+        flags: BTreeSet::new(),
+    });
+    let mut talk = source.talk(1).expect("a login");
+    fill::append_wire(&mut talk, mail).expect("filled");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let tap = Tap::to(source.address()).expect("a tap");
+    let (from, work) = (url_at(tap.address(), &source.user(1), dir.path()), dir.path().join("work"));
+    let to = format!("maildir:{}", dir.path().join("target").display());
+    migrate(&from, &to, &work);
+    talk.ok("SELECT INBOX").expect("selected");
+    talk.ok("STORE 101:110 +FLAGS (\\Flagged)").expect("stored");
+    let before = tap.passed();
+    let passed = migrate(&from, &to, &work);
+    assert_eq!((passed["containers"].as_u64(), passed["appended"].as_u64()), (Some(2), Some(0)), "{passed}");
+    (tap.passed() - before, passed["seconds"].as_f64().unwrap_or(f64::NAN))
+}
+
+#[test]
+fn ten_changed_flags_of_a_large_folder_cost_a_few_bytes() {
+    if !is_ready(&[Kind::Dovecot]) {
+        return;
+    }
+    let messages = asked_number("MAILFERRY_IMAP_DELTA").unwrap_or(3_000);
+    let (bytes, seconds) = second_pass(messages, "");
+    let plain = "imap_capability = IMAP4rev1 SASL-IR LITERAL+ UIDPLUS UNSELECT NAMESPACE LIST-EXTENDED LIST-STATUS\n";
+    let (bytes_without, seconds_without) = second_pass(messages, plain);
+    eprintln!("{messages} messages: {bytes} bytes, {seconds:.3} s; without CONDSTORE {bytes_without} bytes, {seconds_without:.3} s");
+    assert!(bytes < 8_000 && bytes_without > 50 * messages, "{bytes} and {bytes_without} bytes");
 }

@@ -134,6 +134,10 @@ pub struct Fetch {
     /// `BODY[]` and the like: `Some(None)` for NIL. Where bodies are streamed, an empty string.
     pub body: Option<Option<Vec<u8>>>,
     pub header: Option<Vec<u8>>,
+    /// X-GM-MSGID, the same in every folder.
+    pub gmail_id: Option<u64>,
+    /// X-GM-LABELS, in modified UTF-7; those of the system begin with a backslash.
+    pub labels: Option<Vec<String>>,
 }
 
 /// RFC 2342: prefix and separator of the personal namespace, of other users' and of shared ones.
@@ -366,6 +370,8 @@ fn fetch(sequence: u32, cursor: &mut Cursor<'_>) -> Fetch {
             },
             b"RFC822.SIZE" => fetch.size = cursor.number(),
             b"MODSEQ" => cursor.list(|cursor| fetch.modseq = cursor.number()),
+            b"X-GM-MSGID" => fetch.gmail_id = cursor.number(),
+            b"X-GM-LABELS" => fetch.labels = Some(list_of_texts(cursor)),
             b"" => cursor.skip(),
             name if name.starts_with(b"BODY[]") || name == b"RFC822" || name.starts_with(b"BINARY[]") => {
                 fetch.body = Some(match cursor.word() {
@@ -485,7 +491,9 @@ mod tests {
         assert_eq!(fetched("* 1 FETCH (UID 4 BODY[] NIL)").body, Some(None));
         assert_eq!(fetched("* 1 FETCH (BODY[] {3}\r\na)b UID 4)").body, Some(Some(b"a)b".to_vec())));
         assert_eq!(fetched("* 1 FETCH (RFC822.SIZE 99999999999 UID 4294967295)").size, Some(99_999_999_999));
-        assert_eq!(fetched("* 1 FETCH (EMAILID (M123) X-GM-MSGID 12 X-GM-LABELS (\"a b\" \\Inbox) UID 1)").uid, Some(1));
+        let labelled = fetched("* 1 FETCH (EMAILID (M123) X-GM-MSGID 12 X-GM-LABELS (\"a b\" \\Inbox \"\\\\Sent\" a.b/c@d) UID 1)");
+        assert_eq!((labelled.uid, labelled.gmail_id), (Some(1), Some(12)));
+        assert_eq!(labelled.labels.as_deref(), Some(&["a b", "\\Inbox", "\\Sent", "a.b/c@d"].map(str::to_owned)[..]));
     }
 
     #[test]

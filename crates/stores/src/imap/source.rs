@@ -6,13 +6,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 
-use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
+use mailferry_core::model::{Digest, FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
 use mailferry_core::ports::{Blast, Delta, MailSource, OpenItem, Retry, SeenItem, StoreError};
 use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
 use super::access::Access;
 use super::account::{Folder, Folders};
 use super::delta::Stamp;
+use super::labels::{self, Labels};
 use super::line::Line;
 use super::names::Form;
 use super::settings::ImapUrl;
@@ -31,11 +32,14 @@ const NAMELESS_BYTES_MAX: u64 = 64 << 20;
 pub struct ImapSource {
     pub(super) line: Line,
     folders: Option<Folders>,
+    /// Of Gmail, unless every label is to be a folder.
+    pub(super) labels: Option<Labels>,
+    labels_once: bool,
     pub(super) open: Option<Opened>,
 }
 
 pub(super) struct Opened {
-    path: FolderPath,
+    pub(super) path: FolderPath,
     /// As the server writes it.
     name: Vec<u8>,
     pub(super) selected: Selected,
@@ -64,13 +68,16 @@ impl ImapSource {
     pub fn open(url: &ImapUrl, access: &Access) -> Result<Self, StoreError> {
         let mut line = Line::open(url, access)?;
         line.connection().stream_bodies(true);
-        Ok(ImapSource { line, folders: None, open: None })
+        let labels_once = url.reads_labels_once() && line.connection().has("X-GM-EXT-1");
+        Ok(ImapSource { line, folders: None, labels: None, labels_once, open: None })
     }
 
-    fn known(&mut self) -> Result<&Folders, StoreError> {
+    pub(super) fn known(&mut self) -> Result<&Folders, StoreError> {
         if self.folders.is_none() {
             self.quiet()?;
-            self.folders = Some(Folders::read(&mut self.line, true)?);
+            let folders = Folders::read(&mut self.line, true)?;
+            self.labels = self.labels_once.then(|| Labels::of(&folders));
+            self.folders = Some(folders);
         }
         Ok(self.folders.get_or_insert_default())
     }
@@ -317,8 +324,15 @@ impl MailSource for ImapSource {
 
     /// While its numbers stay, nothing has changed.
     fn stamp(&mut self, folder: &FolderPath) -> Result<Option<Vec<u8>>, StoreError> {
-        let status = self.known()?.by_path.get(folder).and_then(|folder| folder.status.clone());
-        Ok(status.and_then(|items| Stamp::of(&items)).map(Stamp::bytes))
+        let known = self.known()?;
+        let stamp = |folder: &Folder| folder.status.as_ref().and_then(Stamp::of).map(Stamp::bytes);
+        let own = known.by_path.get(folder).and_then(stamp);
+        if !self.labels_once {
+            return Ok(own);
+        }
+        // What is read of a folder depends on the others.
+        let all: Option<Vec<Vec<u8>>> = self.known()?.by_path.values().filter(|folder| folder.info.selectable).map(stamp).collect();
+        Ok(own.and(all).map(|all| Digest::of(&all.concat()).0.to_vec()))
     }
 
     fn changes_since(&mut self, folder: &FolderPath, stamp: &[u8]) -> Result<Option<Delta>, StoreError> {
@@ -338,6 +352,7 @@ impl MailSource for ImapSource {
         after: Option<&ItemKey>,
         each: &mut dyn FnMut(SeenItem) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
+        self.look_at_labels()?;
         self.examine(folder, true)?;
         let Some(open) = &self.open else { return Ok(()) };
         let (validity, exists) = (open.selected.uid_validity, open.selected.exists);
@@ -456,7 +471,8 @@ impl ImapSource {
 
     fn window(&mut self, first: u32, last: u32, validity: u32) -> Result<Vec<SeenItem>, StoreError> {
         let mut fetched: Vec<Fetch> = Vec::with_capacity((last - first + 1) as usize);
-        let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE)");
+        let labels = if self.labels.is_some() { labels::ITEMS } else { "" };
+        let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE{labels})");
         self.line.run(Blast::Folder, async |connection| {
             let each = |response| {
                 if let Response::Fetch(fetch) = response {
@@ -465,6 +481,7 @@ impl ImapSource {
             };
             connection.run(Command::new(command), each).await
         })?;
+        self.at_home(&mut fetched);
         self.as_seen(fetched, validity)
     }
 

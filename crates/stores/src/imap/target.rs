@@ -19,6 +19,7 @@ use super::line::Line;
 use super::listing::Listing;
 use super::marks::Storable;
 use super::names::Form;
+use super::receipts::{self, Receipts};
 use super::room::Limits;
 use super::settings::ImapUrl;
 use super::{key, parse_key};
@@ -42,6 +43,7 @@ pub struct ImapTarget {
     /// Folders whose claims are known.
     claimed: HashSet<FolderPath>,
     pub(super) limits: Limits,
+    receipts: Receipts,
     pub(super) group: Group,
     pub(super) in_flight: InFlight,
     tickets: u64,
@@ -58,6 +60,7 @@ impl ImapTarget {
         Ok(ImapTarget {
             line,
             limits,
+            receipts: url.receipts(),
             folders,
             selected: None,
             storable: HashMap::new(),
@@ -75,6 +78,10 @@ impl ImapTarget {
 
     pub(super) fn place(&self, folder: &FolderPath) -> String {
         format!("{folder} in {}", self.line.url())
+    }
+
+    fn unread(&self, folder: &FolderPath, error: &std::io::Error) -> StoreError {
+        StoreError::io(Blast::Item, "read the message to append", self.place(folder), error)
     }
 
     pub(super) fn name(&self, folder: &FolderPath) -> Result<Vec<u8>, StoreError> {
@@ -527,14 +534,23 @@ impl MailTarget for ImapTarget {
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         let name = self.name(folder)?;
         self.check_size(folder, item.size)?;
+        let disarms = self.receipts.apply_to(&item.envelope.marks);
         if item.size > HELD_BYTES_MAX {
-            return self.stream(folder, item, body);
+            return match disarms {
+                true => {
+                    let mut body = receipts::disarmed(body).map_err(|error| self.unread(folder, &error))?;
+                    self.stream(folder, item, &mut body)
+                }
+                false => self.stream(folder, item, body),
+            };
         }
         let storable = self.storable_for(folder, &item.envelope.marks)?;
         self.unselect()?;
         let mut bytes = Vec::with_capacity(usize::try_from(item.size).unwrap_or(0));
-        body.read_to_end(&mut bytes)
-            .map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
+        body.read_to_end(&mut bytes).map_err(|error| self.unread(folder, &error))?;
+        if disarms && receipts::disarm(&mut bytes) {
+            tracing::info!(folder = %folder, "a request for a receipt was disarmed");
+        }
         let bytes = batch::wire(bytes);
         self.check_size(folder, bytes.len() as u64)?;
         if self.listings.get(folder).is_some_and(|listing| listing.may_have_changed(&bytes)) {
