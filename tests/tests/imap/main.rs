@@ -1,6 +1,7 @@
 //! IMAP accounts of real servers, as source and as target. What is at the target is read by `mailbed`, never by our own client.
 #![allow(clippy::print_stderr)]
 
+mod beside;
 mod bulk;
 mod chain;
 mod conformance;

@@ -71,6 +71,11 @@ pub trait MailSource: Send {
         Ok(())
     }
 
+    /// What stands beside the items and is not brought over, such as the rights of others in a folder; for people.
+    fn beside(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// The bytes of one item, streamed. `None` when it is no longer there.
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError>;
 }

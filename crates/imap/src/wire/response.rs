@@ -49,6 +49,10 @@ pub enum Response {
     /// RFC 9208: the quota roots of a folder.
     QuotaRoot(Vec<Vec<u8>>),
     Quota(Quota),
+    /// RFC 4314: who has which rights in a folder.
+    Acl(Vec<(String, String)>),
+    /// RFC 5464: entries of a folder that have a value.
+    Metadata(Vec<String>),
     Other(Vec<u8>),
 }
 
@@ -216,6 +220,14 @@ fn untagged(cursor: &mut Cursor<'_>) -> Option<Response> {
             Response::QuotaRoot(texts_to_the_end(cursor))
         }
         b"QUOTA" => Response::Quota(quota(cursor)),
+        b"ACL" => {
+            cursor.word();
+            Response::Acl(pairs(cursor))
+        }
+        b"METADATA" => {
+            cursor.word();
+            Response::Metadata(entries(cursor))
+        }
         _ => return None,
     })
 }
@@ -230,6 +242,26 @@ fn texts_to_the_end(cursor: &mut Cursor<'_>) -> Vec<Vec<u8>> {
         }
     }
     out
+}
+
+fn pairs(cursor: &mut Cursor<'_>) -> Vec<(String, String)> {
+    let mut words = texts_to_the_end(cursor).into_iter().map(|word| String::from_utf8_lossy(&word).into_owned());
+    let mut pairs = Vec::new();
+    while let (Some(first), Some(second)) = (words.next(), words.next()) {
+        pairs.push((first, second));
+    }
+    pairs
+}
+
+fn entries(cursor: &mut Cursor<'_>) -> Vec<String> {
+    let mut entries = Vec::new();
+    cursor.list(|cursor| {
+        let entry = cursor.word().text();
+        if cursor.word() != Word::Nil {
+            entries.push(entry);
+        }
+    });
+    entries
 }
 
 fn quota(cursor: &mut Cursor<'_>) -> Quota {
@@ -549,6 +581,10 @@ mod tests {
         let resources = vec![resource("STORAGE", 10, 512), resource("MESSAGE", 3, 9)];
         assert_eq!(parse("* QUOTA \"\" (STORAGE 10 512 MESSAGE 3 9)\r\n"), Response::Quota(Quota { root: vec![], resources }));
         assert_eq!(parse("* QUOTA a (STORAGE x)\r\n"), Response::Quota(Quota { root: b"a".to_vec(), resources: vec![] }));
+        let rights = [("alice", "lrswipkxtecda"), ("my friend", "lr")].map(|(who, rights)| (who.to_owned(), rights.to_owned()));
+        assert_eq!(parse("* ACL INBOX alice lrswipkxtecda \"my friend\" lr\r\n"), Response::Acl(rights.to_vec()));
+        let metadata = "* METADATA \"INBOX\" (/shared/comment {3}\r\na)b /private/comment NIL)\r\n";
+        assert_eq!(parse(metadata), Response::Metadata(vec!["/shared/comment".into()]));
         assert!(matches!(parse("* 4294967296 EXISTS"), Response::Other(_)));
         assert!(matches!(parse("garbage"), Response::Other(_)));
         assert!(matches!(parse(""), Response::Other(_)));

@@ -46,14 +46,14 @@ impl ImapSource {
         let resync = self.enable_resync()?;
         self.examine(folder, true)?;
         let Some(now) = self.open.as_ref().map(|open| open.selected.clone()) else { return Ok(None) };
+        let Some(last) = now.uid_next.and_then(|next| next.checked_sub(1)).filter(|last| *last > 0) else { return Ok(None) };
         // One that was restored from a backup counts its mod-sequences from an earlier one.
-        let goes_on =
-            now.highest_modseq.is_some_and(|modseq| modseq >= before.modseq) && now.uid_next.is_some_and(|next| next >= before.next);
+        let goes_on = now.highest_modseq.is_some_and(|modseq| modseq >= before.modseq) && last >= before.next.saturating_sub(1);
         let surely_gone = !resync && now.exists < before.messages;
         if now.uid_validity != before.validity || !goes_on || surely_gone || now.exists == 0 {
             return Ok(None);
         }
-        let Some((fetched, gone)) = self.changed_since(before.modseq, resync)? else { return Ok(None) };
+        let Some((fetched, gone)) = self.changed_since(last, before.modseq, resync)? else { return Ok(None) };
         let mut gone: Vec<ItemKey> = gone.iter().flat_map(UidSet::iter).map(|uid| ItemKey(key(before.validity, uid))).collect();
         gone.sort();
         gone.dedup();
@@ -61,11 +61,11 @@ impl ImapSource {
         Ok(Some(Delta { seen, gone, items: u64::from(now.exists) }))
     }
 
-    /// `None`: it is too much.
-    fn changed_since(&mut self, modseq: u64, resync: bool) -> Result<Option<(Vec<Fetch>, Vec<UidSet>)>, StoreError> {
+    /// `None`: it is too much. `last`: where a folder has lost its last messages, `*` stands for those before them.
+    fn changed_since(&mut self, last: u32, modseq: u64, resync: bool) -> Result<Option<(Vec<Fetch>, Vec<UidSet>)>, StoreError> {
         let (mut fetched, mut gone, mut too_much): (Vec<Fetch>, Vec<UidSet>, bool) = (Vec::new(), Vec::new(), false);
         let vanished = if resync { " VANISHED" } else { "" };
-        let command = format!("UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE) (CHANGEDSINCE {modseq}{vanished})");
+        let command = format!("UID FETCH 1:{last} (UID FLAGS INTERNALDATE RFC822.SIZE) (CHANGEDSINCE {modseq}{vanished})");
         let refused = self.line.attempt(async |connection| {
             let each = |response| match response {
                 _ if too_much => {}

@@ -10,6 +10,7 @@
 //! marks     flags and keywords there and back (T19)
 //! source    reading: EXAMINE, BODY.PEEK, streams of messages ahead of need
 //! delta     what has changed since a folder was last looked at
+//! beside    rights and annotations, which are not brought over (T27)
 //! labels    Gmail: each message once, its labels as keywords (T20)
 //! target    writing: appends in flight, everything else in turn
 //! batch     appends that go together and are answered later
@@ -28,6 +29,7 @@
 mod access;
 mod account;
 mod batch;
+mod beside;
 mod dates;
 mod delta;
 mod labels;

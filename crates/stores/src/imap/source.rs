@@ -35,6 +35,8 @@ pub struct ImapSource {
     /// Of Gmail, unless every label is to be a folder.
     pub(super) labels: Option<Labels>,
     labels_once: bool,
+    /// Who has all rights anyway.
+    pub(super) owner: String,
     pub(super) open: Option<Opened>,
 }
 
@@ -69,7 +71,7 @@ impl ImapSource {
         let mut line = Line::open(url, access)?;
         line.connection().stream_bodies(true);
         let labels_once = url.reads_labels_once() && line.connection().has("X-GM-EXT-1");
-        Ok(ImapSource { line, folders: None, labels: None, labels_once, open: None })
+        Ok(ImapSource { line, folders: None, labels: None, labels_once, owner: url.user().to_owned(), open: None })
     }
 
     pub(super) fn known(&mut self) -> Result<&Folders, StoreError> {
@@ -370,6 +372,10 @@ impl MailSource for ImapSource {
             first = last + 1;
         }
         Ok(())
+    }
+
+    fn beside(&mut self) -> Result<Vec<String>, StoreError> {
+        self.look_beside()
     }
 
     fn expect(&mut self, folder: &FolderPath, keys: &mut dyn Iterator<Item = &ItemKey>) -> Result<(), StoreError> {

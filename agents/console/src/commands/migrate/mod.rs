@@ -162,6 +162,9 @@ fn rehearsed(rehearsal: &Rehearsal, pair: &Pair, screen: &mut Screen) -> anyhow:
     writeln!(screen, "  to send      {} items, {}", HumanCount(planned.to_send), HumanBytes(planned.to_send_bytes))?;
     writeln!(screen, "  marks        {} changed", HumanCount(planned.marks_changed))?;
     writeln!(screen, "  gone         {} moved or deleted", HumanCount(planned.gone))?;
+    for what in &rehearsal.left_behind {
+        writeln!(screen, "  stays        {}", crate::text::line(what))?;
+    }
     for quota in &rehearsal.quotas {
         writeln!(screen, "  room         {}", crate::text::line(&quota.to_string()))?;
     }

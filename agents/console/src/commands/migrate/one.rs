@@ -107,9 +107,10 @@ fn default_work() -> Result<PathBuf, Trouble> {
 pub fn rehearse(pair: &Pair, work: &Path, way: &Way) -> anyhow::Result<Rehearsal> {
     let known = if work.is_dir() { WorkFolder::make(work)?.opened("source", AgentKind::Source)? } else { None };
     let planned = planned(pair, known.as_ref(), way);
+    let left_behind = way.access.source(&pair.source.to_string()).and_then(|mut source| source.beside());
     let quotas = quotas(pair, way);
     let_go(pair, way);
-    Ok(Rehearsal::new(planned?, quotas?))
+    Ok(Rehearsal::new(planned?, quotas.map_err(Trouble::from)?, left_behind.map_err(Trouble::from)?))
 }
 
 fn planned(pair: &Pair, known: Option<&Database>, way: &Way) -> Result<MailboxPlan, Trouble> {
@@ -177,7 +178,7 @@ fn open_both(pair: &Pair, way: &Way, tracks: bool) -> Result<Ends, Trouble> {
 fn tell_shortage(pair: &Pair, work: &WorkFolder, way: &Way, quotas: Vec<Quota>, watch: &Watch) -> Result<(), Trouble> {
     let known = work.opened("source", AgentKind::Source)?;
     let Ok(plan) = planned(pair, known.as_ref(), way) else { return Ok(()) };
-    if let Some(short) = Rehearsal::new(plan, quotas).shortage(&pair.target.to_string()) {
+    if let Some(short) = Rehearsal::new(plan, quotas, Vec::new()).shortage(&pair.target.to_string()) {
         let text = short.now("the copy goes on until it is full, and then waits: run it again when there is room").to_string();
         watch.event(Event { name: "target.short-of-room", level: Level::Warning, text });
     }

@@ -12,12 +12,14 @@ pub struct Rehearsal {
     pub plan: MailboxPlan,
     pub quotas: Vec<Quota>,
     pub fits: bool,
+    /// What is at the source and is not brought over.
+    pub left_behind: Vec<String>,
 }
 
 impl Rehearsal {
-    pub fn new(plan: MailboxPlan, quotas: Vec<Quota>) -> Self {
+    pub fn new(plan: MailboxPlan, quotas: Vec<Quota>, left_behind: Vec<String>) -> Self {
         let fits = quotas.iter().all(|quota| lacking(&plan, quota) == 0);
-        Rehearsal { plan, quotas, fits }
+        Rehearsal { plan, quotas, fits, left_behind }
     }
 
     /// What to tell where it does not fit.
@@ -58,7 +60,7 @@ mod tests {
         let quota = |counted, used, limit| Quota { name: "User quota".into(), counted, used, limit };
         let rehearsal = |to_send, to_send_bytes| {
             let plan = MailboxPlan { to_send, to_send_bytes, ..MailboxPlan::default() };
-            Rehearsal::new(plan, vec![quota(Counted::Bytes, 100, 1100), quota(Counted::Items, 5, 15)])
+            Rehearsal::new(plan, vec![quota(Counted::Bytes, 100, 1100), quota(Counted::Items, 5, 15)], Vec::new())
         };
         assert!(rehearsal(10, 1000).fits && rehearsal(10, 1000).shortage("t").is_none());
         assert_eq!(
