@@ -523,7 +523,7 @@ mod tests {
         assert_eq!(fetched("* 1 FETCH (UID 4 BODY[] NIL)").body, Some(None));
         assert_eq!(fetched("* 1 FETCH (BODY[] {3}\r\na)b UID 4)").body, Some(Some(b"a)b".to_vec())));
         assert_eq!(fetched("* 1 FETCH (RFC822.SIZE 99999999999 UID 4294967295)").size, Some(99_999_999_999));
-        let labelled = fetched("* 1 FETCH (EMAILID (M123) X-GM-MSGID 12 X-GM-LABELS (\"a b\" \\Inbox \"\\\\Sent\" a.b/c@d) UID 1)");
+        let labelled = fetched("* 1 FETCH (M (M1) X-GM-MSGID 12 X-GM-LABELS (\"a b\" \\Inbox \"\\\\Sent\" a.b/c@d) UID 1)");
         assert_eq!((labelled.uid, labelled.gmail_id), (Some(1), Some(12)));
         assert_eq!(labelled.labels.as_deref(), Some(&["a b", "\\Inbox", "\\Sent", "a.b/c@d"].map(str::to_owned)[..]));
     }
