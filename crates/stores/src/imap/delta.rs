@@ -13,6 +13,9 @@ const SEEN_MAX: usize = 10_000;
 /// A server may name every UID there ever was, whether a message had it or not.
 const GONE_MAX: u64 = 100_000;
 
+/// Messages that are new or have other flags, and the UIDs that have vanished.
+type Told = (Vec<Fetch>, Vec<UidSet>);
+
 /// The numbers of a folder that tell whether it has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
@@ -62,7 +65,7 @@ impl ImapSource {
     }
 
     /// `None`: it is too much. `last`: where a folder has lost its last messages, `*` stands for those before them.
-    fn changed_since(&mut self, last: u32, modseq: u64, resync: bool) -> Result<Option<(Vec<Fetch>, Vec<UidSet>)>, StoreError> {
+    fn changed_since(&mut self, last: u32, modseq: u64, resync: bool) -> Result<Option<Told>, StoreError> {
         let (mut fetched, mut gone, mut too_much): (Vec<Fetch>, Vec<UidSet>, bool) = (Vec::new(), Vec::new(), false);
         let vanished = if resync { " VANISHED" } else { "" };
         let command = format!("UID FETCH 1:{last} (UID FLAGS INTERNALDATE RFC822.SIZE) (CHANGEDSINCE {modseq}{vanished})");
