@@ -68,6 +68,8 @@ pub struct Connection {
     tags: u32,
     held: VecDeque<Response>,
     capabilities: BTreeSet<String>,
+    /// By ENABLE.
+    enabled: BTreeSet<String>,
     farewell: Option<String>,
     patience: Duration,
     awaits_greeting: bool,
@@ -86,6 +88,7 @@ impl Connection {
             tags: 0,
             held: VecDeque::new(),
             capabilities: BTreeSet::new(),
+            enabled: BTreeSet::new(),
             farewell: None,
             patience,
             awaits_greeting: true,
@@ -415,6 +418,21 @@ impl Connection {
         let what = command.shown.clone();
         let tag = self.send(command).await?;
         self.finish(&tag, &what, each).await
+    }
+
+    /// Whether an extension is enabled (RFC 5161). That is done while no folder is open.
+    pub async fn enable(&mut self, extension: &str) -> Result<bool> {
+        if !self.enabled.contains(extension) && !self.folder_is_open && self.has("ENABLE") && self.has(extension) {
+            let mut enabled = Vec::new();
+            let each = |response| {
+                if let Response::Enabled(words) = response {
+                    enabled.extend(words);
+                }
+            };
+            self.run(Command::new(format!("ENABLE {extension}")), each).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
+            self.enabled.extend(enabled);
+        }
+        Ok(self.enabled.contains(extension))
     }
 
     /// SELECT, or EXAMINE, which changes nothing at the server.

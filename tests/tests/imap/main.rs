@@ -1,13 +1,18 @@
 //! IMAP accounts of real servers, as source and as target. What is at the target is read by `mailbed`, never by our own client.
 #![allow(clippy::print_stderr)]
 
+mod beside;
 mod bulk;
 mod chain;
 mod conformance;
+mod deltas;
+mod dispositions;
 mod failover;
 mod fidelity;
+mod gmail;
 mod hostile;
 mod killed;
 mod kit;
 mod logins;
 mod migrate;
+mod room;

@@ -58,10 +58,22 @@ pub trait MailSource: Send {
         Ok(None)
     }
 
+    /// What differs in a folder from how it was when it had this stamp. `None`: the store cannot tell, or it is more than should be held,
+    /// and a scan must tell.
+    fn changes_since(&mut self, folder: &FolderPath, stamp: &[u8]) -> Result<Option<Delta>, StoreError> {
+        let (_, _) = (folder, stamp);
+        Ok(None)
+    }
+
     /// Says which items will be opened next, in this order, so that a store at the end of a long line can fetch ahead.
     fn expect(&mut self, folder: &FolderPath, keys: &mut dyn Iterator<Item = &ItemKey>) -> Result<(), StoreError> {
         let (_, _) = (folder, keys);
         Ok(())
+    }
+
+    /// What stands beside the items and is not brought over, such as the rights of others in a folder; for people.
+    fn beside(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
     }
 
     /// The bytes of one item, streamed. `None` when it is no longer there.
@@ -105,6 +117,17 @@ pub struct SeenItem {
     pub size: Option<u64>,
 }
 
+/// What differs in a folder from how it was.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Delta {
+    /// New items, those with other marks, and perhaps others.
+    pub seen: Vec<SeenItem>,
+    /// Items that are gone, and perhaps some that were never known. A store that cannot tell names none: their number tells.
+    pub gone: Vec<ItemKey>,
+    /// How many items there are now.
+    pub items: u64,
+}
+
 /// An opened item: read to the end; the length is what the reader yields, whatever `size` of the scan said (T05).
 pub struct OpenItem<'a> {
     pub reader: Box<dyn Read + 'a>,
@@ -116,6 +139,11 @@ pub struct OpenItem<'a> {
 /// they are both. After an error or a kill, any prefix of the staged changes may have happened; `locate` finds out.
 pub trait MailTarget: Send {
     fn describe(&self) -> String;
+
+    /// What the mailbox may hold and holds, as far as the store has quotas and tells.
+    fn quotas(&mut self) -> Result<Vec<Quota>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Makes the folder, with its parents, and returns the path it really has there. Doing it twice is doing it once.
     fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError>;
@@ -162,6 +190,37 @@ pub trait MailTarget: Send {
     /// the item alone.
     fn settled(&mut self) -> Vec<(TargetId, Result<Appended, StoreError>)> {
         Vec::new()
+    }
+}
+
+/// A limit of what a mailbox may hold.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Quota {
+    /// As the server calls it; may be empty.
+    pub name: String,
+    pub counted: Counted,
+    pub used: u64,
+    pub limit: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counted {
+    Bytes,
+    Items,
+}
+
+impl Quota {
+    pub fn free(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
+impl std::fmt::Display for Quota {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (unit, name) = (if self.counted == Counted::Bytes { "bytes" } else { "items" }, self.name.as_str());
+        let name = if name.is_empty() { String::new() } else { format!(" `{name}`") };
+        write!(f, "the quota{name} is {} {unit}, {} of them used", self.limit, self.used)
     }
 }
 

@@ -46,6 +46,13 @@ pub enum Response {
     },
     Fetch(Box<Fetch>),
     Namespace(Namespace),
+    /// RFC 9208: the quota roots of a folder.
+    QuotaRoot(Vec<Vec<u8>>),
+    Quota(Quota),
+    /// RFC 4314: who has which rights in a folder.
+    Acl(Vec<(String, String)>),
+    /// RFC 5464: entries of a folder that have a value.
+    Metadata(Vec<String>),
     Other(Vec<u8>),
 }
 
@@ -100,6 +107,23 @@ pub struct StatusItems {
     pub uid_validity: Option<u32>,
     pub highest_modseq: Option<u64>,
     pub size: Option<u64>,
+    /// RFC 7889: bytes of the largest message that it takes.
+    pub append_limit: Option<u64>,
+}
+
+/// RFC 9208: what a quota root allows.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Quota {
+    pub root: Vec<u8>,
+    pub resources: Vec<Resource>,
+}
+
+/// `STORAGE` counts units of 1,024 bytes, `MESSAGE` messages.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Resource {
+    pub name: String,
+    pub used: u64,
+    pub limit: u64,
 }
 
 /// Attributes of one message, as far as they came.
@@ -114,6 +138,10 @@ pub struct Fetch {
     /// `BODY[]` and the like: `Some(None)` for NIL. Where bodies are streamed, an empty string.
     pub body: Option<Option<Vec<u8>>>,
     pub header: Option<Vec<u8>>,
+    /// X-GM-MSGID, the same in every folder.
+    pub gmail_id: Option<u64>,
+    /// X-GM-LABELS, in modified UTF-7; those of the system begin with a backslash.
+    pub labels: Option<Vec<String>>,
 }
 
 /// RFC 2342: prefix and separator of the personal namespace, of other users' and of shared ones.
@@ -187,8 +215,65 @@ fn untagged(cursor: &mut Cursor<'_>) -> Option<Response> {
         b"NAMESPACE" => {
             Response::Namespace(Namespace { personal: namespaces(cursor), others: namespaces(cursor), shared: namespaces(cursor) })
         }
+        b"QUOTAROOT" => {
+            cursor.word();
+            Response::QuotaRoot(texts_to_the_end(cursor))
+        }
+        b"QUOTA" => Response::Quota(quota(cursor)),
+        b"ACL" => {
+            cursor.word();
+            Response::Acl(pairs(cursor))
+        }
+        b"METADATA" => {
+            cursor.word();
+            Response::Metadata(entries(cursor))
+        }
         _ => return None,
     })
+}
+
+fn texts_to_the_end(cursor: &mut Cursor<'_>) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    while !cursor.at_end() {
+        let before = cursor.rest().len();
+        out.push(cursor.word().bytes().to_vec());
+        if cursor.rest().len() == before {
+            break;
+        }
+    }
+    out
+}
+
+fn pairs(cursor: &mut Cursor<'_>) -> Vec<(String, String)> {
+    let mut words = texts_to_the_end(cursor).into_iter().map(|word| String::from_utf8_lossy(&word).into_owned());
+    let mut pairs = Vec::new();
+    while let (Some(first), Some(second)) = (words.next(), words.next()) {
+        pairs.push((first, second));
+    }
+    pairs
+}
+
+fn entries(cursor: &mut Cursor<'_>) -> Vec<String> {
+    let mut entries = Vec::new();
+    cursor.list(|cursor| {
+        let entry = cursor.word().text();
+        if cursor.word() != Word::Nil {
+            entries.push(entry);
+        }
+    });
+    entries
+}
+
+fn quota(cursor: &mut Cursor<'_>) -> Quota {
+    let mut quota = Quota { root: cursor.word().bytes().to_vec(), resources: Vec::new() };
+    cursor.list(|cursor| {
+        let name = cursor.word().text().to_uppercase();
+        match (cursor.number(), cursor.number()) {
+            (Some(used), Some(limit)) => quota.resources.push(Resource { name, used, limit }),
+            _ => cursor.skip(),
+        }
+    });
+    quota
 }
 
 fn numbered(number: u32, cursor: &mut Cursor<'_>) -> Option<Response> {
@@ -264,6 +349,7 @@ fn status_items(cursor: &mut Cursor<'_>) -> StatusItems {
             b"UIDVALIDITY" => items.uid_validity = short,
             b"HIGHESTMODSEQ" => items.highest_modseq = Some(number),
             b"SIZE" => items.size = Some(number),
+            b"APPENDLIMIT" => items.append_limit = Some(number),
             _ => {}
         }
     });
@@ -316,6 +402,8 @@ fn fetch(sequence: u32, cursor: &mut Cursor<'_>) -> Fetch {
             },
             b"RFC822.SIZE" => fetch.size = cursor.number(),
             b"MODSEQ" => cursor.list(|cursor| fetch.modseq = cursor.number()),
+            b"X-GM-MSGID" => fetch.gmail_id = cursor.number(),
+            b"X-GM-LABELS" => fetch.labels = Some(list_of_texts(cursor)),
             b"" => cursor.skip(),
             name if name.starts_with(b"BODY[]") || name == b"RFC822" || name.starts_with(b"BINARY[]") => {
                 fetch.body = Some(match cursor.word() {
@@ -435,7 +523,9 @@ mod tests {
         assert_eq!(fetched("* 1 FETCH (UID 4 BODY[] NIL)").body, Some(None));
         assert_eq!(fetched("* 1 FETCH (BODY[] {3}\r\na)b UID 4)").body, Some(Some(b"a)b".to_vec())));
         assert_eq!(fetched("* 1 FETCH (RFC822.SIZE 99999999999 UID 4294967295)").size, Some(99_999_999_999));
-        assert_eq!(fetched("* 1 FETCH (EMAILID (M123) X-GM-MSGID 12 X-GM-LABELS (\"a b\" \\Inbox) UID 1)").uid, Some(1));
+        let labelled = fetched("* 1 FETCH (M (M1) X-GM-MSGID 12 X-GM-LABELS (\"a b\" \\Inbox \"\\\\Sent\" a.b/c@d) UID 1)");
+        assert_eq!((labelled.uid, labelled.gmail_id), (Some(1), Some(12)));
+        assert_eq!(labelled.labels.as_deref(), Some(&["a b", "\\Inbox", "\\Sent", "a.b/c@d"].map(str::to_owned)[..]));
     }
 
     #[test]
@@ -483,6 +573,18 @@ mod tests {
         let namespace =
             Namespace { personal: vec![(b"INBOX.".to_vec(), Some(b'.'))], others: vec![], shared: vec![(b"#sh".to_vec(), None)] };
         assert_eq!(parse("* NAMESPACE ((\"INBOX.\" \".\")) NIL ((\"#sh\" NIL))"), Response::Namespace(namespace));
+        let limit = StatusItems { append_limit: Some(257_890), ..StatusItems::default() };
+        assert_eq!(parse("* STATUS INBOX (APPENDLIMIT 257890)"), Response::StatusOf(b"INBOX".to_vec(), limit));
+        assert_eq!(parse("* STATUS INBOX (APPENDLIMIT NIL)"), Response::StatusOf(b"INBOX".to_vec(), StatusItems::default()));
+        assert_eq!(parse("* QUOTAROOT INBOX \"User quota\" \"\"\r\n"), Response::QuotaRoot(vec![b"User quota".to_vec(), vec![]]));
+        let resource = |name: &str, used, limit| Resource { name: name.into(), used, limit };
+        let resources = vec![resource("STORAGE", 10, 512), resource("MESSAGE", 3, 9)];
+        assert_eq!(parse("* QUOTA \"\" (STORAGE 10 512 MESSAGE 3 9)\r\n"), Response::Quota(Quota { root: vec![], resources }));
+        assert_eq!(parse("* QUOTA a (STORAGE x)\r\n"), Response::Quota(Quota { root: b"a".to_vec(), resources: vec![] }));
+        let rights = [("alice", "lrswipkxtecda"), ("my friend", "lr")].map(|(who, rights)| (who.to_owned(), rights.to_owned()));
+        assert_eq!(parse("* ACL INBOX alice lrswipkxtecda \"my friend\" lr\r\n"), Response::Acl(rights.to_vec()));
+        let metadata = "* METADATA \"INBOX\" (/shared/comment {3}\r\na)b /private/comment NIL)\r\n";
+        assert_eq!(parse(metadata), Response::Metadata(vec!["/shared/comment".into()]));
         assert!(matches!(parse("* 4294967296 EXISTS"), Response::Other(_)));
         assert!(matches!(parse("garbage"), Response::Other(_)));
         assert!(matches!(parse(""), Response::Other(_)));

@@ -80,6 +80,10 @@ impl Session<'_> {
 
     pub(super) fn too_big(&self, name: &str, length: u64) -> Option<String> {
         let occasion = Occasion { user: self.user(), mailbox: name, bytes: b"" };
+        let limit = self.world(|world| world.find(name).and_then(|mailbox| mailbox.append_limit));
+        if limit.is_some_and(|limit| length > limit) {
+            return Some("NO [TOOBIG] Message is too large".to_owned());
+        }
         self.shared.state().meets(occasion, |quirk| match quirk {
             Quirk::TooBig { bytes, how: TooBig::No } if length > *bytes => Some("NO [TOOBIG] Message is too large".to_owned()),
             Quirk::TooBig { bytes, how: TooBig::Bad } if length > *bytes => Some("BAD Command Argument Error. 11".to_owned()),

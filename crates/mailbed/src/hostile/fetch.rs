@@ -41,7 +41,9 @@ impl Session<'_> {
         self.condstore |= request.changed_since > 0;
         let places = selected.of_set(&command.text(0), request.by_uid);
         let (user, name, read_only) = (self.user().to_owned(), selected.name.clone(), selected.read_only);
-        if request.vanished && self.qresync {
+        let occasion = Occasion { user: &user, mailbox: &name, bytes: b"" };
+        let forgets = request.vanished && self.shared.state().meets_quirk(occasion, &Quirk::ForgetsVanished);
+        if request.vanished && self.qresync && !forgets {
             let gone = self.world(|world| {
                 let vanished = world.create(&name).vanished.iter().filter(|(_, at)| *at > request.changed_since);
                 vanished.map(|(uid, _)| uid.to_string()).collect::<Vec<_>>()

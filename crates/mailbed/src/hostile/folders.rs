@@ -132,6 +132,10 @@ impl Session<'_> {
 fn status_line(name: &str, mailbox: &super::world::Mailbox, items: &[Value]) -> String {
     let value = |item: &Value| {
         let word = item.text()?.to_uppercase();
+        if word == "APPENDLIMIT" {
+            let limit = mailbox.append_limit.map_or_else(|| "NIL".to_owned(), |limit| limit.to_string());
+            return Some(format!("{word} {limit}"));
+        }
         let number = match word.as_str() {
             "MESSAGES" => mailbox.messages.len() as u64,
             "RECENT" => 0,

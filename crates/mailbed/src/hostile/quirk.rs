@@ -69,6 +69,8 @@ pub enum Quirk {
     SeenByPeek,
     /// The message is gone before it is fetched.
     ExpungedBeforeFetch,
+    /// QRESYNC is offered, and nobody is told what has vanished.
+    ForgetsVanished,
 
     /// UIDVALIDITY becomes this, just before a SELECT, STATUS or APPEND: all UIDs are new.
     ValidityBecomes(u64),

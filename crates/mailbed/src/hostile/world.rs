@@ -19,6 +19,8 @@ pub struct Mailbox {
     pub modseq: u64,
     /// Besides what follows from the others: `\Noselect`, `\Sent`.
     pub attributes: Vec<String>,
+    /// Bytes of the largest message that it takes; STATUS tells it (RFC 7889).
+    pub append_limit: Option<u64>,
     /// By UID, ascending.
     pub messages: Vec<Message>,
     /// The removed: UID and the mod-sequence of its end.
@@ -159,7 +161,16 @@ pub(super) fn canonical(name: &str) -> String {
 
 impl Mailbox {
     fn new(uid_validity: u64) -> Self {
-        Mailbox { uid_validity, uid_next: 1, modseq: 1, attributes: Vec::new(), messages: Vec::new(), vanished: Vec::new(), version: 0 }
+        Mailbox {
+            uid_validity,
+            uid_next: 1,
+            modseq: 1,
+            attributes: Vec::new(),
+            append_limit: None,
+            messages: Vec::new(),
+            vanished: Vec::new(),
+            version: 0,
+        }
     }
 
     /// With the next UID.

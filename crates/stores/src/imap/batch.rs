@@ -13,6 +13,7 @@ use mailferry_imap::{Code, Connection, ImapError, Kind, Tag};
 use super::dates;
 use super::marks::Storable;
 use super::repair::{self, LADDER};
+use super::room;
 use super::throttle;
 
 /// Bytes of one group.
@@ -300,10 +301,8 @@ fn is_about_the_message(error: &ImapError) -> bool {
     match &error.kind {
         Kind::Bad(_) => true,
         Kind::No { code, text } => {
-            let other = [Code::OverQuota, Code::TooBig, Code::TryCreate, Code::Limit, Code::InUse, Code::Unavailable, Code::Nonexistent];
-            let text = text.to_ascii_lowercase();
-            let full = ["quota", "too large", "too big", "size", "storage"].iter().any(|word| text.contains(word));
-            !full && !code.as_ref().is_some_and(|code| other.contains(code))
+            let other = [Code::TryCreate, Code::Limit, Code::InUse, Code::Unavailable, Code::Nonexistent];
+            room::lack(code.as_ref(), text).is_none() && !code.as_ref().is_some_and(|code| other.contains(code))
         }
         _ => false,
     }

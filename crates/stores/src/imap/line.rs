@@ -7,6 +7,7 @@ use mailferry_imap::{Code, Connection, ImapError, Kind};
 use tokio::runtime::Runtime;
 
 use super::access::Access;
+use super::room::{self, Lack};
 use super::settings::ImapUrl;
 use super::throttle;
 
@@ -128,7 +129,8 @@ fn store_error(error: ImapError, place: &str, blast: Blast) -> StoreError {
         Kind::Login(_) => made(Blast::Mailbox, Retry::Never).hint("check user, password and the option auth"),
         Kind::Settings(_) => made(Blast::Mailbox, Retry::Never),
         Kind::Protocol(_) => made(blast.max(Blast::Mailbox), Retry::Later),
-        Kind::No { code: Some(Code::OverQuota), .. } => {
+        Kind::No { code, text } if room::lack(code.as_ref(), text) == Some(Lack::TooBig) => made(blast, Retry::Never),
+        Kind::No { code, text } if room::lack(code.as_ref(), text) == Some(Lack::Full) => {
             let mut made = made(Blast::Mailbox, Retry::Later).hint("raise the quota of the mailbox or free space in it");
             made.no_space = true;
             made

@@ -11,6 +11,7 @@ use mailferry_core::ports::Wanted;
 use mailferry_imap::{Command, Connection, Event, ImapError, Response};
 
 use super::likeness::{self, Likeness};
+use super::receipts;
 
 /// Of the bytes as they stand at the server, of the same with LF for CRLF, and their likeness.
 #[derive(Clone, Copy)]
@@ -167,13 +168,13 @@ impl Listing {
                 Event::Body { uid, .. } => {
                     let digests = digested(connection).await?;
                     match uid {
-                        Some(uid) => self.note(uid, digests),
+                        Some(uid) => digests.into_iter().for_each(|digests| self.note(uid, digests)),
                         None => last = Some(digests),
                     }
                 }
                 Event::Response(Response::Fetch(fetch)) => {
                     if let (Some(uid), Some(digests)) = (fetch.uid, last.take()) {
-                        self.note(uid, digests);
+                        digests.into_iter().for_each(|digests| self.note(uid, digests));
                     }
                 }
                 Event::Response(Response::Tagged { tag: ended, status, code, text }) if tag.is(&ended) => {
@@ -196,41 +197,75 @@ fn sizes_of(wanted: &Wanted) -> RangeInclusive<(u64, u32)> {
     }
 }
 
-async fn digested(connection: &mut Connection) -> Result<Digests, ImapError> {
-    let (mut exact, mut unix, mut like) = (blake3::Hasher::new(), blake3::Hasher::new(), Likeness::default());
-    let mut held_cr = false;
-    let mut put = |bytes: &[u8]| {
-        unix.update(bytes);
-    };
+/// Of the message as it stands there; and, where requests for receipts were disarmed in it, as it was before.
+async fn digested(connection: &mut Connection) -> Result<Vec<Digests>, ImapError> {
+    let mut head = Vec::new();
+    while (head.len() as u64) < receipts::HEADER_BYTES_MAX {
+        let bytes = connection.body().await?;
+        let used = bytes.len().min(receipts::HEADER_BYTES_MAX as usize - head.len());
+        if used == 0 {
+            break;
+        }
+        head.extend_from_slice(&bytes[..used]);
+        connection.body_used(used);
+    }
+    let mut forms = vec![Hashing::default()];
+    forms[0].update(&head);
+    if receipts::rearm(&mut head) {
+        let mut before = Hashing::default();
+        before.update(&head);
+        forms.push(before);
+    }
     loop {
         let bytes = connection.body().await?;
         if bytes.is_empty() {
             break;
         }
-        exact.update(bytes);
-        like.update(bytes);
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if std::mem::take(&mut held_cr) && piece != b"\n" {
-                put(b"\r");
-            }
-            match (piece.strip_suffix(b"\r\n"), piece.strip_suffix(b"\r")) {
-                (Some(text), _) => {
-                    put(text);
-                    put(b"\n");
-                }
-                (None, Some(text)) => {
-                    put(text);
-                    held_cr = true;
-                }
-                _ => put(piece),
-            }
-        }
+        forms.iter_mut().for_each(|form| form.update(bytes));
         let used = bytes.len();
         connection.body_used(used);
     }
-    if held_cr {
-        put(b"\r");
+    Ok(forms.into_iter().map(Hashing::finish).collect())
+}
+
+/// Digests in the making.
+#[derive(Default)]
+struct Hashing {
+    exact: blake3::Hasher,
+    unix: blake3::Hasher,
+    like: Likeness,
+    held_cr: bool,
+}
+
+impl Hashing {
+    fn update(&mut self, bytes: &[u8]) {
+        self.exact.update(bytes);
+        self.like.update(bytes);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if std::mem::take(&mut self.held_cr) && piece != b"\n" {
+                self.unix.update(b"\r");
+            }
+            match (piece.strip_suffix(b"\r\n"), piece.strip_suffix(b"\r")) {
+                (Some(text), _) => {
+                    self.unix.update(text);
+                    self.unix.update(b"\n");
+                }
+                (None, Some(text)) => {
+                    self.unix.update(text);
+                    self.held_cr = true;
+                }
+                _ => {
+                    self.unix.update(piece);
+                }
+            }
+        }
     }
-    let of = |hasher: blake3::Hasher| Digest(*hasher.finalize().as_bytes());
-    Ok(Digests { exact: of(exact), unix: of(unix), like: like.finish() })
+
+    fn finish(mut self) -> Digests {
+        if self.held_cr {
+            self.unix.update(b"\r");
+        }
+        let of = |hasher: blake3::Hasher| Digest(*hasher.finalize().as_bytes());
+        Digests { exact: of(self.exact), unix: of(self.unix), like: self.like.finish() }
+    }
 }

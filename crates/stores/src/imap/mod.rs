@@ -10,9 +10,14 @@
 //! marks     flags and keywords there and back (T19)
 //! source    reading: EXAMINE, BODY.PEEK, streams of messages ahead of need
 //! walk      the same through a folder of which nothing is known
+//! delta     what has changed since a folder was last looked at
+//! beside    rights and annotations, which are not brought over (T27)
+//! labels    Gmail: each message once, its labels as keywords (T20)
 //! target    writing: appends in flight, everything else in turn
 //! batch     appends that go together and are answered later
 //! repair    what may be changed on a message that a server refuses (X05)
+//! room      how large a message may be, and how much room there is
+//! receipts  requests for receipts, disarmed by wish (T26)
 //! recovery  what became of appends whose connection broke
 //! throttle  pauses that a server asks for (T15)
 //! likeness  what stays of a message that a server changes
@@ -25,14 +30,19 @@
 mod access;
 mod account;
 mod batch;
+mod beside;
 mod dates;
+mod delta;
+mod labels;
 mod likeness;
 mod line;
 mod listing;
 mod marks;
 mod names;
+mod receipts;
 mod recovery;
 mod repair;
+mod room;
 mod settings;
 mod source;
 mod target;

@@ -10,6 +10,8 @@
 //! | `password-env`, `password-file`, `password-command` | the secret: a variable, the first line of a file, of what a command prints | `MAILFERRY_PASSWORD` |
 //! | `compress` | `yes`: COMPRESS=DEFLATE where offered, for links below about 50 MB/s | `no` |
 //! | `timeout` | seconds the server may say nothing | 300 |
+//! | `labels` | Gmail as a source. `once`: each message in one folder, its other labels as keywords; `folders`: in the folder of each label | `once` |
+//! | `receipts` | at a target, requests for receipts of messages: `keep`, `disarm`, `disarm-seen`, `disarm-unseen` | `keep` |
 //!
 //! With `xoauth2` and `oauthbearer` the secret is an access token. It is asked for anew at every login, so that a command can renew
 //! it. A secret never stands in the address: addresses are shown, logged and listed among processes.
@@ -22,8 +24,22 @@ use std::time::Duration;
 use mailferry_core::trouble::Trouble;
 use mailferry_imap::{Account, Endpoint, Mechanism, Secret, Security, Trust};
 
-const OPTIONS: [&str; 10] =
-    ["tls", "ca", "auth", "login", "act-as", "password-env", "password-file", "password-command", "compress", "timeout"];
+use super::receipts::Receipts;
+
+const OPTIONS: [&str; 12] = [
+    "tls",
+    "ca",
+    "auth",
+    "login",
+    "act-as",
+    "password-env",
+    "password-file",
+    "password-command",
+    "compress",
+    "timeout",
+    "labels",
+    "receipts",
+];
 const PASSWORD_VARIABLE: &str = "MAILFERRY_PASSWORD";
 const TIMEOUT_S: u64 = 300;
 
@@ -120,6 +136,15 @@ impl ImapUrl {
             || std::env::var_os(PASSWORD_VARIABLE).is_some()
     }
 
+    /// Whether Gmail's labels become keywords.
+    pub fn reads_labels_once(&self) -> bool {
+        self.option("labels") != Some("folders")
+    }
+
+    pub fn receipts(&self) -> Receipts {
+        self.option("receipts").and_then(Receipts::named).unwrap_or_default()
+    }
+
     /// The server, for limits and for people.
     pub fn server(&self) -> String {
         format!("{}:{}", self.host.to_ascii_lowercase(), self.port)
@@ -212,12 +237,16 @@ fn allowed(name: &str, value: &str) -> Result<(), String> {
         "tls" => matches!(value, "starttls" | "off"),
         "auth" => Mechanism::named(value).is_some(),
         "act-as" | "compress" => matches!(value, "yes" | "no"),
+        "labels" => matches!(value, "once" | "folders"),
+        "receipts" => Receipts::named(value).is_some(),
         "timeout" => value.parse::<u64>().is_ok_and(|seconds| (1..=86_400).contains(&seconds)),
         _ => !value.is_empty(),
     };
     let wanted = match name {
         "tls" => "starttls or off",
         "auth" => "login, plain, scram-sha-1, scram-sha-256, xoauth2 or oauthbearer",
+        "labels" => "once or folders",
+        "receipts" => "keep, disarm, disarm-seen or disarm-unseen",
         "timeout" => "seconds, 1 to 86400",
         "act-as" | "compress" => "yes or no",
         _ => "something",

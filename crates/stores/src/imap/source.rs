@@ -6,12 +6,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 
-use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
-use mailferry_core::ports::{Blast, MailSource, OpenItem, Retry, SeenItem, StoreError, Walked};
+use mailferry_core::model::{Digest, FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
+use mailferry_core::ports::{Blast, Delta, MailSource, OpenItem, Retry, SeenItem, StoreError, Walked};
 use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
 use super::access::Access;
 use super::account::{Folder, Folders};
+use super::delta::Stamp;
+use super::labels::{self, Labels};
 use super::line::Line;
 use super::names::Form;
 use super::settings::ImapUrl;
@@ -31,11 +33,16 @@ pub(super) const NAMELESS_BYTES_MAX: u64 = 64 << 20;
 pub struct ImapSource {
     pub(super) line: Line,
     folders: Option<Folders>,
+    /// Of Gmail, unless every label is to be a folder.
+    pub(super) labels: Option<Labels>,
+    pub(super) labels_once: bool,
+    /// Who has all rights anyway.
+    pub(super) owner: String,
     pub(super) open: Option<Opened>,
 }
 
 pub(super) struct Opened {
-    path: FolderPath,
+    pub(super) path: FolderPath,
     /// As the server writes it.
     name: Vec<u8>,
     pub(super) selected: Selected,
@@ -65,13 +72,16 @@ impl ImapSource {
     pub fn open(url: &ImapUrl, access: &Access) -> Result<Self, StoreError> {
         let mut line = Line::open(url, access)?;
         line.connection().stream_bodies(true);
-        Ok(ImapSource { line, folders: None, open: None })
+        let labels_once = url.reads_labels_once() && line.connection().has("X-GM-EXT-1");
+        Ok(ImapSource { line, folders: None, labels: None, labels_once, owner: url.user().to_owned(), open: None })
     }
 
-    fn known(&mut self) -> Result<&Folders, StoreError> {
+    pub(super) fn known(&mut self) -> Result<&Folders, StoreError> {
         if self.folders.is_none() {
             self.quiet()?;
-            self.folders = Some(Folders::read(&mut self.line, true)?);
+            let folders = Folders::read(&mut self.line, true)?;
+            self.labels = self.labels_once.then(|| Labels::of(&folders));
+            self.folders = Some(folders);
         }
         Ok(self.folders.get_or_insert_default())
     }
@@ -92,7 +102,7 @@ impl ImapSource {
     }
 
     /// Lets everything pass by that was asked for, so that the connection is free.
-    fn quiet(&mut self) -> Result<(), StoreError> {
+    pub(super) fn quiet(&mut self) -> Result<(), StoreError> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let ahead = std::mem::take(&mut open.ahead);
         let walked = open.walk.take().map(Walk::into_asked).unwrap_or_default();
@@ -184,7 +194,8 @@ impl ImapSource {
             }
             Event::Response(Response::Tagged { tag, status, code, text }) => {
                 let Some(at) = ahead.asked.iter().position(|(asked, _)| asked.is(&tag)) else { return Ok(Advance::On) };
-                let had = ahead.asked.remove(at).is_some_and(|(_, uids)| uids.contains(&wanted));
+                // A message that was read already and is wanted once more comes by a later command.
+                let had = ahead.asked.remove(at).is_some_and(|(_, uids)| uids.contains(&wanted)) && !ahead.is_asked(wanted);
                 let ended = mailferry_imap::ended_as(status, code, text, "read a message");
                 if had {
                     return match ended {
@@ -324,14 +335,24 @@ impl MailSource for ImapSource {
         })
     }
 
-    /// UIDVALIDITY, UIDNEXT, number of messages and HIGHESTMODSEQ (RFC 7162): while they stay, nothing has changed.
+    /// While its numbers stay, nothing has changed.
     fn stamp(&mut self, folder: &FolderPath) -> Result<Option<Vec<u8>>, StoreError> {
-        let status = self.known()?.by_path.get(folder).and_then(|folder| folder.status.clone());
-        Ok(status.and_then(|items| {
-            let modseq = items.highest_modseq.filter(|modseq| *modseq > 0)?;
-            let numbers = [items.uid_validity?, items.uid_next?, items.messages?];
-            Some(numbers.iter().flat_map(|number| number.to_be_bytes()).chain(modseq.to_be_bytes()).collect())
-        }))
+        let known = self.known()?;
+        let stamp = |folder: &Folder| folder.status.as_ref().and_then(Stamp::of).map(Stamp::bytes);
+        let own = known.by_path.get(folder).and_then(stamp);
+        if !self.labels_once {
+            return Ok(own);
+        }
+        // What is read of a folder depends on the others.
+        let all: Option<Vec<Vec<u8>>> = self.known()?.by_path.values().filter(|folder| folder.info.selectable).map(stamp).collect();
+        Ok(own.and(all).map(|all| Digest::of(&all.concat()).0.to_vec()))
+    }
+
+    fn changes_since(&mut self, folder: &FolderPath, stamp: &[u8]) -> Result<Option<Delta>, StoreError> {
+        match Stamp::parse(stamp) {
+            Some(before) => self.delta(folder, before),
+            None => Ok(None),
+        }
     }
 
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
@@ -344,6 +365,7 @@ impl MailSource for ImapSource {
         after: Option<&ItemKey>,
         each: &mut dyn FnMut(SeenItem) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
+        self.look_at_labels()?;
         self.examine(folder, true)?;
         let Some(open) = &self.open else { return Ok(()) };
         let (validity, exists) = (open.selected.uid_validity, open.selected.exists);
@@ -361,6 +383,10 @@ impl MailSource for ImapSource {
             first = last + 1;
         }
         Ok(())
+    }
+
+    fn beside(&mut self) -> Result<Vec<String>, StoreError> {
+        self.look_beside()
     }
 
     fn expect(&mut self, folder: &FolderPath, keys: &mut dyn Iterator<Item = &ItemKey>) -> Result<(), StoreError> {
@@ -480,7 +506,8 @@ impl ImapSource {
 
     fn window(&mut self, first: u32, last: u32, validity: u32) -> Result<Vec<SeenItem>, StoreError> {
         let mut fetched: Vec<Fetch> = Vec::with_capacity((last - first + 1) as usize);
-        let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE)");
+        let labels = if self.labels.is_some() { labels::ITEMS } else { "" };
+        let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE{labels})");
         self.line.run(Blast::Folder, async |connection| {
             let each = |response| {
                 if let Response::Fetch(fetch) = response {
@@ -489,6 +516,12 @@ impl ImapSource {
             };
             connection.run(Command::new(command), each).await
         })?;
+        self.at_home(&mut fetched);
+        self.as_seen(fetched, validity)
+    }
+
+    /// Messages as a scan shows them, by UID.
+    pub(super) fn as_seen(&mut self, mut fetched: Vec<Fetch>, validity: u32) -> Result<Vec<SeenItem>, StoreError> {
         // A change of flags by somebody else comes as a second, shorter answer.
         fetched.retain(|fetch| fetch.uid.is_some() && fetch.flags.is_some());
         fetched.sort_by_key(|fetch| fetch.uid);

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
-use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
+use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Quota, Retry, StoreError, Wanted};
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 
 use super::access::Access;
@@ -19,6 +19,8 @@ use super::line::Line;
 use super::listing::Listing;
 use super::marks::Storable;
 use super::names::Form;
+use super::receipts::{self, Receipts};
+use super::room::Limits;
 use super::settings::ImapUrl;
 use super::{key, parse_key};
 
@@ -40,6 +42,8 @@ pub struct ImapTarget {
     names_wrongly: bool,
     /// Folders whose claims are known.
     claimed: HashSet<FolderPath>,
+    pub(super) limits: Limits,
+    receipts: Receipts,
     pub(super) group: Group,
     pub(super) in_flight: InFlight,
     tickets: u64,
@@ -52,8 +56,11 @@ impl ImapTarget {
     pub fn open(url: &ImapUrl, access: &Access) -> Result<Self, StoreError> {
         let mut line = Line::open(url, access)?;
         let folders = Folders::read(&mut line, false)?;
+        let limits = Limits::new(line.connection());
         Ok(ImapTarget {
             line,
+            limits,
+            receipts: url.receipts(),
             folders,
             selected: None,
             storable: HashMap::new(),
@@ -73,7 +80,11 @@ impl ImapTarget {
         format!("{folder} in {}", self.line.url())
     }
 
-    fn name(&self, folder: &FolderPath) -> Result<Vec<u8>, StoreError> {
+    fn unread(&self, folder: &FolderPath, error: &std::io::Error) -> StoreError {
+        StoreError::io(Blast::Item, "read the message to append", self.place(folder), error)
+    }
+
+    pub(super) fn name(&self, folder: &FolderPath) -> Result<Vec<u8>, StoreError> {
         self.folders.name(folder).map(<[u8]>::to_vec).ok_or_else(|| StoreError::no_folder(self.place(folder)))
     }
 
@@ -219,7 +230,7 @@ impl ImapTarget {
         if !nameless.is_empty() {
             self.find_nameless(folder, nameless)?;
         }
-        held_up.map_or(Ok(()), Err)
+        held_up.map_or(Ok(()), |error| Err(self.with_room(folder, error)))
     }
 
     /// Some servers tell the UIDVALIDITY of another folder, or the UID of another message (T25).
@@ -274,7 +285,7 @@ impl ImapTarget {
     }
 
     /// Waits for all answers.
-    fn settle(&mut self) -> Result<(), StoreError> {
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
         self.send_group()?;
         while !self.in_flight.is_empty() {
             self.take_answers()?;
@@ -346,7 +357,10 @@ impl ImapTarget {
             }
             Err(error) => Err(match broken {
                 Some(cause) => StoreError::new(Blast::Mailbox, Retry::Later, "read the message to append", place, cause),
-                None => self.line.error(error, Blast::Item),
+                None => {
+                    let error = self.line.error(error, Blast::Item);
+                    self.with_room(folder, error)
+                }
             }),
         }
     }
@@ -452,6 +466,10 @@ impl MailTarget for ImapTarget {
         self.line.url().to_owned()
     }
 
+    fn quotas(&mut self) -> Result<Vec<Quota>, StoreError> {
+        self.quotas_of(&FolderPath::inbox())
+    }
+
     fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError> {
         let known = self.folders.by_path.get(&folder.path);
         let there = known.is_some_and(|known| !known.name.is_empty() && (known.info.selectable || !folder.selectable));
@@ -516,15 +534,26 @@ impl MailTarget for ImapTarget {
 
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         let name = self.name(folder)?;
+        self.check_size(folder, item.size)?;
+        let disarms = self.receipts.apply_to(&item.envelope.marks);
         if item.size > HELD_BYTES_MAX {
-            return self.stream(folder, item, body);
+            return match disarms {
+                true => {
+                    let mut body = receipts::disarmed(body).map_err(|error| self.unread(folder, &error))?;
+                    self.stream(folder, item, &mut body)
+                }
+                false => self.stream(folder, item, body),
+            };
         }
         let storable = self.storable_for(folder, &item.envelope.marks)?;
         self.unselect()?;
         let mut bytes = Vec::with_capacity(usize::try_from(item.size).unwrap_or(0));
-        body.read_to_end(&mut bytes)
-            .map_err(|error| StoreError::io(Blast::Item, "read the message to append", self.place(folder), &error))?;
+        body.read_to_end(&mut bytes).map_err(|error| self.unread(folder, &error))?;
+        if disarms && receipts::disarm(&mut bytes) {
+            tracing::info!(folder = %folder, "a request for a receipt was disarmed");
+        }
         let bytes = batch::wire(bytes);
+        self.check_size(folder, bytes.len() as u64)?;
         if self.listings.get(folder).is_some_and(|listing| listing.may_have_changed(&bytes)) {
             self.settle()?;
             if let Some((validity, uid)) = self.find_changed(folder, &bytes)? {

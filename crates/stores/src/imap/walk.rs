@@ -62,6 +62,10 @@ impl Walk {
 
 impl ImapSource {
     pub(super) fn begin_walk(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
+        // Which labels are whose must be known first.
+        if self.labels_once {
+            return Ok(false);
+        }
         self.examine(folder, true)?;
         if let Some(open) = &mut self.open {
             open.walk = Some(Walk::of(open.selected.exists));

@@ -4,12 +4,14 @@
 //! ```text
 //! mod      arguments, and one mailbox from the command line
 //! one      moving one mailbox
+//! room     whether it fits into the quotas of the target
 //! secrets  passwords that were given, or are asked for
 //! list     many mailboxes
 //! ```
 
 mod list;
 mod one;
+mod room;
 mod secrets;
 
 use std::io::{IsTerminal, Write};
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar};
-use mailferry_core::engine::{MailboxPlan, Policy};
+use mailferry_core::engine::Policy;
 use mailferry_core::ports::Event;
 use mailferry_core::settings::{AgentSettings, ByteSize};
 use mailferry_core::trouble::Trouble;
@@ -29,6 +31,7 @@ use crate::exit::{Exit, WrongUse};
 use crate::one_process::{Passed, Watch};
 use crate::screen::{self, Screen};
 use one::{Done, Pair, Way};
+use room::Rehearsal;
 
 /// Move mailboxes from store to store, in this process
 ///
@@ -153,16 +156,26 @@ fn passing(bar: &ProgressBar) -> Box<dyn Fn(Passed) + Send + Sync> {
     })
 }
 
-fn rehearsed(planned: &MailboxPlan, pair: &Pair, screen: &mut Screen) -> anyhow::Result<Exit> {
+fn rehearsed(rehearsal: &Rehearsal, pair: &Pair, screen: &mut Screen) -> anyhow::Result<Exit> {
     if screen.json {
-        screen.document(planned)?;
+        screen.document(rehearsal)?;
         return Ok(Exit::Ok);
     }
+    let planned = &rehearsal.plan;
     writeln!(screen, "{} -> {}: nothing is done (dry run)", pair.source, pair.target)?;
     writeln!(screen, "  holds        {} folders, {} items, {}", planned.folders, HumanCount(planned.items), HumanBytes(planned.bytes))?;
     writeln!(screen, "  to send      {} items, {}", HumanCount(planned.to_send), HumanBytes(planned.to_send_bytes))?;
     writeln!(screen, "  marks        {} changed", HumanCount(planned.marks_changed))?;
     writeln!(screen, "  gone         {} moved or deleted", HumanCount(planned.gone))?;
+    for what in &rehearsal.left_behind {
+        writeln!(screen, "  stays        {}", crate::text::line(what))?;
+    }
+    for quota in &rehearsal.quotas {
+        writeln!(screen, "  room         {}", crate::text::line(&quota.to_string()))?;
+    }
+    if let Some(short) = rehearsal.shortage(&pair.target.to_string()) {
+        writeln!(screen, "warning: {}", crate::text::lines(&short.to_string()))?;
+    }
     Ok(Exit::Ok)
 }
 

@@ -9,12 +9,14 @@ use std::time::Instant;
 
 use mailferry_core::engine::{Mailbox, MailboxPlan, Policy, plan};
 use mailferry_core::model::Digest;
-use mailferry_core::ports::{MailSource, StoreError, Stores};
+use mailferry_core::ports::{Event, EventSink, Level, MailSource, Quota, StoreError, Stores};
 use mailferry_core::settings::AgentKind;
+use mailferry_core::state::Database;
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::ids::MailboxId;
 use mailferry_stores::{Access, StoreUrl};
 
+use super::room::Rehearsal;
 use crate::exit::{Exit, WrongUse};
 use crate::one_process::{self, Outcome, Watch, WorkFolder};
 
@@ -102,13 +104,26 @@ fn default_work() -> Result<PathBuf, Trouble> {
 }
 
 /// What a run would do.
-pub fn rehearse(pair: &Pair, work: &Path, way: &Way) -> anyhow::Result<MailboxPlan> {
-    let mut reader = way.access.source(&pair.source.to_string()).map_err(Trouble::from)?;
+pub fn rehearse(pair: &Pair, work: &Path, way: &Way) -> anyhow::Result<Rehearsal> {
     let known = if work.is_dir() { WorkFolder::make(work)?.opened("source", AgentKind::Source)? } else { None };
-    let planned = plan(known.as_ref(), &pair.mailbox(), reader.as_mut());
-    drop(reader);
+    let planned = planned(pair, known.as_ref(), way);
+    let left_behind = way.access.source(&pair.source.to_string()).and_then(|mut source| source.beside());
+    let quotas = quotas(pair, way);
     let_go(pair, way);
-    Ok(planned?)
+    Ok(Rehearsal::new(planned?, quotas.map_err(Trouble::from)?, left_behind.map_err(Trouble::from)?))
+}
+
+fn planned(pair: &Pair, known: Option<&Database>, way: &Way) -> Result<MailboxPlan, Trouble> {
+    let mut reader = way.access.source(&pair.source.to_string())?;
+    plan(known, &pair.mailbox(), reader.as_mut())
+}
+
+/// Opening a target on disk would make it, and it has none.
+fn quotas(pair: &Pair, way: &Way) -> Result<Vec<Quota>, StoreError> {
+    match &pair.target {
+        StoreUrl::Imap(_) => way.access.target(&pair.target.to_string())?.quotas(),
+        StoreUrl::Disk(_) => Ok(Vec::new()),
+    }
 }
 
 pub fn migrate(pair: &Pair, work: &Path, way: &Way, watch: &Arc<Watch>) -> anyhow::Result<Done> {
@@ -123,30 +138,51 @@ fn moved(pair: &Pair, work: &Path, way: &Way, watch: &Arc<Watch>) -> anyhow::Res
     let work = WorkFolder::make(work)?;
     let _lock = lock(&work)?;
     let tracks = one_process::tracked(&work, &mailbox)? > 0;
-    let emptied = open_both(pair, way, tracks)?;
+    let Ends { emptied, quotas } = open_both(pair, way, tracks)?;
     if emptied {
         start_over(&work)?;
+    }
+    if !quotas.is_empty() {
+        tell_shortage(pair, &work, way, quotas, watch)?;
     }
     let outcome = one_process::run(&work, &mailbox, &way.policy, watch, &way.stop)?;
     Ok(Done { outcome, seconds: began.elapsed().as_secs_f64() })
 }
 
+/// What both ends said when they were opened.
+#[derive(Default)]
+struct Ends {
+    /// The target is empty although an earlier run has put something there.
+    emptied: bool,
+    /// Of a target that has got nothing yet.
+    quotas: Vec<Quota>,
+}
+
 /// Whoever cannot be logged in to is told of before anything is read, and both ends at the same time. The connections are kept for the
-/// agents. True: the target is empty although an earlier run has put something there; one that cannot be read may not be mounted,
-/// and the target agent says so.
-fn open_both(pair: &Pair, way: &Way, tracks: bool) -> Result<bool, Trouble> {
+/// agents. A target that cannot be read may not be mounted, and the target agent says so.
+fn open_both(pair: &Pair, way: &Way, tracks: bool) -> Result<Ends, Trouble> {
     let open = |url: &StoreUrl| -> Result<Box<dyn MailSource>, StoreError> { way.access.source(&url.to_string()) };
     std::thread::scope(|scope| {
-        let target = scope.spawn(|| match (&pair.target, tracks) {
-            (_, true) => Ok(open(&pair.target).is_ok_and(|mut store| !store.holds_any())),
-            (StoreUrl::Imap(_), false) => open(&pair.target).map(|_| false),
-            (StoreUrl::Disk(_), false) => Ok(false),
+        let target = scope.spawn(|| match tracks {
+            true => Ok(Ends { emptied: open(&pair.target).is_ok_and(|mut store| !store.holds_any()), ..Ends::default() }),
+            false => quotas(pair, way).map(|quotas| Ends { quotas, ..Ends::default() }),
         });
         let source = open(&pair.source).map(drop);
-        let target = target.join().unwrap_or(Ok(false));
+        let target = target.join().unwrap_or_else(|_| Ok(Ends::default()));
         source?;
         Ok(target?)
     })
+}
+
+/// Before a first pass, which brings the whole mailbox. A source that cannot be counted is told of by its agent.
+fn tell_shortage(pair: &Pair, work: &WorkFolder, way: &Way, quotas: Vec<Quota>, watch: &Watch) -> Result<(), Trouble> {
+    let known = work.opened("source", AgentKind::Source)?;
+    let Ok(plan) = planned(pair, known.as_ref(), way) else { return Ok(()) };
+    if let Some(short) = Rehearsal::new(plan, quotas, Vec::new()).shortage(&pair.target.to_string()) {
+        let text = short.now("the copy goes on until it is full, and then waits: run it again when there is room").to_string();
+        watch.event(Event { name: "target.short-of-room", level: Level::Warning, text });
+    }
+    Ok(())
 }
 
 fn let_go(pair: &Pair, way: &Way) {

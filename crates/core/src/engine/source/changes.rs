@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use mailferry_rules::ids::MailboxId;
 
 use crate::model::{Digest, FolderInfo, ItemKey, Marks, Token};
-use crate::ports::{MailSource, SeenItem, StoreError};
+use crate::ports::{Delta, MailSource, SeenItem, StoreError};
 use crate::state::ledger::source::{self, KnownFolder, KnownItem};
 use crate::state::ledger::stamps::{self, Stamps};
 use crate::state::{Database, StateError};
@@ -104,6 +104,36 @@ pub(super) struct Findings {
     pub counted: BTreeMap<u32, (u64, u64)>,
 }
 
+impl Findings {
+    /// What a store says has changed in a folder. False: it does not add up, or is more than there is room for, and a scan must tell.
+    fn take(&mut self, db: &Database, (mailbox, id): (MailboxId, u32), delta: Delta, room: &mut usize) -> Result<bool, StateError> {
+        let row = |key: &ItemKey| db.look_up(|db| source::item(db, mailbox, id, key));
+        let mut gone = Vec::new();
+        for key in &delta.gone {
+            gone.extend(row(key)?);
+        }
+        let (mut changes, mut new, mut new_bytes) = (Vec::new(), 0, 0);
+        for seen in delta.seen {
+            let change = difference(row(&seen.key)?, seen);
+            if let Some(Change::New(seen)) = &change {
+                new += 1;
+                new_bytes += seen.size.unwrap_or(0);
+            }
+            changes.extend(change);
+        }
+        let (known, bytes) = db.read(|db| Ok(stamps::count(db, mailbox, id)?))?;
+        if (known + new).checked_sub(gone.len() as u64) != Some(delta.items) || changes.len() > *room {
+            return Ok(false);
+        }
+        let gone_bytes: u64 = gone.iter().map(|item| item.size).sum();
+        self.counted.insert(id, (delta.items, (bytes + new_bytes).saturating_sub(gone_bytes)));
+        *room -= changes.len();
+        self.changes.insert(id, changes);
+        gone.into_iter().for_each(|item| self.gone.put_back(item));
+        Ok(true)
+    }
+}
+
 /// The folders of a store. That one is gone which was there before is believed only when the store confirms it: all its items would be
 /// reported gone.
 pub(super) fn folders(store: &mut dyn MailSource, known: &[KnownFolder]) -> Result<Vec<FolderInfo>, StoreError> {
@@ -127,6 +157,7 @@ pub(super) fn look(
 ) -> Result<Findings, MailboxHalt> {
     let mut findings = Findings::default();
     let mut room = CHANGES_MAX;
+    let stamps = db.read(|db| Ok(stamps::all(db, mailbox)?))?;
     for (id, info) in folders {
         if unchanged.contains(id) {
             findings.changes.insert(*id, Vec::new());
@@ -137,6 +168,12 @@ pub(super) fn look(
         }
         let mut seen = HashSet::new();
         if let Some(info) = info.as_ref().filter(|info| info.selectable) {
+            if let Some(stamp) = stamps.get(id)
+                && let Some(delta) = store.changes_since(&info.path, stamp)?
+                && findings.take(db, (mailbox, *id), delta, &mut room)?
+            {
+                continue;
+            }
             let counted = findings.counted.entry(*id).or_default();
             let mut see = |item: &SeenItem| {
                 seen.insert(fingerprint(&item.key));

@@ -163,9 +163,13 @@ impl Bulk<'_> {
     }
 
     fn rehearsed(&self, entry: &Entry, work: &Path, began: Instant) -> anyhow::Result<Row> {
-        let plan = one::rehearse(&entry.pair, work, self.way)?;
-        let message = format!("{} marks changed, {} moved or deleted", plan.marks_changed, plan.gone);
-        let message = if plan.marks_changed + plan.gone > 0 { message } else { String::new() };
+        let rehearsal = one::rehearse(&entry.pair, work, self.way)?;
+        let plan = &rehearsal.plan;
+        let changed = format!("{} marks changed, {} moved or deleted", plan.marks_changed, plan.gone);
+        let changed = (plan.marks_changed + plan.gone > 0).then_some(changed);
+        let short = rehearsal.shortage(&entry.pair.target.to_string()).map(|short| format!("warning: {short}"));
+        let stays = rehearsal.left_behind.iter().map(|what| format!("not brought over: {what}"));
+        let message = changed.into_iter().chain(stays).chain(short).collect::<Vec<_>>().join("\n");
         let (folders, items, bytes, appended) = (plan.folders, plan.items, plan.bytes, plan.to_send);
         let seconds = began.elapsed().as_secs_f64();
         Ok(Row { state: State::Rehearsed, folders, items, bytes, appended, seconds, message, ..blank(entry) })
