@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mailferry_core::model::FolderPath;
 use mailferry_core::ports::DataGuarantee;
 use mailferry_rules::guarantee::Answer;
 
@@ -17,6 +18,8 @@ struct State {
     /// Stores whose copies lag behind.
     lagging: BTreeSet<String>,
     unreachable: bool,
+    /// Only the name of the copy that serves is told, not since when.
+    names_alone: bool,
     /// Stores that have a second copy.
     copies: BTreeMap<String, Copies>,
     /// Who was told "satisfied" at last, and of which store.
@@ -49,6 +52,10 @@ impl SimGuarantee {
         };
     }
 
+    pub fn tell_names_alone(&self) {
+        self.lock().names_alone = true;
+    }
+
     pub fn set_unreachable(&self, unreachable: bool) {
         self.lock().unreachable = unreachable;
     }
@@ -73,6 +80,8 @@ impl SimGuarantee {
             copies.takeovers += 1;
             let changes = mailbox.changes + 1;
             *mailbox = SimMailbox { changes, ..copies.passive.clone() };
+            // One that never got anything is a mailbox all the same.
+            mailbox.folders.entry(FolderPath::inbox()).or_default();
         }
     }
 
@@ -120,7 +129,10 @@ impl DataGuarantee for NodeGuarantee {
         let state = self.world.lock();
         match state.copies.get(store) {
             Some(_) if state.unreachable => Err("the copy does not answer".into()),
-            copies => Ok(copies.map(|copies| format!("copy {}", copies.takeovers + 1))),
+            copies => Ok(copies.map(|copies| match state.names_alone {
+                true => format!("copy {}", copies.takeovers % 2),
+                false => format!("copy {} since {}", copies.takeovers % 2, copies.takeovers * HOUR_MS),
+            })),
         }
     }
 
@@ -130,6 +142,7 @@ impl DataGuarantee for NodeGuarantee {
     }
 }
 
+const HOUR_MS: u64 = 3_600_000;
 /// A long life need not remember everything.
 const ASKED_MAX: usize = 1_000;
 

@@ -6,6 +6,7 @@
 //! one-item-containers                small containers and batches
 //! alone                              ContinueWithoutReplication=1
 //! tokenless                          the targets are servers that keep no tokens
+//! names-alone                        of copies only the name is told, not since when they serve
 //! mailbox alice                      with its folder INBOX
 //! alice add INBOX words              also: mark INBOX 0 · move INBOX 0 Archive · remove INBOX 0
 //! run SRC1 source                    a session
@@ -91,6 +92,7 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["one-item-containers"] => (world.policy.container_items_max, world.policy.import_batch_items) = (1, 1),
         ["alone"] => world.policy.continue_without_replication = true,
         ["tokenless"] => world.tokenless = true,
+        ["names-alone"] => world.guarantee.tell_names_alone(),
         ["mailbox", name] => world.add_mailbox(name, 0),
         ["run", node, kind] => drop(world.session(node, agent(kind)?)),
         ["round"] => drop(world.round()),

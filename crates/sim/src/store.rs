@@ -331,8 +331,9 @@ impl MailTarget for SimTarget {
 
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
         self.look()?;
-        let items = self.view.folders.get(folder);
-        let found = |wanted: &Wanted| items.and_then(|items| items.iter().find(|item| item.token == Some(wanted.token)));
+        // As a Maildir does.
+        let items = self.view.folders.get(folder).ok_or_else(|| StoreError::no_folder(folder.to_string()))?;
+        let found = |wanted: &Wanted| items.iter().find(|item| item.token == Some(wanted.token));
         Ok(wanted.iter().map(|wanted| found(wanted).map(|item| TargetId(item.key.clone()))).collect())
     }
 

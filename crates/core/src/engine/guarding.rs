@@ -12,7 +12,7 @@ use mailferry_rules::session::has_come;
 
 use super::agent::{Agent, Halt};
 use crate::ports::Level;
-use crate::state::ledger::inbound;
+use crate::state::ledger::{inbound, serving};
 use crate::trouble::Trouble;
 
 /// Which of the two questions.
@@ -47,6 +47,12 @@ impl Agent {
         let store = self.target_store(name.mailbox);
         // Buried and never taken: there is nothing of it at the target.
         let Some(taken_ms) = self.db.read(|db| Ok(inbound::taken_at(db, name)?))? else { return Ok(true) };
+        let now_ms = self.now_ms();
+        if taken_ms > now_ms && self.db.read(|db| Ok(serving::is_kept(db, name)?))? {
+            // The clock was wrong then, and no copy can have replayed past that for as long.
+            self.db.write(|tx| Ok(inbound::taken_again(tx, name, now_ms)?))?;
+            return Ok(false);
+        }
         let flushed = self.guarded(name.mailbox, Question::Flush, |agent| {
             let flushed = agent.around.guarantee.flushed(&store, taken_ms);
             // Behind that question: the copies may agree on what the one that serves now has never had.
@@ -70,7 +76,13 @@ impl Agent {
         let times = StallTimes { ask_every_ms: self.policy.guarantee_ask_ms, fail_after_ms: u64::MAX };
         let mut guarding = self.guarding.remove(&(mailbox, question)).unwrap_or_default();
         if guarding.copying.may_ask(self.now_ms(), &times) {
-            let answer = ask(self)?;
+            let answer = match ask(self) {
+                Ok(answer) => answer,
+                Err(halt) => {
+                    self.guarding.insert((mailbox, question), guarding);
+                    return Err(halt);
+                }
+            };
             guarding.copying = guarding.copying.after(&answer, self.now_ms(), &times);
         }
         let Copying::Stalled { why, .. } = guarding.copying.clone() else {

@@ -123,11 +123,16 @@ impl Agent {
         if !self.may_go(&name)? {
             return Ok(());
         }
-        self.delete_container(&self.inbox(), name)?;
-        if self.db.read(|db| Ok(serving::taken_away(db, &name)?))?.is_empty() {
+        self.release(&name)?;
+        self.delete_container(&self.inbox(), name)
+    }
+
+    /// First, so that one whose deletion was cut off is not taken for one that is missing.
+    pub(super) fn release(&mut self, name: &ContainerName) -> Result<(), Halt> {
+        if !self.db.read(|db| Ok(serving::is_kept(db, name)?))? {
             return Ok(());
         }
-        Ok(self.db.write(|tx| Ok(serving::forget(tx, &name)?))?)
+        Ok(self.db.write(|tx| Ok(serving::release(tx, name)?))?)
     }
 
     /// Containers of a mailbox go in the order in which they were applied: what is kept must be all that follows the first that is

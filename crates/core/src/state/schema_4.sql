@@ -6,6 +6,10 @@ CREATE TABLE serving (
     copy TEXT NOT NULL
 ) STRICT;
 
+-- Target agent: applied containers that are kept until copies have flushed what they committed.
+ALTER TABLE taken ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX taken_kept ON taken (mailbox) WHERE kept = 1;
+
 -- Target agent: items that a container has taken away, deleted or replaced by other bytes, while it is kept.
 CREATE TABLE taken_away (
     mailbox BLOB NOT NULL,

@@ -51,12 +51,29 @@ pub(super) fn active_of(copies: &[Copy]) -> Result<&Copy, String> {
     }
 }
 
-/// Its name, and since when it serves, where that is told. Another answer than before means that the store has failed over (R78).
+/// Its name, and since when it serves, where that is told: to be compared by `same_serves` later.
 pub fn serving(copies: &[Copy]) -> Result<String, String> {
     active_of(copies).map(|copy| match copy.active_since_ms {
-        Some(since_ms) => format!("{} since {since_ms}", copy.name),
+        Some(since_ms) => format!("{}{SINCE}{since_ms}", copy.name),
         None => copy.name.clone(),
     })
+}
+
+const SINCE: &str = " since ";
+/// What a time that is computed from the age of something may waver by.
+const SINCE_SKEW_MS: u64 = 10_000;
+
+/// Whether two answers of `serving` are of the same copy that has served all the while (R78). Names are compared without case, times
+/// where both tell one.
+pub fn same_serves(before: &str, now: &str) -> bool {
+    let parts = |said: &str| match said.rsplit_once(SINCE).and_then(|(name, since)| Some((name.to_lowercase(), since.parse::<u64>().ok()?)))
+    {
+        Some((name, since_ms)) => (name, Some(since_ms)),
+        None => (said.to_lowercase(), None),
+    };
+    let ((one, one_ms), (other, other_ms)) = (parts(before), parts(now));
+    let near = one_ms.zip(other_ms).is_none_or(|(one_ms, other_ms)| one_ms.abs_diff(other_ms) <= SINCE_SKEW_MS);
+    one == other && near
 }
 
 /// The content index of a copy.

@@ -30,7 +30,7 @@ mod tests;
 use alloc::string::String;
 
 pub use constraint::{Constraint, Reach};
-pub use copies::{Copy, Index, State, serving};
+pub use copies::{Copy, Index, State, same_serves, serving};
 pub use finish::{FinalWait, Finish, FinishStep, gate};
 pub use flush::{FLUSH_SKEW_MS, check_flush, flushed, guaranteed_until};
 pub use health::{COPY_QUEUE_LIMIT, REPLAY_BESIDE_MAX_MS, check_health, health};

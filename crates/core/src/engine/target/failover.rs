@@ -1,44 +1,55 @@
 //! A target store that has failed over: what the copy that serves now never got is applied again from the containers that are kept (R78).
 //!
-//! A container is kept until copies have flushed what it committed, and goes in the order of the chain. So what a failover can have lost
-//! is in the kept ones, the newest that were applied without a gap. They are applied again, all and in their order, as if nothing
-//! of them were known: the copy may have any of it.
+//! A container is kept until copies have flushed what it committed, and goes in the order in which it was applied. So what a failover can
+//! have lost is in the kept ones, all that follow the first of them. They are applied again, all and in their order, as if
+//! nothing of them were known: the copy may have any of it.
 //!
 //! ```text
-//! recall      what the ledger says of their items is forgotten or looked up anew: ids of the lost tail may be other mail's by now;
-//!             what they removed and the copy still has goes
-//! apply       as ever: an item that is not tracked is looked for in every folder, and appended where it is not found
+//! mark    from now on until the end no copy counts as the one that has everything: a kill, or a way back, begins all of it anew
+//! recall  what the ledger says of their items is forgotten or looked up anew: ids of the lost tail may be other mail's by now;
+//!         what they removed and the copy still has goes. Of containers that were begun and not finished, the same
+//! apply   as ever: an item that is not tracked is looked for in every folder, and appended where it is not found
 //! ```
 //!
-//! The new name is written last: a kill in between begins all of it again. What a user has deleted at the target since comes back
-//! with the container that holds it; to tell that from a loss is not possible, and a loss would be worse.
+//! What a user has deleted at the target since comes back with the container that holds it; to tell that from a loss is not possible,
+//! and a loss would be worse.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use mailferry_rules::guarantee::Answer;
-use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
+use mailferry_rules::guarantee::{Answer, same_serves};
+use mailferry_rules::ids::{ContainerName, MailboxId};
 
-use super::apply::{ApplyCounts, ApplyError, unreadable};
+use super::apply::{ApplyError, unreadable};
 use super::changes::Changes;
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::{Incoming, Unusable};
-use crate::model::{Digest, FolderPath, Outcome, TargetId, Token};
-use crate::ports::{Blast, Level, Retry, StoreError, Wanted};
+use crate::model::{Digest, FolderPath, Skipped, TargetId, Token};
+use crate::ports::{Blast, Level, Retry, ShareError, SharePath, StoreError, Wanted};
 use crate::prv::{Kind, Record};
 use crate::spool;
+use crate::state::ledger::inbound;
 use crate::state::ledger::serving::{self, TakenAway};
 use crate::state::ledger::target::{self, Tracked};
-use crate::state::ledger::{debts, inbound};
 use crate::trouble::Trouble;
 
-/// What the kept containers of a mailbox name.
+/// Stands for the copy that serves while nobody has everything; no copy has no name.
+const MENDING: &str = "";
+
+/// What containers name.
 #[derive(Default)]
 struct Named {
     /// Items that came with them.
     brought: BTreeSet<Token>,
-    /// Items that were there before, and were moved.
-    moved: BTreeSet<Token>,
+    /// Items that were there before and were moved, with the folders they were moved from.
+    moved: BTreeMap<Token, Vec<FolderPath>>,
     away: Vec<TakenAway>,
+}
+
+/// What came of applying a mailbox's kept containers again.
+#[derive(Default)]
+struct Again {
+    appended: u64,
+    skipped: Vec<(ContainerName, Vec<Skipped>)>,
 }
 
 impl Agent {
@@ -51,7 +62,7 @@ impl Agent {
             Err(why) => return Ok(Answer::Retry(why)),
         };
         match self.db.read(|db| Ok(serving::copy(db, mailbox)?))? {
-            Some(before) if before == now => Ok(Answer::Satisfied),
+            Some(before) if same_serves(&before, &now) => Ok(Answer::Satisfied),
             Some(before) => self.failed_over(mailbox, &before, &now),
             None => {
                 self.db.write(|tx| Ok(serving::set_copy(tx, mailbox, &now)?))?;
@@ -62,25 +73,23 @@ impl Agent {
 
     fn failed_over(&mut self, mailbox: MailboxId, before: &str, now: &str) -> Result<Answer, Halt> {
         let label = self.label(mailbox);
-        let kept = self.kept_containers(mailbox)?;
-        let what = format!("the target store of mailbox {label} has failed over from copy {before} to copy {now}");
-        let text = format!("{what}; {} containers that are kept are applied again", kept.len());
-        self.tell("store.failed-over", Level::Warning, text);
+        let what = match before {
+            MENDING => format!("the target store of mailbox {label} has failed over, at last to copy {now}"),
+            _ => format!("the target store of mailbox {label} has failed over from copy {before} to copy {now}"),
+        };
+        let kept = self.db.read(|db| Ok(serving::kept(db, mailbox)?))?;
+        self.tell("store.failed-over", Level::Warning, format!("{what}; {} containers that are kept are applied again", kept.len()));
         self.predecessor_has_let_go()?;
         self.still_active()?;
         // It may lead to the copy that was.
         self.open_store = None;
-        match self.apply_again(mailbox, &kept) {
-            Ok(counts) => {
-                let now_ms = self.now_ms();
-                self.db.write(|tx| {
-                    kept.iter().try_for_each(|name| inbound::taken_again(tx, name, now_ms))?;
-                    Ok(serving::set_copy(tx, mailbox, now)?)
-                })?;
+        match self.apply_again(mailbox, kept) {
+            Ok((names, again)) => {
+                self.mended(mailbox, now, &names, &again)?;
                 for told in ["store.failed-over", "store.not-mended"] {
                     self.calm_about(told, std::slice::from_ref(&what));
                 }
-                let text = format!("{what}; {} kept containers applied again, {} items appended again", kept.len(), counts.appended);
+                let text = format!("{what}; {} kept containers applied again, {} items appended again", names.len(), again.appended);
                 self.event("store.mended", Level::Info, text);
                 self.after_item()?;
                 Ok(Answer::Satisfied)
@@ -94,85 +103,110 @@ impl Agent {
         }
     }
 
-    /// What was applied and is kept, from the last container of the chain back to the first that is gone; in the order it was applied in.
-    /// One that was deleted and is there again is none of these.
-    fn kept_containers(&mut self, mailbox: MailboxId) -> Result<Vec<ContainerName>, Halt> {
-        let inbox = self.inbox();
-        let mut there = BTreeSet::new();
-        for node in self.around.own.nodes().to_vec() {
-            let listed = self.share(&node).list(&inbox.path()).unwrap_or_default();
-            there.extend(listed.iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok()));
+    /// What they hold is committed now, in the order in which it was applied.
+    fn mended(&mut self, mailbox: MailboxId, now: &str, names: &[ContainerName], again: &Again) -> Result<(), Halt> {
+        let now_ms = self.now_ms();
+        self.db.write(|tx| {
+            names.iter().try_for_each(|name| inbound::taken_again(tx, name, now_ms))?;
+            again.skipped.iter().try_for_each(|(name, skipped)| inbound::skipped_again(tx, name, skipped))?;
+            Ok(serving::set_copy(tx, mailbox, now)?)
+        })?;
+        for (name, skip) in again.skipped.iter().flat_map(|(name, skipped)| skipped.iter().map(move |skip| (name, skip))) {
+            let text = format!("item {} of {name} was lost in a failover and could not be applied again: {}", skip.token, skip.reason);
+            self.event("item.skipped", Level::Warning, text);
         }
-        let restored = self.own_share().list(&spool::restore(self.around.other.in_folder())).unwrap_or_default();
-        let restored: BTreeSet<ContainerName> = restored.iter().filter_map(|entry| entry.name.parse().ok()).collect();
-        let area = inbox.to_string();
-        self.db
-            .read(|db| {
-                let (mut kept, mut late) = (Vec::new(), Vec::new());
-                for sequence in (1..=inbound::position(db, mailbox)?.last.0).rev().map(Sequence) {
-                    let applied = inbound::outcomes(db, mailbox, sequence)?.into_iter().filter(|(_, outcome)| *outcome == Outcome::Applied);
-                    for (name, _) in applied {
-                        let leaves = !debts::of(db, &area, &name)?.is_empty() || debts::is_buried(db, &area, &name)?;
-                        match () {
-                            () if there.contains(&name) && !leaves => kept.push(name),
-                            () if restored.contains(&name) => late.push(name),
-                            () => {
-                                kept.reverse();
-                                late.reverse();
-                                kept.append(&mut late);
-                                return Ok(kept);
-                            }
-                        }
-                    }
-                }
-                kept.reverse();
-                late.reverse();
-                kept.append(&mut late);
-                Ok(kept)
-            })
-            .map_err(Halt::from)
+        Ok(())
     }
 
-    fn apply_again(&mut self, mailbox: MailboxId, kept: &[ContainerName]) -> Result<ApplyCounts, ApplyError> {
+    fn apply_again(&mut self, mailbox: MailboxId, kept: Vec<(ContainerName, u64)>) -> Result<(Vec<ContainerName>, Again), ApplyError> {
         let url = self.target_store(mailbox);
-        let named = self.read_names(kept)?;
-        let folders = self.target_folders(&url)?;
-        if folders.is_empty() {
-            // A copy that never got anything. Where something is still tracked behind this, it is no copy of that store.
-            self.db.write(|tx| Ok(named.brought.iter().try_for_each(|token| target::untrack(tx, mailbox, token))?))?;
-        } else if !kept.is_empty() {
-            self.recall(mailbox, &url, &folders, named)?;
+        let names = self.in_order(kept)?;
+        let mut named = Named::default();
+        for name in &names {
+            let incoming = self.kept_container(name)?;
+            self.read_names(incoming, &mut named)?;
         }
-        let mut sum = ApplyCounts::default();
-        for name in kept {
+        for name in self.db.read(|db| Ok(serving::begun(db, mailbox)?))? {
+            // Whatever of it was committed is to be applied as if it were not; gone, it will come again under another name.
+            if let Ok(incoming) = self.kept_container(&name) {
+                self.read_names(incoming, &mut named)?;
+            }
+        }
+        let folders = self.target_folders(&url)?;
+        self.recall(mailbox, &url, &folders, named)?;
+        let mut again = Again::default();
+        for name in &names {
+            self.check_stop()?;
             let incoming = self.kept_container(name)?;
             let folders = self.target_folders(&url)?;
             let applied = self.apply_to(incoming, &url, folders)?;
             self.db.write(|tx| Ok(applied.changes.write(tx, mailbox)?))?;
-            sum.appended += applied.counts.appended;
+            again.appended += applied.counts.appended;
+            if !applied.skipped.is_empty() {
+                again.skipped.push((*name, applied.skipped));
+            }
         }
-        Ok(sum)
+        Ok((names, again))
     }
 
-    fn read_names(&mut self, kept: &[ContainerName]) -> Result<Named, ApplyError> {
-        let mut named = Named::default();
-        for name in kept {
-            let mut incoming = self.kept_container(name)?;
-            while let Some(record) = incoming.reader.next().map_err(|error| unreadable(name, &error))? {
-                match record {
-                    Record::Item { envelope, .. } => _ = named.brought.insert(envelope.token),
-                    Record::Moved { token, .. } => _ = named.moved.insert(token),
-                    _ => {}
-                }
+    /// As they were applied: along the chain, and one that was archived and restored where its receipt's time puts it.
+    fn in_order(&mut self, kept: Vec<(ContainerName, u64)>) -> Result<Vec<ContainerName>, ApplyError> {
+        let (restored, mut there) = (self.listed(&spool::restore(self.around.other.in_folder())), self.listed(&self.inbox().path()));
+        there.0.extend(&restored.0);
+        let (kept, gone): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(name, _)| there.0.contains(name));
+        if let Some((name, _)) = gone.first() {
+            // One whose deletion a predecessor did not replicate is nowhere. But where a node cannot be asked, it may be there.
+            if let Some(error) = restored.1.or(there.1) {
+                let cause = format!("it may be there: {}", error.cause);
+                return Err(StoreError::new(Blast::Mailbox, Retry::Later, format!("find container {name}"), error.place, cause).into());
             }
-            named.away.extend(self.db.read(|db| Ok(serving::taken_away(db, name)?))?);
+            let text = format!(
+                "{} containers that should be kept are nowhere, the first is {name}: what they brought is not applied again",
+                gone.len()
+            );
+            self.event("store.kept-missing", Level::Warning, text);
         }
-        named.moved.retain(|token| !named.brought.contains(token));
-        Ok(named)
+        let (late, mut order): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(name, _)| restored.0.contains(name));
+        for (name, taken_ms) in late {
+            let at = order.iter().rposition(|(_, before_ms)| *before_ms <= taken_ms).map_or(0, |at| at + 1);
+            order.insert(at, (name, taken_ms));
+        }
+        for (name, _) in gone {
+            self.db.write(|tx| Ok(serving::release(tx, &name)?))?;
+        }
+        Ok(order.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Containers in a folder of any node of this side, and what could not be listed.
+    fn listed(&self, folder: &SharePath) -> (BTreeSet<ContainerName>, Option<ShareError>) {
+        let (mut there, mut unread) = (BTreeSet::new(), None);
+        for node in self.around.own.nodes() {
+            match self.share(node).list(folder) {
+                Ok(entries) => there.extend(entries.iter().filter_map(|entry| entry.name.parse::<ContainerName>().ok())),
+                Err(error) => unread = Some(error),
+            }
+        }
+        (there, unread)
+    }
+
+    fn read_names(&mut self, mut incoming: Incoming, named: &mut Named) -> Result<(), ApplyError> {
+        let name = incoming.name;
+        let mut folders = HashMap::new();
+        while let Some(record) = incoming.reader.next().map_err(|error| unreadable(&name, &error))? {
+            match record {
+                Record::Folder { id, info } => _ = folders.insert(id, info.path),
+                Record::Item { envelope, .. } => _ = named.brought.insert(envelope.token),
+                Record::Moved { token, from, .. } => named.moved.entry(token).or_default().extend(folders.get(&from).cloned()),
+                _ => {}
+            }
+        }
+        named.away.extend(self.db.read(|db| Ok(serving::taken_away(db, &name)?))?);
+        Ok(())
     }
 
     /// A container that is kept, checked as a whole again.
     fn kept_container(&mut self, name: &ContainerName) -> Result<Incoming, ApplyError> {
+        self.check_stop()?;
         if let Ok(incoming) = self.restorable(name) {
             return Ok(incoming);
         }
@@ -190,15 +224,19 @@ impl Agent {
         }
     }
 
-    fn recall(&mut self, mailbox: MailboxId, url: &str, folders: &[FolderPath], named: Named) -> Result<(), ApplyError> {
+    fn recall(&mut self, mailbox: MailboxId, url: &str, folders: &[FolderPath], mut named: Named) -> Result<(), ApplyError> {
         let mut store = self.open_target(mailbox, url)?;
-        let (brought, moved) = (self.rows(mailbox, &named.brought)?, self.rows(mailbox, &named.moved)?);
+        named.moved.retain(|token, _| !named.brought.contains(token));
+        let (brought, moved) = (self.rows(mailbox, named.brought.iter())?, self.rows(mailbox, named.moved.keys())?);
         // Their ids may be those of other mail by now: they claim nothing.
         let void: HashSet<(FolderPath, TargetId)> =
             brought.iter().chain(&moved).map(|item| (item.folder.clone(), item.id.clone())).collect();
         let mut found = Changes::default();
         let mut look = |agent: &Agent, found: &Changes, folder: &FolderPath, wanted: Wanted| -> Result<Option<TargetId>, ApplyError> {
             agent.may_still_change()?;
+            if !folders.contains(folder) {
+                return Ok(None);
+            }
             if store.asks_for_claims(folder)? {
                 let mut taken = agent.db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
                 taken.retain(|id| !void.contains(&(folder.clone(), id.clone())));
@@ -208,13 +246,16 @@ impl Agent {
             Ok(store.locate(folder, &[wanted])?.into_iter().next().flatten())
         };
         for item in moved {
-            // Where the ledger has it first: the copy may have got the move.
-            for folder in std::iter::once(&item.folder).chain(folders.iter().filter(|folder| **folder != item.folder)) {
-                let wanted = Wanted { token: item.token, digest: item.digest, size: 0 };
-                if let Some(id) = look(self, &found, folder, wanted)? {
-                    found.set(item.token, Some(Tracked { folder: folder.clone(), id, ..item }));
-                    break;
-                }
+            // Known by its token it may be anywhere. Known by its bytes, only where it was or should be: elsewhere it may be a user's copy.
+            let before = named.moved.get(&item.token).into_iter().flatten();
+            let by_bytes = std::iter::once(&item.folder).chain(before).map(|folder| (folder, item.digest));
+            let mut places = folders.iter().map(|folder| (folder, Digest::default())).chain(by_bytes);
+            let there = places.find_map(|(folder, digest)| {
+                let looked = look(self, &found, folder, Wanted { token: item.token, digest, size: 0 });
+                looked.map(|id| id.map(|id| (folder.clone(), id))).transpose()
+            });
+            if let Some((folder, id)) = there.transpose()? {
+                found.set(item.token, Some(Tracked { folder, id, ..item }));
             }
         }
         let mut stale = Vec::new();
@@ -224,7 +265,8 @@ impl Agent {
             }
         }
         self.db.write(|tx| {
-            named.brought.iter().chain(&named.moved).try_for_each(|token| target::untrack(tx, mailbox, token))?;
+            serving::set_copy(tx, mailbox, MENDING)?;
+            named.brought.iter().chain(named.moved.keys()).try_for_each(|token| target::untrack(tx, mailbox, token))?;
             Ok(found.write(tx, mailbox)?)
         })?;
         for (folder, id) in stale {
@@ -235,7 +277,7 @@ impl Agent {
         Ok(store.flush()?)
     }
 
-    fn rows(&self, mailbox: MailboxId, tokens: &BTreeSet<Token>) -> Result<Vec<Tracked>, ApplyError> {
+    fn rows<'a>(&self, mailbox: MailboxId, tokens: impl Iterator<Item = &'a Token>) -> Result<Vec<Tracked>, ApplyError> {
         let mut rows = Vec::new();
         for token in tokens {
             rows.extend(self.db.look_up(|db| target::tracked(db, mailbox, token))?);

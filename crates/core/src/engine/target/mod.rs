@@ -28,7 +28,7 @@ use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::{Blast, Level, Retry, StoreError};
 use crate::prv::Kind;
 use crate::spool;
-use crate::state::ledger::inbound;
+use crate::state::ledger::{inbound, serving};
 use crate::trouble::Trouble;
 
 impl Agent {
@@ -82,6 +82,7 @@ impl Agent {
                 inbound::send_receipts_again(tx, mailbox, *sequence)?;
             }
             inbound::take(tx, &receipt, arrival, true, now_ms)?;
+            serving::keep(tx, &name)?;
             Ok(unanswered.iter().try_for_each(|name| stock::answer_again(tx, *name, now_ms))?)
         })?;
         if counts.found > 0 {
@@ -150,6 +151,7 @@ impl Agent {
                 }
             }
             if self.may_go(&name)? {
+                self.release(&name)?;
                 let _ = share.remove(&spool::file(&folder, &name));
             }
         }

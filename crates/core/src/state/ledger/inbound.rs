@@ -91,7 +91,10 @@ pub fn taken_badly(db: &Connection, limit: usize) -> rusqlite::Result<Vec<(Conta
     // An index holds these rows alone: they are few.
     let mut query =
         db.prepare_cached("SELECT mailbox, seq, epoch, outcome FROM taken WHERE outcome > 1 ORDER BY mailbox, seq, epoch LIMIT ?1")?;
-    let rows = query.query_map([limit as i64], named_outcome)?;
+    let rows = query.query_map([limit as i64], |row| {
+        let outcome: i64 = row.get(3)?;
+        Ok((container(row, 0)?, outcome_from(outcome).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, outcome))?))
+    })?;
     rows.collect()
 }
 
@@ -169,17 +172,14 @@ pub fn outcome(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option
     Ok(number.and_then(outcome_from))
 }
 
-/// What became of the containers of one sequence: more than one where an activation was replaced.
-pub fn outcomes(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<Vec<(ContainerName, Outcome)>> {
-    let mut query =
-        db.prepare_cached("SELECT mailbox, seq, epoch, outcome FROM taken WHERE mailbox = ?1 AND seq = ?2 ORDER BY epoch DESC")?;
-    let rows = query.query_map(params![mailbox.0, sequence.0 as i64], named_outcome)?;
-    rows.collect()
-}
-
-fn named_outcome(row: &rusqlite::Row<'_>) -> rusqlite::Result<(ContainerName, Outcome)> {
-    let outcome: i64 = row.get(3)?;
-    Ok((container(row, 0)?, outcome_from(outcome).ok_or(rusqlite::Error::IntegralValueOutOfRange(3, outcome))?))
+/// Applied once more, a container could not bring these any more: its receipt says so, and goes again.
+pub fn skipped_again(db: &Connection, name: &ContainerName, skipped: &[Skipped]) -> rusqlite::Result<()> {
+    let skipped: Vec<(String, &str)> = skipped.iter().map(|skip| (skip.token.to_string(), skip.reason.as_str())).collect();
+    db.run(
+        "UPDATE taken SET skipped = ?4, receipt_seq = 0 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, to_json(&skipped)?],
+    )?;
+    Ok(())
 }
 
 /// Mailboxes that have receipts or wishes to send.

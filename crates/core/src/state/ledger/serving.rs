@@ -4,7 +4,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::target::{Tracked, folder_id};
-use super::{digest, from_json, token};
+use super::{container, digest, from_json, token};
 use crate::model::{Digest, FolderPath, TargetId, Token};
 use crate::state::statements::Statements;
 
@@ -49,9 +49,43 @@ pub fn taken_away(db: &Connection, by: &ContainerName) -> rusqlite::Result<Vec<T
     rows.collect()
 }
 
-/// The container is kept no longer.
-pub fn forget(db: &Connection, by: &ContainerName) -> rusqlite::Result<()> {
-    let which = params![by.mailbox.0, by.sequence.0 as i64, by.epoch.0 as i64];
+/// A container of this mailbox was applied, and is kept until copies have flushed it. Where no copy is asked for, none is.
+pub fn keep(db: &Connection, name: &ContainerName) -> rusqlite::Result<()> {
+    db.run(
+        "UPDATE taken SET kept = 1 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3 AND EXISTS (SELECT 1 FROM serving WHERE mailbox = ?1)",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64],
+    )?;
+    Ok(())
+}
+
+pub fn is_kept(db: &Connection, name: &ContainerName) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM taken WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3 AND kept = 1")?.exists(params![
+        name.mailbox.0,
+        name.sequence.0 as i64,
+        name.epoch.0 as i64
+    ])
+}
+
+/// It is kept no longer. Said before its files go.
+pub fn release(db: &Connection, name: &ContainerName) -> rusqlite::Result<()> {
+    let which = params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64];
+    db.run("UPDATE taken SET kept = 0 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3", which)?;
+    let which = params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64];
     db.run("DELETE FROM taken_away WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3", which)?;
     Ok(())
+}
+
+/// Those that are kept, in the order of their epochs and sequences, with the time of their receipts.
+pub fn kept(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<(ContainerName, u64)>> {
+    let mut query =
+        db.prepare_cached("SELECT mailbox, seq, epoch, taken_ms FROM taken WHERE mailbox = ?1 AND kept = 1 ORDER BY epoch, seq")?;
+    let rows = query.query_map([mailbox.0], |row| Ok((container(row, 0)?, row.get::<_, i64>(3)? as u64)))?;
+    rows.collect()
+}
+
+/// Containers of a mailbox whose import has begun, or was given up in the middle: something of them may be at the target.
+pub fn begun(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<ContainerName>> {
+    let mut query = db.prepare_cached("SELECT mailbox, seq, epoch FROM attempt WHERE mailbox = ?1 ORDER BY epoch, seq")?;
+    let rows = query.query_map([mailbox.0], |row| container(row, 0))?;
+    rows.collect()
 }

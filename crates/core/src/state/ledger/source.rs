@@ -78,9 +78,9 @@ pub fn knows_any(db: &Connection, mailbox: MailboxId, folder: u32) -> rusqlite::
     db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 AND folder = ?2 LIMIT 1")?.exists(params![mailbox.0, folder])
 }
 
-/// Whether there is a row of any item of this mailbox.
+/// Whether there is a row of any item of this mailbox. Looks at one.
 pub fn knows_any_at_all(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 LIMIT 1")?.exists([mailbox.0])
+    db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 AND token >= ?2 LIMIT 1")?.exists(params![mailbox.0, Token::FIRST.0])
 }
 
 /// Folders, items and bytes of a mailbox as last published.

@@ -1,7 +1,7 @@
 //! Constraints over sites, copies and what is known of them (R71).
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::*;
@@ -141,10 +141,14 @@ fn another_copy_that_serves_is_another_answer() {
         let copy = |name: &str, since: Option<u64>| Copy { active: since.is_some(), active_since_ms: since, ..passive(name, "X") };
         serving(&[copy("A", a), copy("B", b)])
     };
-    assert_eq!(copies(Some(5), None), copies(Some(5), None));
-    assert_ne!(copies(Some(5), None), copies(None, Some(5)), "the other copy");
-    assert_ne!(copies(Some(5), None), copies(Some(6), None), "the same copy, which was not active in between");
-    assert_eq!(serving(&[active("A", "X"), passive("B", "X")]), Ok("A".into()));
+    let same = |one: Result<String, String>, other: Result<String, String>| same_serves(&one.unwrap(), &other.unwrap());
+    assert!(same(copies(Some(5), None), copies(Some(5), None)));
+    assert!(same(copies(Some(5), None), copies(Some(10_005), None)), "a time that wavers");
+    assert!(!same(copies(Some(5), None), copies(Some(10_006), None)), "the same copy, which was not active in between");
+    assert!(!same(copies(Some(5), None), copies(None, Some(5))), "the other copy");
+    let named = |name| serving(&[active(name, "X"), passive("C", "X")]);
+    assert!(same(named("A"), named("a")) && same(named("A"), copies(Some(5), None)) && !same(named("A"), named("B")));
+    assert!(!same_serves("", "A"), "a mending that was cut off");
     assert!(copies(None, None).is_err() && copies(Some(5), Some(5)).is_err());
 }
 
