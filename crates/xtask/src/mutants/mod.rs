@@ -129,13 +129,20 @@ impl Mutants {
                 .output()
                 .with_context(|| format!("could not run {}", program.display()))?;
             if !output.status.success() {
-                let told = String::from_utf8_lossy(&output.stdout);
-                let line = told.lines().find(|line| line.contains("fail")).unwrap_or("it crashed");
-                return Ok(Caught::By(line.chars().take(110).collect::<String>().replace('|', "/"), started.elapsed().as_secs_f64()));
+                return Ok(Caught::By(noticed(&trial, &String::from_utf8_lossy(&output.stdout)), started.elapsed().as_secs_f64()));
             }
         }
         Ok(Caught::Never)
     }
+}
+
+/// What a trial says that has failed.
+fn noticed(trial: &[String], told: &str) -> String {
+    let line = match trial {
+        [word, file] if word == "scenario" => return format!("scenario {}", Path::new(file).file_stem().unwrap_or_default().display()),
+        _ => told.lines().find(|line| line.contains("fail")).unwrap_or("it crashed"),
+    };
+    line.chars().take(110).collect::<String>().replace('|', "/")
 }
 
 fn scenarios() -> Result<Vec<String>> {
