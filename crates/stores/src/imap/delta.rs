@@ -85,7 +85,13 @@ impl ImapSource {
             connection.run(Command::new(command), each).await
         });
         match refused {
-            Err(error) if error.is_fatal() => Err(self.line.error(error, Blast::Folder)),
+            Err(error) if error.is_fatal() => {
+                // The connection broke, or the server ended the session (T16): a scan begins on a new one.
+                tracing::info!(cause = %error, "the connection broke while changes were asked for: logging in again");
+                self.open = None;
+                self.line.reopen()?;
+                Ok(None)
+            }
             // A server that promises more than it knows (T18).
             Err(_) => Ok(None),
             Ok(_) => Ok((!too_much).then_some((fetched, gone))),
