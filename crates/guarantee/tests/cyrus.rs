@@ -21,6 +21,21 @@ fn guard(node: &Server, rolling: bool) -> Guard {
     common::guard(&format!("provider = \"cyrus\"\nrolling = {rolling}\nconfig = {config:?}\nsync_client = {client:?}"))
 }
 
+/// Of rolling replication: `sync_client -r` goes on as a daemon of its own.
+struct Daemons(String);
+
+impl Daemons {
+    fn of(node: &Server) -> Daemons {
+        Daemons(format!("sync_client -C {}", node.folder().join("imapd.conf").display()))
+    }
+}
+
+impl Drop for Daemons {
+    fn drop(&mut self) {
+        let _there_is_none_left = Command::new("pkill").args(["-KILL", "-f", &self.0]).status();
+    }
+}
+
 /// What rolling replication does each few seconds.
 fn roll_once(node: &Server) {
     let mut command = Command::new(Cyrus::sync_client());
@@ -38,6 +53,7 @@ fn roll_once(node: &Server) {
 #[test]
 fn a_user_is_flushed_when_no_line_of_the_log_is_about_him_any_more() {
     let Some([one, mut two]) = pair() else { return };
+    let _daemons = Daemons::of(&one);
     let guard = guard(&one, true);
     let commit_ms = append(&one, b"Subject: one\r\n\r\n1\r\n");
     let waits = |answer: &Answer| now_ms() > commit_ms + 7_000 && !answer.is_satisfied();

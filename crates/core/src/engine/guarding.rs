@@ -48,7 +48,7 @@ impl Agent {
         // Buried and never taken: there is nothing of it at the target.
         let Some(taken_ms) = self.db.read(|db| Ok(inbound::taken_at(db, name)?))? else { return Ok(true) };
         let now_ms = self.now_ms();
-        if taken_ms > now_ms && self.db.read(|db| Ok(serving::is_kept(db, name)?))? {
+        if taken_ms > now_ms && self.db.read(|db| Ok(serving::copy(db, name.mailbox)?))?.is_some() {
             // The clock was wrong then, and no copy can have replayed past that for as long.
             self.db.write(|tx| Ok(inbound::taken_again(tx, name, now_ms)?))?;
             return Ok(false);

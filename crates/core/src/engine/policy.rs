@@ -60,9 +60,7 @@ impl Policy {
             journal_roll_ms: settings.journal_roll_after.ms(),
         }
     }
-}
 
-impl Policy {
     /// What a container may hold of which this pass has sealed so many before.
     pub(super) fn container_bytes(&self, sealed: u32) -> u64 {
         let doubled = self.container_bytes_first.saturating_mul(1 << sealed.min(32));

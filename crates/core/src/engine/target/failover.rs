@@ -127,9 +127,11 @@ impl Agent {
             self.read_names(incoming, &mut named)?;
         }
         for name in self.db.read(|db| Ok(serving::begun(db, mailbox)?))? {
-            // Whatever of it was committed is to be applied as if it were not; gone, it will come again under another name.
-            if let Ok(incoming) = self.kept_container(&name) {
-                self.read_names(incoming, &mut named)?;
+            // Whatever of it was committed is to be applied as if it were not. One that is gone brings nothing any more.
+            match self.kept_container(&name) {
+                Ok(incoming) => self.read_names(incoming, &mut named)?,
+                Err(error) if self.listed(&self.inbox().path()).0.contains(&name) => return Err(error),
+                Err(_) => {}
             }
         }
         let folders = self.target_folders(&url)?;
@@ -151,12 +153,13 @@ impl Agent {
 
     /// As they were applied: along the chain, and one that was archived and restored where its receipt's time puts it.
     fn in_order(&mut self, kept: Vec<(ContainerName, u64)>) -> Result<Vec<ContainerName>, ApplyError> {
-        let (restored, mut there) = (self.listed(&spool::restore(self.around.other.in_folder())), self.listed(&self.inbox().path()));
-        there.0.extend(&restored.0);
-        let (kept, gone): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(name, _)| there.0.contains(name));
+        let (restored, unlisted) = self.listed(&spool::restore(self.around.other.in_folder()));
+        let (waiting, unread) = self.listed(&self.inbox().path());
+        let is_there = |name: &ContainerName| waiting.contains(name) || restored.contains(name);
+        let (kept, gone): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(name, _)| is_there(name));
         if let Some((name, _)) = gone.first() {
             // One whose deletion a predecessor did not replicate is nowhere. But where a node cannot be asked, it may be there.
-            if let Some(error) = restored.1.or(there.1) {
+            if let Some(error) = unlisted.or(unread) {
                 let cause = format!("it may be there: {}", error.cause);
                 return Err(StoreError::new(Blast::Mailbox, Retry::Later, format!("find container {name}"), error.place, cause).into());
             }
@@ -166,7 +169,7 @@ impl Agent {
             );
             self.event("store.kept-missing", Level::Warning, text);
         }
-        let (late, mut order): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(name, _)| restored.0.contains(name));
+        let (late, mut order): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(name, _)| restored.contains(name));
         for (name, taken_ms) in late {
             let at = order.iter().rposition(|(_, before_ms)| *before_ms <= taken_ms).map_or(0, |at| at + 1);
             order.insert(at, (name, taken_ms));
