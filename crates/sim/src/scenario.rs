@@ -4,6 +4,7 @@
 //! ```text
 //! sides 2 1                          nodes of source and target; the first line
 //! one-item-containers                small containers and batches
+//! one-item-batches                   small batches, containers as ever
 //! alone                              ContinueWithoutReplication=1
 //! tokenless                          the targets are servers that keep no tokens
 //! names-alone                        of copies only the name is told, not since when they serve
@@ -90,6 +91,7 @@ fn begin(line: &str, fate: &Arc<Fate>) -> Result<World, String> {
 fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
     match words {
         ["one-item-containers"] => (world.policy.container_items_max, world.policy.import_batch_items) = (1, 1),
+        ["one-item-batches"] => world.policy.import_batch_items = 1,
         ["alone"] => world.policy.continue_without_replication = true,
         ["tokenless"] => world.tokenless = true,
         ["names-alone"] => world.guarantee.tell_names_alone(),
