@@ -210,6 +210,15 @@ pub enum Counted {
     Items,
 }
 
+impl Counted {
+    pub fn unit(self) -> &'static str {
+        match self {
+            Counted::Bytes => "bytes",
+            Counted::Items => "items",
+        }
+    }
+}
+
 impl Quota {
     pub fn free(&self) -> u64 {
         self.limit.saturating_sub(self.used)
@@ -218,7 +227,7 @@ impl Quota {
 
 impl std::fmt::Display for Quota {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (unit, name) = (if self.counted == Counted::Bytes { "bytes" } else { "items" }, self.name.as_str());
+        let (unit, name) = (self.counted.unit(), self.name.as_str());
         let name = if name.is_empty() { String::new() } else { format!(" `{name}`") };
         write!(f, "the quota{name} is {} {unit}, {} of them used", self.limit, self.used)
     }

@@ -25,7 +25,7 @@ impl Rehearsal {
     /// What to tell where it does not fit.
     pub fn shortage(&self, target: &str) -> Option<Trouble> {
         let short = self.quotas.iter().find(|quota| lacking(&self.plan, quota) > 0)?;
-        let unit = unit(short.counted);
+        let unit = short.counted.unit();
         let (coming, free) = (coming(&self.plan, short.counted), short.free());
         let cause = format!("{coming} {unit} are to come, {free} {unit} are free: {short}");
         let short = Trouble::new("the target has no room for all of it").place(target).cause(cause);
@@ -42,13 +42,6 @@ fn coming(plan: &MailboxPlan, counted: Counted) -> u64 {
 
 fn lacking(plan: &MailboxPlan, quota: &Quota) -> u64 {
     coming(plan, quota.counted).saturating_sub(quota.free())
-}
-
-fn unit(counted: Counted) -> &'static str {
-    match counted {
-        Counted::Bytes => "bytes",
-        Counted::Items => "items",
-    }
 }
 
 #[cfg(test)]

@@ -138,7 +138,6 @@ impl Agent {
         self.recall(mailbox, &url, &folders, named)?;
         let mut again = Again::default();
         for name in &names {
-            self.check_stop()?;
             let incoming = self.kept_container(name)?;
             let folders = self.target_folders(&url)?;
             let applied = self.apply_to(incoming, &url, folders)?;
