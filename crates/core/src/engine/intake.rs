@@ -330,12 +330,7 @@ impl Agent {
             (false, true) => "the other side is asked to send its content again",
             (false, false) => "its place in the chain stays free",
         };
-        let trouble = Trouble::new(format!("container {name} is damaged"))
-            .place(format!("{}/{}", self.own_share().describe(), spool::file(&self.inbox().path(), &name)))
-            .cause(reason)
-            .now(format!("it is kept in CORRUPT ({kept}); {now}"))
-            .hint("check disk and network on the way; `mailferry prv verify` names the affected items");
-        self.event("container.damaged", Level::Error, trouble.to_string());
+        self.tell_damaged(&name, reason, &kept, now);
         if replaced {
             return Ok(Look::Wait);
         }
@@ -351,6 +346,25 @@ impl Agent {
         self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?))?;
         self.finish(name)?;
         Ok(Look::Done)
+    }
+
+    fn tell_damaged(&self, name: &ContainerName, reason: &str, kept: &SharePath, now: &str) {
+        let trouble = Trouble::new(format!("container {name} is damaged"))
+            .place(format!("{}/{}", self.own_share().describe(), spool::file(&self.inbox().path(), name)))
+            .cause(reason)
+            .now(format!("it is kept in CORRUPT ({kept}); {now}"))
+            .hint("check disk and network on the way; `mailferry prv verify` names the affected items");
+        self.event("container.damaged", Level::Error, trouble.to_string());
+    }
+
+    /// A container that was taken already and is damaged: the sound copy of the other node, if there is one, takes its place.
+    pub(super) fn replace_kept(&mut self, name: &ContainerName, reason: &str, digest: Digest) -> bool {
+        let Ok(aside) = self.keep_damaged(name, digest) else { return false };
+        let replaced = self.replace_damaged(name);
+        if replaced {
+            self.tell_damaged(name, reason, &aside, "the sound copy of the other node takes its place");
+        }
+        replaced
     }
 
     fn keep_damaged(&self, name: &ContainerName, digest: Digest) -> Result<SharePath, CopyError> {

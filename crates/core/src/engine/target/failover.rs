@@ -213,7 +213,8 @@ impl Agent {
             return Ok(incoming);
         }
         let opened = match self.open_checked(Kind::Mail, name) {
-            Err(_) if self.fetch_from_passive(name) => self.open_checked(Kind::Mail, name),
+            Err(Unusable::Damaged { reason, digest, .. }) if self.replace_kept(name, &reason, digest) => self.open_checked(Kind::Mail, name),
+            Err(Unusable::Away(_)) if self.fetch_from_passive(name) => self.open_checked(Kind::Mail, name),
             opened => opened,
         };
         let refuse = |retry, cause| StoreError::new(Blast::Mailbox, retry, "read a container that is kept", name.to_string(), cause);
