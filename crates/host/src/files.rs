@@ -157,6 +157,11 @@ mod platform {
     }
 
     pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+        if from == to {
+            // To Windows that is a rename which is done already.
+            std::fs::symlink_metadata(from)?;
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         rename(from, to, 0)
     }
 

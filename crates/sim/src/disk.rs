@@ -229,6 +229,7 @@ impl Share for SimShare {
             }
             self.room(file)?;
             files.insert(file.as_str().into(), content.into());
+            self.process.watch().claimed(self.process.node(), file.as_str());
             Ok(Claim::Won)
         })
     }

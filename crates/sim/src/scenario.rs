@@ -13,7 +13,7 @@
 //! run SRC1 source                    a session
 //! round                              every agent once
 //! dies SRC1 source at publish X      the first step that looks like this; also: fails, unanswered
-//! overtake TGT1 target by TGT2 after store    the role moves in the middle of a session, which then goes on
+//! overtake TGT1 target by TGT2 after store    the role moves in the middle of a session, which then goes on; also: unnoticed after
 //! active SRC2 · both SRC2            the role moves; the other node does not notice
 //! away SRC1 · back SRC1 · full SRC1 · refuses SRC1 · allows SRC1
 //! cut SRC1 SRC2 · whole              the network
@@ -99,7 +99,12 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["run", node, kind] => drop(world.session(node, agent(kind)?)),
         ["round"] => drop(world.round()),
         ["wait", minutes] => world.pass_time(number(minutes)? * MINUTE_MS),
-        ["overtake", old, kind, "by", new, "after", what @ ..] => overtake(world, (old, new), agent(kind)?, &what.join(" "))?,
+        ["overtake", old, kind, "by", new, "after", what @ ..] => {
+            overtake(world, (old, new), agent(kind)?, &what.join(" "), World::activate);
+        }
+        ["overtake", old, kind, "by", new, "unnoticed", "after", what @ ..] => {
+            overtake(world, (old, new), agent(kind)?, &what.join(" "), |world, side, new| world.roles.lead_both(side, new));
+        }
         [fault @ ("dies" | "fails" | "unanswered"), node, kind, "at", what @ ..] => {
             let outcome = [("dies", Step::Dies), ("fails", Step::Fails), ("unanswered", Step::AnswerLost)];
             let outcome = outcome.into_iter().find(|(name, _)| name == fault).map_or(Step::Happens, |(_, outcome)| outcome);
@@ -167,7 +172,7 @@ fn damage(world: &World, node: &str, beginning: &str) -> Result<(), String> {
 }
 
 /// The session of the old node stops right after a step; the new node gets the role and runs its own; then the old one goes on.
-fn overtake(world: &mut World, (old, new): (&str, &str), kind: AgentKind, what: &str) -> Result<(), String> {
+fn overtake(world: &mut World, (old, new): (&str, &str), kind: AgentKind, what: &str, lead: fn(&World, &Side, &str)) {
     let fate = world.fate.clone();
     let waits = fate.traps_left().len();
     fate.trap(Trap { who: format!("{old} {kind}"), what: what.into(), outcome: Step::Happens });
@@ -178,12 +183,11 @@ fn overtake(world: &mut World, (old, new): (&str, &str), kind: AgentKind, what: 
             return (0, 1);
         }
         if !moved {
-            world.activate(&side, new);
+            lead(world, &side, new);
             moved = true;
         }
         (players - 1, 1)
     });
-    Ok(())
 }
 
 fn agent(word: &str) -> Result<AgentKind, String> {

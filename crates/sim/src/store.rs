@@ -369,6 +369,7 @@ impl MailTarget for SimTarget {
             // Others may have had their turns since the last step: asked is behind the pause, as a real store asks right before it acts.
             let effect = || {
                 may()?;
+                self.process.watch().changing(self.process.node(), &self.url);
                 if let Some(mailbox) = locked(&self.shelf).get_mut(&self.url) {
                     if let Op::Append(_, item) = &op {
                         self.process.watch().appending(mailbox, &self.url, item.token);

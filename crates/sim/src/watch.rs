@@ -7,6 +7,7 @@
 //! R50, R56             the acting node's copy goes only when no other node it can reach still holds one
 //! R70                  a mail container leaves IN only after the data guarantee was satisfied
 //! R42                  no item is appended that is there already
+//! R3                   once a node that has claimed changes a target store, none of its predecessors does any more
 //! ```
 //! What stands in the way of a law is said where it is asked: a node that is away, a file that came back from the dead, two
 //! nodes that are both active.
@@ -81,6 +82,8 @@ struct State {
     given_up: BTreeSet<String>,
     /// Disk and path of files that came back.
     returned: BTreeSet<(String, String)>,
+    /// The node whose target agent has claimed last, and whether it has changed a store since.
+    claimed: Option<(String, bool)>,
     broken: Vec<String>,
 }
 
@@ -202,6 +205,27 @@ impl Watch {
         } else if !state.released.contains(name) {
             drop(state);
             self.break_law("R70: removed from IN although the data guarantee did not hold", act);
+        }
+    }
+
+    /// A claim was won at a witness.
+    pub fn claimed(&self, node: &str, path: &str) {
+        let kind = path.rsplit('/').nth(1);
+        if kind == Some("target") {
+            self.lock().claimed = Some((node.into(), false));
+        }
+    }
+
+    /// A target store is about to be changed by an agent that believes it may.
+    pub fn changing(&self, node: &str, store: &str) {
+        let mut state = self.lock();
+        match &mut state.claimed {
+            Some((claimer, changed)) if claimer == node => *changed = true,
+            Some((claimer, true)) => {
+                let text = format!("R3: {node} changes {store} although {claimer} has claimed since, and changed it");
+                state.broken.push(text);
+            }
+            _ => {}
         }
     }
 

@@ -79,9 +79,11 @@ pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
         use std::os::unix::fs::MetadataExt;
         fs::symlink_metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
     }
-    #[cfg(not(unix))]
+    #[cfg(windows)]
     {
-        is_dir(path).then_some((0, 0))
+        let handle = winapi_util::Handle::from_path_any(path).ok()?;
+        let info = winapi_util::file::information(&handle).ok()?;
+        Some((info.volume_serial_number(), info.file_index()))
     }
 }
 

@@ -2,30 +2,34 @@
 
 use std::io::Read;
 
-use mailferry_core::ports::{Removed, Share};
+use mailferry_core::ports::{Removed, Share, ShareError, ShareErrorKind};
 
 use super::kit::*;
 
+/// Windows may refuse to touch a file that is open, and says that it is busy.
 pub fn a_reader_keeps_what_it_has_opened(bench: &dyn Bench) {
     let share = bench.share();
-    let happenings: [fn(&dyn Share); 3] = [
-        |share| assert_eq!(share.remove(&path("IN/a")).unwrap(), Removed::Deleted),
-        |share| share.replace(&path("IN/a"), b"another").unwrap(),
-        |share| share.move_to(&path("IN/a"), &path("STALE/a")).unwrap(),
+    let happenings: [fn(&dyn Share) -> Result<(), ShareError>; 3] = [
+        |share| share.remove(&path("IN/a")).map(|removed| assert_eq!(removed, Removed::Deleted)),
+        |share| share.replace(&path("IN/a"), b"another"),
+        |share| share.move_to(&path("IN/a"), &path("STALE/a")),
     ];
     for happens in happenings {
         share.replace(&path("IN/a"), b"what was there").unwrap();
         let mut reader = share.open(&path("IN/a")).unwrap();
         let mut beginning = [0; 4];
         reader.read_exact(&mut beginning).unwrap();
-        happens(&*share);
+        match happens(&*share) {
+            Err(error) if cfg!(windows) => assert_eq!(error.kind, ShareErrorKind::Busy),
+            happened => happened.unwrap(),
+        }
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest).unwrap();
         assert_eq!((&beginning, rest.as_slice()), (b"what", b" was there".as_slice()));
     }
 }
 
-/// A file whose writer goes on after another has removed it does not come back.
+/// A file whose writer goes on after another has removed it does not come back. On Windows its name may stay for as long as it is open.
 pub fn what_is_written_into_a_removed_file_is_seen_by_nobody(bench: &dyn Bench) {
     let share = bench.share();
     let mut part = share.part(&path("WORK/a.part"), 0).unwrap();
@@ -34,6 +38,11 @@ pub fn what_is_written_into_a_removed_file_is_seen_by_nobody(bench: &dyn Bench) 
     share.remove(&path("WORK/a.part")).unwrap();
     part.write_all(b"two").unwrap();
     part.sync().unwrap();
+    if cfg!(windows) && !listed(&*share, "WORK").is_empty() {
+        drop(part);
+        assert_eq!(listed(&*share, "WORK"), []);
+        return;
+    }
     assert_eq!(listed(&*share, "WORK"), []);
     put(&*share, &path("WORK/a.part"), 0, b"of another").unwrap();
     part.write_all(b"three").unwrap();
