@@ -99,6 +99,10 @@ impl MailTarget for Counted {
         self.store.locate(folder, wanted)
     }
 
+    fn tells_by_bytes(&self) -> bool {
+        self.store.tells_by_bytes()
+    }
+
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
         self.store.asks_for_claims(folder)
     }

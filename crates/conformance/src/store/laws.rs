@@ -1,7 +1,7 @@
 //! What holds of appending, finding again, changing, moving and deleting (R40-R43).
 
-use mailferry_core::model::Flags;
-use mailferry_core::ports::Walked;
+use mailferry_core::model::{Digest, Flags};
+use mailferry_core::ports::{Walked, Wanted};
 
 use super::kit::*;
 
@@ -295,6 +295,30 @@ pub fn twins_are_both_kept(bench: &dyn Bench) {
     keys.dedup();
     assert_eq!(keys.len(), 3, "keys are unique");
     assert!(items.iter().all(|seen| seen.body == b"Subject: twin\n\nequal\n"));
+}
+
+/// Equal bytes: a store that keeps tokens has these to tell them apart, another only the dates.
+pub fn a_twin_is_known_by_its_token_or_its_date(bench: &dyn Bench) {
+    let (inbox, body) = (folder("INBOX"), b"Subject: twin\n\nequal\n");
+    let mut target = bench.target();
+    ensure(&mut *target, &inbox);
+    for number in 0..3 {
+        append(&mut *target, &inbox, &envelope(number), body);
+    }
+    target.flush().expect("a flush");
+    drop(target);
+    let mut target = bench.target();
+    let dated = |number: u8| {
+        let (digest, size) = (Digest::of(body), body.len() as u64);
+        [Wanted { digest, size, date: Some(envelope(number).date), ..wanted(number) }]
+    };
+    let id = target.locate(&inbox, &dated(1)).expect("an answer").remove(0).expect("found");
+    target.remove(&inbox, &id).expect("a removal");
+    target.flush().expect("a flush");
+    assert_eq!(target.locate(&inbox, &dated(7)).expect("an answer"), [None], "neither its token nor its date");
+    drop(target);
+    let left: Vec<i64> = seen(bench, &inbox).iter().map(|seen| seen.item.date.seconds).collect();
+    assert_eq!(left, [envelope(0).date.seconds, envelope(2).date.seconds]);
 }
 
 pub fn keys_are_the_same_at_every_pass(bench: &dyn Bench) {

@@ -34,6 +34,7 @@ macro_rules! store {
             a_removed_item_can_come_again_with_other_bytes
             what_a_user_deleted_stays_deleted
             twins_are_both_kept
+            a_twin_is_known_by_its_token_or_its_date
             keys_are_the_same_at_every_pass
             a_walk_shows_what_a_scan_shows
             an_item_that_went_away_is_no_error

@@ -152,6 +152,11 @@ pub trait MailTarget: Send {
     /// An item that was flushed is found even if a client has changed its flags since.
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError>;
 
+    /// Whether items are told apart by what they are, because this store keeps no tokens.
+    fn tells_by_bytes(&self) -> bool {
+        false
+    }
+
     /// Whether `claim` is to be told which items of this folder belong to others, before `locate` looks there. A store that keeps
     /// tokens need not know.
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
@@ -244,12 +249,14 @@ pub struct NewItem<'a> {
     pub size: u64,
 }
 
-/// An item to look for. A store that keeps tokens compares these; another compares size and digest of the bytes.
+/// An item to look for. A store that keeps tokens compares these; another compares size and digest of the bytes, and the date.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub token: Token,
     pub digest: crate::model::Digest,
     pub size: u64,
+    /// Another date, to the second, is another item; `None`: any will do.
+    pub date: Option<InternalDate>,
 }
 
 /// The answer to an append.

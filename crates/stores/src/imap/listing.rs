@@ -11,7 +11,7 @@ use mailferry_core::ports::Wanted;
 use mailferry_imap::{Command, Connection, Event, ImapError, Response};
 
 use super::likeness::{self, Likeness};
-use super::receipts;
+use super::{dates, receipts};
 
 /// Of the bytes as they stand at the server, of the same with LF for CRLF, and their likeness.
 #[derive(Clone, Copy)]
@@ -32,6 +32,8 @@ pub struct Listing {
     unread: BTreeSet<(u64, u32)>,
     /// Those whose bytes were read, by each of their digests, in the order of arrival.
     read: HashMap<Digest, BTreeSet<u32>>,
+    /// Their internal dates, in seconds.
+    dates: HashMap<u32, i64>,
 }
 
 impl Listing {
@@ -132,18 +134,23 @@ impl Listing {
     }
 
     fn found(&self, wanted: &Wanted) -> Option<u32> {
-        self.first(&wanted.digest)
+        let date = wanted.date.map(|date| date.seconds);
+        self.free(&wanted.digest).find(|uid| date.is_none() || self.dates.get(uid).copied() == date)
     }
 
     fn first(&self, digest: &Digest) -> Option<u32> {
-        self.read.get(digest)?.iter().copied().find(|uid| !self.taken.contains(uid))
+        self.free(digest).next()
+    }
+
+    fn free(&self, digest: &Digest) -> impl Iterator<Item = u32> {
+        self.read.get(digest).into_iter().flatten().copied().filter(|uid| !self.taken.contains(uid))
     }
 
     /// Reads the bytes of those not read yet.
     async fn digest(&mut self, connection: &mut Connection, uids: &[u32]) -> Result<(), ImapError> {
         for some in uids.chunks(500) {
             let set: mailferry_imap::UidSet = some.iter().copied().collect();
-            let tag = connection.send(Command::new(format!("UID FETCH {set} (UID BODY.PEEK[])"))).await?;
+            let tag = connection.send(Command::new(format!("UID FETCH {set} (UID INTERNALDATE BODY.PEEK[])"))).await?;
             connection.stream_bodies(true);
             let read = self.read_bodies(connection, &tag).await;
             connection.stream_bodies(false);
@@ -161,11 +168,21 @@ impl Listing {
         self.read.entry(digests.like).or_default().insert(uid);
     }
 
+    fn date(&mut self, uid: Option<u32>, date: Option<&str>) {
+        if let (Some(uid), Some(date)) = (uid, date.and_then(dates::parse)) {
+            self.dates.insert(uid, date.seconds);
+        }
+    }
+
     async fn read_bodies(&mut self, connection: &mut Connection, tag: &mailferry_imap::Tag) -> Result<(), ImapError> {
         let (mut last, mut others) = (None, Vec::new());
+        // What a server tells of a message may stand before its bytes or behind them.
+        let mut before = (None, None);
         loop {
             match connection.event().await? {
-                Event::Body { uid, .. } => {
+                Event::Body { uid, internal_date, .. } => {
+                    self.date(uid, internal_date.as_deref());
+                    before = (uid, internal_date);
                     let digests = digested(connection).await?;
                     match uid {
                         Some(uid) => digests.into_iter().for_each(|digests| self.note(uid, digests)),
@@ -173,6 +190,8 @@ impl Listing {
                     }
                 }
                 Event::Response(Response::Fetch(fetch)) => {
+                    let (uid, date) = (fetch.uid.or(before.0), fetch.internal_date.or(before.1.take()));
+                    self.date(uid, date.as_deref());
                     if let (Some(uid), Some(digests)) = (fetch.uid, last.take()) {
                         digests.into_iter().for_each(|digests| self.note(uid, digests));
                     }

@@ -494,6 +494,10 @@ impl MailTarget for ImapTarget {
         Ok(folder.path.clone())
     }
 
+    fn tells_by_bytes(&self) -> bool {
+        true
+    }
+
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
         if self.claimed.contains(folder) || self.folders.name(folder).is_none() {
             return Ok(false);

@@ -213,7 +213,9 @@ impl Agent {
             return Ok(incoming);
         }
         let opened = match self.open_checked(Kind::Mail, name) {
-            Err(Unusable::Damaged { reason, digest, .. }) if self.replace_kept(name, &reason, digest) => self.open_checked(Kind::Mail, name),
+            Err(Unusable::Damaged { reason, digest, .. }) if self.replace_kept(name, &reason, digest) => {
+                self.open_checked(Kind::Mail, name)
+            }
             Err(Unusable::Away(_)) if self.fetch_from_passive(name) => self.open_checked(Kind::Mail, name),
             opened => opened,
         };
@@ -254,7 +256,7 @@ impl Agent {
             let by_bytes = std::iter::once(&item.folder).chain(before).map(|folder| (folder, item.digest));
             let mut places = folders.iter().map(|folder| (folder, Digest::default())).chain(by_bytes);
             let there = places.find_map(|(folder, digest)| {
-                let looked = look(self, &found, folder, Wanted { token: item.token, digest, size: 0 });
+                let looked = look(self, &found, folder, Wanted { token: item.token, digest, size: 0, date: None });
                 looked.map(|id| id.map(|id| (folder.clone(), id))).transpose()
             });
             if let Some((folder, id)) = there.transpose()? {
@@ -295,7 +297,7 @@ fn still_there(
     item: &TakenAway,
     look: &mut dyn FnMut(Wanted) -> Result<Option<TargetId>, ApplyError>,
 ) -> Result<Option<TargetId>, ApplyError> {
-    let mut with = |digest| look(Wanted { token: item.token, digest, size: 0 });
+    let mut with = |digest| look(Wanted { token: item.token, digest, size: 0, date: None });
     match with(Digest::default())? {
         Some(id) => Ok(Some(id)),
         None if item.digest == Digest::default() => Ok(None),

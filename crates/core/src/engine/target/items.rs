@@ -120,8 +120,8 @@ impl Import {
             let to = (tracked.folder != place).then_some(place);
             return self.update_store(db, tracked, to, envelope.marks);
         }
-        let wanted = Wanted { token: envelope.token, digest, size };
-        let id = match self.find(&place, wanted, &envelope.marks)? {
+        let wanted = Wanted { token: envelope.token, digest, size, date: None };
+        let id = match self.find(&place, wanted, &envelope)? {
             Some(id) => {
                 self.counts.found += 1;
                 id
@@ -140,8 +140,24 @@ impl Import {
         Ok(())
     }
 
-    /// Finds an item that an earlier run has appended, and brings it to its place with its marks.
-    fn find(&mut self, place: &FolderPath, wanted: Wanted, marks: &Marks) -> Result<Option<TargetId>, StoreError> {
+    /// Finds an item that an earlier run has appended, and brings it to its place with its marks. Where nothing but the bytes tells, the
+    /// one with its date is looked for everywhere first: another with the same bytes is its twin.
+    fn find(&mut self, place: &FolderPath, wanted: Wanted, envelope: &Envelope) -> Result<Option<TargetId>, StoreError> {
+        let dated = self.store.tells_by_bytes().then(|| Wanted { date: Some(envelope.date), ..wanted.clone() });
+        let mut found = None;
+        for wanted in dated.into_iter().chain([wanted]) {
+            found = self.find_one(place, wanted)?;
+            if found.is_some() {
+                break;
+            }
+        }
+        match found {
+            Some(id) => Ok(Some(self.store.set_marks(place, &id, &envelope.marks)?.unwrap_or(id))),
+            None => Ok(None),
+        }
+    }
+
+    fn find_one(&mut self, place: &FolderPath, wanted: Wanted) -> Result<Option<TargetId>, StoreError> {
         let wanted = [wanted];
         let mut found = self.store.locate(place, &wanted)?.into_iter().next().flatten();
         for folder in &self.everywhere {
@@ -152,10 +168,7 @@ impl Import {
                 found = self.store.move_item(folder, &id, place)?;
             }
         }
-        match found {
-            Some(id) => Ok(Some(self.store.set_marks(place, &id, marks)?.unwrap_or(id))),
-            None => Ok(None),
-        }
+        Ok(found)
     }
 
     pub(super) fn update(&mut self, db: &Database, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
@@ -188,7 +201,7 @@ impl Import {
             return Ok(Some(id));
         }
         tell_claims(db, self.store.as_mut(), self.mailbox, &self.changes, to)?;
-        let wanted = [Wanted { token: tracked.token, digest: tracked.digest, size: 0 }];
+        let wanted = [Wanted { token: tracked.token, digest: tracked.digest, size: 0, date: None }];
         Ok(self.store.locate(to, &wanted)?.into_iter().next().flatten())
     }
 
@@ -206,7 +219,7 @@ impl Import {
 
     /// A predecessor that was not replicated may have appended it. A store that keeps no tokens cannot find it: no bytes are known.
     pub(super) fn gone_untracked(&mut self, token: Token, apply: bool) -> Result<(), ApplyError> {
-        let wanted = Wanted { token, digest: Digest::default(), size: 0 };
+        let wanted = Wanted { token, digest: Digest::default(), size: 0, date: None };
         match locate_in(self.store.as_mut(), &self.everywhere, wanted)? {
             Some((folder, id)) => {
                 self.gone(Tracked { token, folder, id, digest: Digest::default(), marks: Marks::default(), gone: false }, apply)

@@ -103,7 +103,7 @@ impl Agent {
             for folder in &folders {
                 tell_claims(&self.db, store.as_mut(), mailbox, &left, folder)?;
             }
-            if let Some((folder, id)) = locate_in(store.as_mut(), &folders, Wanted { token, digest, size })? {
+            if let Some((folder, id)) = locate_in(store.as_mut(), &folders, Wanted { token, digest, size, date: None })? {
                 left.set(token, Some(Tracked { token, folder, id, digest, marks: envelope.marks, gone: false }));
             }
         }
