@@ -247,6 +247,7 @@ impl Share for SimShare {
             return Ok(Removed::NotFound);
         }
         let watch = self.process.watch();
+        watch.trying_to_remove(&self.act(file));
         self.change("remove", file, |files| {
             watch.removing(&self.act(file), files.get(file.as_str()));
             let spool = ["NTA/OUT/", "NTA/IN/"].iter().any(|folder| file.as_str().starts_with(folder));

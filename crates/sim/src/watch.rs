@@ -181,7 +181,9 @@ impl Watch {
             return;
         }
         if !file.out && grounds.target.nodes().iter().any(|node| node == act.disk) {
-            self.releasing(grounds, act, file.name);
+            if !self.lock().released.contains(file.name) {
+                self.break_law("R70: removed from IN although the data guarantee did not hold", act);
+            }
         }
         let given_up = self.lock().given_up.contains(file.name);
         let sure = !self.dual.load(Ordering::Relaxed) && !self.turns.load(Ordering::Relaxed);
@@ -196,15 +198,13 @@ impl Watch {
         }
     }
 
-    fn releasing(&self, grounds: &Grounds, act: &Act<'_>, name: &str) {
-        let mailbox = name.split('-').next().unwrap_or_default();
-        let store = grounds.stores.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).cloned().unwrap_or_default();
-        let mut state = self.lock();
-        if grounds.guarantee.is_satisfied(act.node, &store) {
-            state.released.insert(name.into());
-        } else if !state.released.contains(name) {
-            drop(state);
-            self.break_law("R70: removed from IN although the data guarantee did not hold", act);
+    /// A removal is tried. Whether or not it comes off, and whether or not its failure can be recorded: it was let go.
+    pub fn trying_to_remove(&self, act: &Act<'_>) {
+        if let (Some(grounds), Some(file)) = (self.grounds.get(), act.spooled())
+            && !file.out
+            && grounds.lets_go(act.node, file.name)
+        {
+            self.lock().released.insert(file.name.into());
         }
     }
 
@@ -239,6 +239,12 @@ impl Watch {
 }
 
 impl Grounds {
+    fn lets_go(&self, node: &str, name: &str) -> bool {
+        let mailbox = name.split('-').next().unwrap_or_default();
+        let store = self.stores.lock().unwrap_or_else(PoisonError::into_inner).get(mailbox).cloned().unwrap_or_default();
+        self.guarantee.is_satisfied(node, &store)
+    }
+
     /// A damaged copy makes room for the sound one of another node.
     fn is_replaced(&self, act: &Act<'_>, own: Option<&Vec<u8>>) -> bool {
         self.others(act.disk).any(|disk| disk.files().get(act.path).is_some_and(|bytes| Some(bytes) != own))

@@ -113,12 +113,16 @@ impl Agent {
     }
 
     /// Every folder, where items may stand at the target that this ledger does not know: of another node, of an activation before
-    /// the database was lost, or of a whole installation whose databases and claims are gone.
+    /// the database was lost, or of a whole installation whose databases and claims are gone. What is asked for at the source may be
+    /// in another folder than it should.
     fn everywhere(&mut self, mailbox: MailboxId, url: &str) -> Result<Vec<FolderPath>, ApplyError> {
         if self.around.own.is_cluster() || self.epoch > Epoch(1) {
             return Ok(self.target_folders(url)?);
         }
-        let (noted, known) = self.db.read(|db| Ok((stock::due(db, mailbox)?.is_some(), target::tracks_any(db, mailbox)?)))?;
+        let (noted, known) = self.db.read(|db| {
+            let noted = stock::due(db, mailbox)?.is_some() || stock::wants_any(db, mailbox)?;
+            Ok((noted, target::tracks_any(db, mailbox)?))
+        })?;
         if known && !noted {
             return Ok(Vec::new());
         }

@@ -10,6 +10,8 @@
 //!         what they removed and the copy still has goes. Of containers that were begun and not finished, the same
 //! apply   as ever: an item that is not tracked is looked for in every folder, and appended where it is not found
 //! ```
+//! One that is damaged on every node is of no use: then every item that the ledger tracks is looked for (`verify`).
+//!
 //!
 //! What a user has deleted at the target since comes back with the container that holds it; to tell that from a loss is not possible,
 //! and a loss would be worse.
@@ -50,6 +52,8 @@ struct Named {
 struct Again {
     appended: u64,
     skipped: Vec<(ContainerName, Vec<Skipped>)>,
+    /// Because of containers that nobody can read.
+    asked_for: u64,
 }
 
 impl Agent {
@@ -89,7 +93,12 @@ impl Agent {
                 for told in ["store.failed-over", "store.not-mended"] {
                     self.calm_about(told, std::slice::from_ref(&what));
                 }
-                let text = format!("{what}; {} kept containers applied again, {} items appended again", names.len(), again.appended);
+                let asked_for = match again.asked_for {
+                    0 => String::new(),
+                    items => format!(", {items} asked for at the source"),
+                };
+                let applied = format!("{} kept containers applied again, {} items appended again", names.len(), again.appended);
+                let text = format!("{what}; {applied}{asked_for}");
                 self.event("store.mended", Level::Info, text);
                 self.after_item()?;
                 Ok(Answer::Satisfied)
@@ -122,23 +131,31 @@ impl Agent {
         let url = self.target_store(mailbox);
         let names = self.in_order(kept)?;
         let mut named = Named::default();
+        let (mut unreadable, mut read) = (0, names.clone());
         for name in &names {
-            let incoming = self.kept_container(name)?;
-            self.read_names(incoming, &mut named)?;
+            match self.kept_container(name)? {
+                Some(incoming) => self.read_names(incoming, &mut named)?,
+                None => unreadable += 1,
+            }
         }
         for name in self.db.read(|db| Ok(serving::begun(db, mailbox)?))? {
             // Whatever of it was committed is to be applied as if it were not. One that is gone brings nothing any more.
             match self.kept_container(&name) {
-                Ok(incoming) => self.read_names(incoming, &mut named)?,
+                Ok(Some(incoming)) => self.read_names(incoming, &mut named)?,
+                Ok(None) => unreadable += 1,
                 Err(error) if self.listed(&self.inbox().path()).0.contains(&name) => return Err(error),
-                Err(_) => {}
+                Err(_) => continue,
             }
+            read.push(name);
         }
-        let folders = self.target_folders(&url)?;
+        for name in read {
+            named.away.extend(self.db.read(|db| Ok(serving::taken_away(db, &name)?))?);
+        }
+        let (folders, brought) = (self.target_folders(&url)?, named.brought.clone());
         self.recall(mailbox, &url, &folders, named)?;
         let mut again = Again::default();
         for name in &names {
-            let incoming = self.kept_container(name)?;
+            let Some(incoming) = self.kept_container(name)? else { continue };
             let folders = self.target_folders(&url)?;
             let applied = self.apply_to(incoming, &url, folders)?;
             self.db.write(|tx| Ok(applied.changes.write(tx, mailbox)?))?;
@@ -146,6 +163,9 @@ impl Agent {
             if !applied.skipped.is_empty() {
                 again.skipped.push((*name, applied.skipped));
             }
+        }
+        if unreadable > 0 {
+            again.asked_for = self.verify_tracked(mailbox, &url, &brought)?;
         }
         Ok((names, again))
     }
@@ -202,15 +222,14 @@ impl Agent {
                 _ => {}
             }
         }
-        named.away.extend(self.db.read(|db| Ok(serving::taken_away(db, &name)?))?);
         Ok(())
     }
 
-    /// A container that is kept, checked as a whole again.
-    fn kept_container(&mut self, name: &ContainerName) -> Result<Incoming, ApplyError> {
+    /// A container that is kept, checked as a whole again. `None`: it is damaged, on every node.
+    fn kept_container(&mut self, name: &ContainerName) -> Result<Option<Incoming>, ApplyError> {
         self.check_stop()?;
         if let Ok(incoming) = self.restorable(name) {
-            return Ok(incoming);
+            return Ok(Some(incoming));
         }
         let opened = match self.open_checked(Kind::Mail, name) {
             Err(Unusable::Damaged { reason, digest, .. }) if self.replace_kept(name, &reason, digest) => {
@@ -219,14 +238,20 @@ impl Agent {
             Err(Unusable::Away(_)) if self.fetch_from_passive(name) => self.open_checked(Kind::Mail, name),
             opened => opened,
         };
-        let refuse = |retry, cause| StoreError::new(Blast::Mailbox, retry, "read a container that is kept", name.to_string(), cause);
-        match opened {
-            Ok((header, digest, reader)) => Ok(Incoming::new(*name, &header, digest, reader)),
-            Err(Unusable::Away(error)) => Err(refuse(Retry::Later, error.to_string()).into()),
-            Err(Unusable::Damaged { reason, .. }) => {
-                Err(refuse(Retry::Never, reason).hint("put a sound copy of the container in its place").into())
-            }
-        }
+        let cause = match opened {
+            Ok((header, digest, reader)) => return Ok(Some(Incoming::new(*name, &header, digest, reader))),
+            Err(Unusable::Away(error)) => error.to_string(),
+            Err(Unusable::Damaged { reason, .. }) => match self.listed(&self.inbox().path()).1 {
+                None => {
+                    let text =
+                        format!("{name} is kept for such a case and damaged on every node: {reason}; all that was delivered is looked for");
+                    self.tell("store.kept-damaged", Level::Error, text);
+                    return Ok(None);
+                }
+                Some(unlisted) => format!("{reason}; a sound copy may lie where it cannot be asked for: {}", unlisted.cause),
+            },
+        };
+        Err(StoreError::new(Blast::Mailbox, Retry::Later, "read a container that is kept", name.to_string(), cause).into())
     }
 
     fn recall(&mut self, mailbox: MailboxId, url: &str, folders: &[FolderPath], mut named: Named) -> Result<(), ApplyError> {
@@ -282,7 +307,7 @@ impl Agent {
         Ok(store.flush()?)
     }
 
-    fn rows<'a>(&self, mailbox: MailboxId, tokens: impl Iterator<Item = &'a Token>) -> Result<Vec<Tracked>, ApplyError> {
+    pub(super) fn rows<'a>(&self, mailbox: MailboxId, tokens: impl Iterator<Item = &'a Token>) -> Result<Vec<Tracked>, ApplyError> {
         let mut rows = Vec::new();
         for token in tokens {
             rows.extend(self.db.look_up(|db| target::tracked(db, mailbox, token))?);

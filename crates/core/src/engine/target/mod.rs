@@ -7,6 +7,7 @@
 //! changes   what waits for the flush
 //! receipts  the answers, packed and sent back
 //! failover  kept containers, applied again to the copy that took over
+//! verify    whether what is tracked stands there, where such a container is damaged
 //! stock     what the source says there is, against what is here
 //! ```
 
@@ -16,6 +17,7 @@ mod failover;
 mod items;
 mod receipts;
 mod stock;
+mod verify;
 
 use apply::{Applied, ApplyError};
 use mailferry_rules::ids::ContainerName;

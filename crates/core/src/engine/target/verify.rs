@@ -1,0 +1,61 @@
+//! Whether what the ledger tracks stands at the target, item by item: where a store has failed over and a container that is kept for
+//! that is damaged on every node (R78). What is not there is asked for at the source, as after a census (R14).
+
+use std::collections::BTreeSet;
+
+use mailferry_rules::ids::MailboxId;
+
+use super::apply::ApplyError;
+use super::changes::Changes;
+use crate::engine::agent::Agent;
+use crate::model::{FolderPath, TargetId, Token};
+use crate::ports::{MailTarget, StoreError, Wanted};
+use crate::state::ledger::stock;
+use crate::state::ledger::target::Tracked;
+
+impl Agent {
+    /// How many items were not there. Those of `sure` were applied just now: they are, and nobody else is taken for them.
+    pub(super) fn verify_tracked(&mut self, mailbox: MailboxId, url: &str, sure: &BTreeSet<Token>) -> Result<u64, ApplyError> {
+        let mut store = self.open_target(mailbox, url)?;
+        let folders = self.target_folders(url)?;
+        let taken = self.rows(mailbox, sure.iter())?;
+        let tokens = self.db.read(|db| Ok(stock::tracked(db, mailbox, Token::FIRST, Token::LAST)?))?;
+        let (mut found, mut missing) = (Changes::default(), 0);
+        for token in tokens.into_iter().filter(|token| !sure.contains(token)) {
+            self.check_stop()?;
+            self.may_still_change()?;
+            let Some(item) = self.rows(mailbox, [&token].into_iter())?.pop() else { continue };
+            match place(store.as_mut(), &folders, &taken, &found, &item)? {
+                Some(id) => found.set(token, Some(Tracked { id, ..item })),
+                None => {
+                    found.set(token, None);
+                    found.want(token);
+                    missing += 1;
+                }
+            }
+        }
+        self.still_active()?;
+        self.db.write(|tx| Ok(found.write(tx, mailbox)?))?;
+        Ok(missing)
+    }
+}
+
+/// Its id, in its own folder: ids of before may be those of other mail by now. What stands elsewhere was not moved there yet; when it
+/// comes again it is found.
+fn place(
+    store: &mut dyn MailTarget,
+    folders: &[FolderPath],
+    taken: &[Tracked],
+    found: &Changes,
+    item: &Tracked,
+) -> Result<Option<TargetId>, StoreError> {
+    if !folders.contains(&item.folder) {
+        return Ok(None);
+    }
+    if store.asks_for_claims(&item.folder)? {
+        let there = taken.iter().filter(|other| other.folder == item.folder).map(|other| other.id.clone());
+        store.claim(&item.folder, there.chain(found.ids_in(&item.folder)).collect());
+    }
+    let wanted = [Wanted { token: item.token, digest: item.digest, size: 0, date: None }];
+    Ok(store.locate(&item.folder, &wanted)?.into_iter().next().flatten())
+}
