@@ -131,8 +131,10 @@ impl Agent {
     /// A pass over a mailbox has come to its end.
     pub(super) fn request_packed(&mut self, mailbox: MailboxId) -> Result<(), Halt> {
         let Some(mut kept) = self.db.read(|db| Ok(moves::of(db, mailbox)?))? else { return Ok(()) };
-        let was = kept.request.state;
-        kept.request.packed(self.now_ms());
+        let (was, now_ms) = (kept.request.state, self.now_ms());
+        kept.request.packed(now_ms);
+        let progress = self.db.read(|db| Ok(moves::progress(db, mailbox)?))?;
+        kept.request.look_at(&progress, false, now_ms);
         self.keep_request(&kept, was)
     }
 
