@@ -57,7 +57,7 @@ fn a_request_lives_from_new_to_remove_and_survives_a_switchover() {
     for part in ["AutoSuspended", "wave 1", "durations", "history", "InProgress after Queued", "refused"] {
         assert!(told.contains(part), "no `{part}` in:\n{told}");
     }
-    assert!(told.lines().chain(moves(&bed, &["list"]).out.lines()).all(|line| line.len() <= 100), "{told}");
+    assert!(told.lines().chain(moves(&bed, &["list"]).out.lines()).all(|line| line.len() <= 80), "{told}");
 
     done(&moves(&bed, &["suspend", "--batch", "wave 1", "--comment", "not on a Friday", "--wait", "60"]));
     bed.switch_over(Side::Source);

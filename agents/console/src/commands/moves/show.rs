@@ -79,7 +79,7 @@ pub fn show(args: &ShowArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     for (name, value) in fields(of) {
-        writeln!(screen, "{name:<18} {}", text::line(&value))?;
+        writeln!(screen, "{name:<18} {}", wrapped(&text::line(&value), 19))?;
     }
     writeln!(screen, "durations")?;
     for (state, ms) in durations(of) {
@@ -88,18 +88,37 @@ pub fn show(args: &ShowArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     writeln!(screen, "  {:<20} {:>14}", "overall", span(of.overall_ms))?;
     for (number, item) in of.not_there.iter().enumerate() {
         let head = if number == 0 { "not at the target\n" } else { "" };
-        writeln!(screen, "{head}  {} {}\n    {}", item.kind, item.token, text::line(&item.reason))?;
+        writeln!(screen, "{head}  {} {}\n    {}", item.kind, item.token, wrapped(&text::line(&item.reason), 4))?;
     }
     for (number, line) in of.history.iter().enumerate() {
         let head = if number == 0 { "history\n" } else { "" };
-        writeln!(screen, "{head}  {} {}", time(line.at_ms), text::line(&line.what))?;
+        writeln!(screen, "{head}  {} {}", time(line.at_ms), wrapped(&text::line(&line.what), 23))?;
     }
     let refused = moves.orders.iter().filter(|order| order.mailbox == of.mailbox && order.refused.is_some());
     for order in refused {
         let why = order.refused.as_deref().unwrap_or_default();
-        writeln!(screen, "refused            {} {}: {}", time(order.done_ms), order.what, text::line(why))?;
+        let told = format!("{}: {}", order.what, text::line(why));
+        writeln!(screen, "refused\n  {} {}", time(order.done_ms), wrapped(&told, 23))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Words in lines of 80 columns, of which the first `indent` are taken.
+fn wrapped(text: &str, indent: usize) -> String {
+    let (mut out, mut column) = (String::new(), indent);
+    for (number, word) in text.split(' ').enumerate() {
+        let width = word.chars().count() + usize::from(number > 0);
+        if number > 0 && column + width > 80 {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            column = indent + width - 1;
+        } else {
+            out.push_str(if number > 0 { " " } else { "" });
+            column += width;
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 fn fields(of: &MoveReport) -> Vec<(&'static str, String)> {
@@ -215,6 +234,13 @@ mod tests {
     #[test]
     fn a_span_is_told_to_the_millisecond() {
         assert_eq!([0, 61_001, 86_400_000 * 3 + 1].map(span), ["00:00:00.000", "00:01:01.001", "3d 00:00:00.001"]);
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        let text = wrapped(&"word ".repeat(40), 19);
+        assert!(text.lines().count() > 1 && text.lines().skip(1).all(|line| line.len() <= 80 && line.starts_with(&" ".repeat(19))));
+        assert_eq!(wrapped("short", 4), "short");
     }
 
     #[test]
