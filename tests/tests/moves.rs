@@ -41,7 +41,11 @@ fn done(answer: &Answer) {
 
 #[test]
 fn a_request_lives_from_new_to_remove_and_survives_a_switchover() {
-    let bed = Plan::new(2, 1).sample("alice", 12).sample("bob", 6).settings("[settings.source]\nContainerItemsMax = 4").build();
+    let bed = Plan::new(2, 1)
+        .sample("alice", 12)
+        .sample("bob", 6)
+        .settings("[settings.source]\nContainerItemsMax = 4\n[settings.target]\nApplyDeletions = true")
+        .build();
     let services = Services::all(&bed);
     let asked = ["new", "alice", "--SuspendWhenReadyToComplete", "--BadItemLimit", "5", "--priority", "High"];
     done(&moves(&bed, &[&asked[..], &["--batch-name", "wave 1", "--incremental-sync-interval", "1m", "--wait", "60"]].concat()));
