@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{agent, check, commit, demo, guarantee, init, migrate, nodes, prv, verify};
+use commands::{agent, check, commit, demo, guarantee, init, migrate, moves, nodes, prv, verify};
 use exit::Exit;
 use screen::Screen;
 
@@ -41,6 +41,8 @@ enum Command {
     Status(nodes::StatusArgs),
     Debts(nodes::DebtsArgs),
     Role(nodes::RoleArgs),
+    #[command(subcommand)]
+    Moves(moves::Command),
     #[command(subcommand)]
     Guarantee(guarantee::Command),
     #[command(subcommand)]
@@ -72,6 +74,7 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Status(args) => nodes::status(&args, screen),
         Command::Debts(args) => nodes::debts(&args, screen),
         Command::Role(args) => nodes::role(&args, screen),
+        Command::Moves(command) => moves::run(&command, screen),
         Command::Agent(_) => Ok(Exit::Usage),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! model        items, folders, flags, digests: the words every other module speaks
+//! orders       orders to the source agent about move requests (docs/formats/order.md)
 //! ports        what the engine may ask of the outside: mail stores, shares, clock, role, events
 //! prv          the container format (docs/formats/prv.md)
 //! spool        OUT, IN and WORK over shares (docs/formats/spool.md)
@@ -21,6 +22,7 @@ mod chunk;
 pub mod compare;
 pub mod engine;
 pub mod model;
+pub mod orders;
 pub mod ports;
 pub mod prv;
 pub mod replication;

@@ -237,6 +237,17 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// In the words of servers that refuse a message for its size.
+pub const TOO_LARGE: [&str; 6] = ["appendlimit", "too large", "too big", "maximum size", "mail size", "message size"];
+
+impl Skipped {
+    /// Whether it is larger than the target takes; the reason says so.
+    pub fn is_too_large(&self) -> bool {
+        let reason = self.reason.to_ascii_lowercase();
+        TOO_LARGE.iter().any(|words| reason.contains(words))
+    }
+}
+
 /// The target's answer to one container; travels back in a container of its own (R45).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt {

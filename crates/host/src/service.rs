@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mailferry_core::engine::{Agent, SessionEnd, SessionReport};
 use mailferry_core::ports::{Clock, Event, EventSink, Level, Share, SharePath};
 use mailferry_core::settings::{AgentKind, AgentSettings, Desired, Finding, Loaded};
-use mailferry_core::spool::Area;
+use mailferry_core::spool::{Area, orders};
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::session::was_frozen;
 
@@ -251,6 +251,9 @@ impl Wake {
             AgentKind::Transmission => other.lanes().into_iter().map(|lane| Area::Out(lane.folder).path()).collect(),
             AgentKind::Source | AgentKind::Target => vec![Area::In(other.in_folder().to_owned()).path()],
         };
+        if kind == AgentKind::Source {
+            folders.push(orders());
+        }
         if own.is_cluster() {
             folders.extend(SharePath::of(&["NTA", "REP", kind.name()]));
         }

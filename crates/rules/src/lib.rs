@@ -14,6 +14,7 @@
 //! cleanup    which copy to delete next; when a deletion debt is due      R50-R56
 //! session    what a failed replication forbids                           R11 R12
 //! guarantee  do enough copies hold it? stalls and the finalisation         R70-R76
+//! moves      requests to move a mailbox: states, orders, limits             R80 R81
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod epoch;
 pub mod guarantee;
 pub mod ids;
 pub mod import;
+pub mod moves;
 pub mod publish;
 pub mod session;
 pub mod ship;

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Connection, SqlResult, ledger};
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
+use mailferry_rules::moves::State;
 use mailferry_rules::topology::Side;
 
+use crate::disk::ORDERS;
 use crate::store::{SimItem, locked};
 use crate::world::World;
 
@@ -38,11 +40,46 @@ pub fn troubles_after(world: &World, told_before: usize, damaged: bool) -> Vec<S
         standbys(world, side, &mut troubles);
     }
     answers(world, &mut troubles);
+    requests(world, &mut troubles);
     troubles
 }
 
+/// Every move request has come to where it stays by itself, its durations add up, and no order lies about.
+fn requests(world: &World, troubles: &mut Vec<String>) {
+    let active = world.active(&world.source);
+    let now_ms = world.clock_of(&active).now_ms();
+    match world.database(&active, AgentKind::Source).read(|db| Ok(ledger::moves::all(db)?)) {
+        Ok(requests) => {
+            for kept in requests {
+                let request = &kept.request;
+                if request.state != State::AutoSuspended {
+                    troubles.push(format!("the request of {} is {}: {}", kept.mailbox, request.state.name(), request.message));
+                }
+                let sum: u64 = State::ALL.into_iter().map(|state| request.spent_in(state, now_ms)).sum();
+                if sum != request.overall_ms(now_ms) {
+                    troubles.push(format!(
+                        "the request of {} was {sum} ms in its states, and {} in all",
+                        kept.mailbox,
+                        request.overall_ms(now_ms)
+                    ));
+                }
+            }
+        }
+        Err(error) => troubles.push(error.to_string()),
+    }
+    for (node, disk) in &world.disks {
+        troubles.extend(disk.below(ORDERS).iter().map(|path| format!("an order lies about on {node}: {path}")));
+    }
+}
+
+/// How many requests a database says are under way.
+pub fn under_way(world: &World, node: &str) -> u64 {
+    let requests = world.database(node, AgentKind::Source).read(|db| Ok(ledger::moves::all(db)?)).unwrap_or_default();
+    requests.iter().filter(|kept| kept.request.state.is_under_way()).count() as u64
+}
+
 /// Nothing lost, nothing doubled, nothing changed.
-fn mailboxes(world: &World, troubles: &mut Vec<String>) {
+pub fn mailboxes(world: &World, troubles: &mut Vec<String>) {
     let shelf = locked(&world.shelf);
     for mailbox in &world.mailboxes {
         let (source, target) = (&shelf[&mailbox.source], &shelf[&mailbox.target]);

@@ -21,6 +21,10 @@
 //! wait 90                            minutes
 //! damage SRC1 NTA/WORK               one bit of the first file whose path begins so
 //! lose SRC2 source                   its config.db
+//! moves-at-most 1                    requests under way at the same time
+//! order alice new 10                 a move request with an interval in minutes; also: suspend, resume, complete, remove, forgive 3 (BadItemLimit)
+//! request alice Suspended            the active source node says so; `none`: there is none
+//! arrived alice · waiting alice      the target has what the source has; it has not
 //! replicate alice · take-over alice  the second copy of the target store: it gets everything; it takes over without the rest
 //! ```
 //! In the end all is well again, everything settles and is checked; a fault that nothing met fails the scenario.
@@ -28,7 +32,9 @@
 use std::sync::Arc;
 
 use mailferry_core::model::{Flags, Marks};
+use mailferry_core::orders::{Ask, What};
 use mailferry_core::settings::AgentKind;
+use mailferry_core::state::ledger::moves;
 use mailferry_rules::topology::Side;
 
 use crate::check;
@@ -121,12 +127,46 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["damage", node, folder] => damage(world, node, folder)?,
         ["lose", node, kind] => world.lose_database(node, agent(kind)?).map_err(|error| error.to_string())?,
         [what @ ("away" | "back" | "full" | "refuses" | "allows"), node] => disk(world, what, node)?,
+        ["moves-at-most", count] => world.policy.moves.total = number(count)?,
+        ["order", name, order @ ..] => {
+            let order = order_of(order)?;
+            world.order(name, order).ok_or("no such mailbox")?;
+        }
+        ["request", name, state] => request_is(world, name, state)?,
+        ["arrived" | "waiting", name] => {
+            let mut troubles = Vec::new();
+            check::mailboxes(world, &mut troubles);
+            let waits = troubles.iter().any(|trouble| trouble.starts_with(&format!("{name} ")));
+            if waits != (words[0] == "waiting") {
+                return Err(format!("it is not so: {troubles:?}"));
+            }
+        }
         ["replicate", name] => world.replicate_store(&target_of(world, name)?),
         ["take-over", name] => world.fail_over_store(&target_of(world, name)?),
         [name, what, folder, rest @ ..] => edit(world, name, what, folder, rest)?,
         _ => return Err("no such event".into()),
     }
     Ok(())
+}
+
+fn order_of(words: &[&str]) -> Result<What, String> {
+    Ok(match words {
+        ["new", minutes] => What::New(Box::new(Ask { interval_ms: Some(number(minutes)? * MINUTE_MS), ..Ask::default() })),
+        ["forgive", limit] => What::Set(Box::new(Ask { bad_items_max: Some(number(limit)?), ..Ask::default() })),
+        ["suspend"] => What::Suspend { comment: String::new() },
+        ["resume"] => What::Resume,
+        ["complete"] => What::Complete,
+        ["remove"] => What::Remove,
+        _ => return Err("no such order".into()),
+    })
+}
+
+fn request_is(world: &World, name: &str, state: &str) -> Result<(), String> {
+    let mailbox = world.mailboxes.iter().find(|mailbox| mailbox.name == name).ok_or("no such mailbox")?.id;
+    let active = world.active(&world.source);
+    let kept = world.database(&active, AgentKind::Source).read(|db| Ok(moves::of(db, mailbox)?)).map_err(|error| error.to_string())?;
+    let is = kept.as_ref().map_or("none", |kept| kept.request.state.name());
+    if is == state { Ok(()) } else { Err(format!("it is {is}: {}", kept.map_or_else(String::new, |kept| kept.request.message))) }
 }
 
 fn target_of(world: &World, name: &str) -> Result<String, String> {

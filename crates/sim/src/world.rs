@@ -1,11 +1,13 @@
 //! Two sides of nodes, the agents on them, and sessions in a fixed order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use mailferry_core::engine::{Agent, Mailbox, Policy, SessionReport, Surroundings};
-use mailferry_core::model::FolderPath;
+use mailferry_core::model::{Digest, FolderPath};
+use mailferry_core::orders::{Order, What};
 use mailferry_core::ports::{Clock, Event, EventSink, Level, RolePort, Share};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, StateError};
@@ -16,7 +18,7 @@ use crate::baton::Baton;
 use crate::check;
 use crate::clock::NodeClock;
 use crate::databases;
-use crate::disk::{Disk, SimShare};
+use crate::disk::{Disk, ORDERS, SimShare};
 use crate::guarantee::{NodeGuarantee, SimGuarantee};
 use crate::network::Network;
 use crate::process::{Fate, Process};
@@ -91,6 +93,8 @@ pub struct World {
     pub store_trouble: Arc<StoreTrouble>,
     /// The target stores are servers that keep no tokens.
     pub tokenless: bool,
+    /// Orders to move requests so far.
+    pub orders: Arc<AtomicU64>,
     witnesses: BTreeMap<String, Arc<Disk>>,
     slots: BTreeMap<(String, AgentKind), Slot>,
 }
@@ -106,6 +110,7 @@ impl World {
             guarantee: Arc::default(),
             store_trouble: Arc::default(),
             tokenless: false,
+            orders: Arc::default(),
             source,
             target,
             told: Arc::default(),
@@ -159,6 +164,17 @@ impl World {
         if let Some(mailbox) = locked(&self.shelf).get_mut(&format!("sim:{name}")) {
             edit(mailbox);
         }
+    }
+
+    /// An operator leaves an order at every source node that is up.
+    pub fn order(&self, mailbox: &str, what: What) -> Option<Order> {
+        let mailbox = self.mailboxes.iter().find(|known| known.name == mailbox)?.id;
+        let number = self.orders.fetch_add(1, Ordering::Relaxed);
+        let order = Order::new(Digest::of(&number.to_le_bytes()), self.fate.clock.true_ms(), String::new(), mailbox, what);
+        for disk in self.source.nodes().iter().map(|node| &self.disks[node]).filter(|disk| !disk.is_away()) {
+            disk.files().insert(format!("{ORDERS}/{}", order.file_name()), order.render().into_bytes());
+        }
+        Some(order)
     }
 
     /// The node that leads a side.

@@ -50,6 +50,7 @@ const CALM: Faults = Faults {
     alone: false,
     databases: false,
     tokenless: false,
+    orders: false,
 };
 
 macro_rules! swarms {

@@ -3,10 +3,12 @@
 pub mod agent;
 pub mod check;
 pub mod commit;
+mod csv;
 pub mod demo;
 pub mod guarantee;
 pub mod init;
 pub mod migrate;
+pub mod moves;
 pub mod nodes;
 mod project;
 pub mod prv;

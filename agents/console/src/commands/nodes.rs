@@ -63,7 +63,7 @@ struct Seen {
     unknown: Option<String>,
 }
 
-fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
+pub(super) fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
     project::load(&file.project).map_err(|findings| {
         let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
         Trouble::new("the project file cannot be used")
@@ -89,11 +89,11 @@ fn agents(project: &Project) -> Vec<Seen> {
     seen
 }
 
-fn home(agents: &str, kind: AgentKind) -> AgentHome {
+pub(super) fn home(agents: &str, kind: AgentKind) -> AgentHome {
     AgentHome::new(kind, Path::new(agents).join(kind.name()).join("config.ini"))
 }
 
-fn read_report(home: &AgentHome) -> Result<SessionReport, String> {
+pub(super) fn read_report(home: &AgentHome) -> Result<SessionReport, String> {
     let text = std::fs::read_to_string(home.status()).map_err(|error| format!("{}: {error}", home.status().display()))?;
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", home.status().display()))
 }

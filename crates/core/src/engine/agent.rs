@@ -9,6 +9,7 @@ use mailferry_rules::ids::{Epoch, MailboxId};
 use mailferry_rules::session::Replicated;
 use mailferry_rules::topology::Side;
 
+use super::moves::Moves;
 use super::policy::Policy;
 use super::queues::SeenStandbys;
 use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
@@ -116,6 +117,8 @@ pub struct Agent {
     pub(super) backoffs: BTreeMap<String, super::transmission::Backoff>,
     pub(super) counts: Counts,
     pub(super) stalls: Vec<Stall>,
+    /// Move requests that wait, and for which limit (R81).
+    pub(super) move_holds: BTreeMap<MailboxId, String>,
     pub(super) packing_paused: bool,
     pub(super) stop: Arc<AtomicBool>,
     /// By which this node became active, as of the session's start.
@@ -150,6 +153,7 @@ impl Agent {
             backoffs: BTreeMap::new(),
             counts: Counts::default(),
             stalls: Vec::new(),
+            move_holds: BTreeMap::new(),
             packing_paused: false,
             stop: Arc::default(),
             takeover: None,
@@ -246,9 +250,14 @@ impl Agent {
     }
 
     fn report(&mut self, started_ms: u64, end: SessionEnd) -> SessionReport {
-        let replication = self.replication_report();
+        let (replication, now_ms) = (self.replication_report(), self.now_ms());
         // A database that failed has been told of already; its report is empty.
         let answered = self.around.kind == AgentKind::Source;
+        let moves = if answered {
+            self.db.read(|db| Ok(Moves::read(db, &self.mailboxes, &self.move_holds, now_ms)?)).unwrap_or_default()
+        } else {
+            Moves::default()
+        };
         let standing = self.db.read(|db| Ok(Standing::read(db, &self.mailboxes, answered)?)).unwrap_or_default();
         SessionReport {
             agent: self.around.kind.to_string(),
@@ -261,6 +270,7 @@ impl Agent {
             again_in_ms: self.again_in_ms,
             counts: self.counts,
             stalls: self.stalls.clone(),
+            moves,
             deletion_debts: standing.deletion_debts,
             coverage_debts: standing.coverage_debts,
             containers: standing.containers,

@@ -15,6 +15,7 @@
 //! transmission OUT to IN (R30-R34)
 //! target       import, receipts (R40-R45)
 //! lasting      what holds a mailbox up for long calls a person
+//! moves        move requests as a report tells of them (R80, R81)
 //! report       what a session did, for status and people
 //! queues       what replication looks like in numbers
 //! takeover     what a takeover had to do again
@@ -31,6 +32,7 @@ mod guarding;
 mod intake;
 mod lasting;
 mod leftover;
+mod moves;
 mod packing;
 mod policy;
 mod publishing;
@@ -44,6 +46,7 @@ mod target;
 mod transmission;
 
 pub use agent::{Agent, Halt, Mailbox, Surroundings};
+pub use moves::{MoveReport, Moves, OrderReport};
 pub use policy::Policy;
 pub use queues::{CopyQueueReport, ReplayQueueReport, ReplicationReport};
 pub use report::{Counts, DebtReport, SessionEnd, SessionReport, Stall, Standing};

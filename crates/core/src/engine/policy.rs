@@ -1,6 +1,7 @@
 //! The numbers an agent works by; the settings say what each is for (docs/reference/settings.md).
 
 use mailferry_rules::cleanup::Patience;
+use mailferry_rules::moves;
 
 use crate::prv;
 use crate::settings::{AgentSettings, Floor};
@@ -31,6 +32,10 @@ pub struct Policy {
     pub guarantee_ask_ms: u64,
     pub guarantee_stall_max_ms: u64,
     pub journal_roll_ms: u64,
+    /// Move requests under way at the same time (R81), and how often one is tried again (R80).
+    pub moves: moves::Limits,
+    pub move_retries: moves::Retries,
+    pub move_history: u64,
 }
 
 impl Policy {
@@ -58,6 +63,15 @@ impl Policy {
             guarantee_ask_ms: settings.guarantee_ask_interval.ms(),
             guarantee_stall_max_ms: settings.guarantee_stall_max.ms(),
             journal_roll_ms: settings.journal_roll_after.ms(),
+            moves: moves::Limits {
+                source_store: u64::from(settings.max_active_moves_per_source_store),
+                source_server: u64::from(settings.max_active_moves_per_source_server),
+                target_store: u64::from(settings.max_active_moves_per_target_store),
+                target_server: u64::from(settings.max_active_moves_per_target_server),
+                total: u64::from(settings.max_active_moves),
+            },
+            move_retries: moves::Retries { most: u64::from(settings.move_retries_max), delay_ms: settings.move_retry_delay.ms() },
+            move_history: u64::from(settings.max_move_history_length),
         }
     }
 

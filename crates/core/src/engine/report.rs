@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::agent::Mailbox;
+use super::moves::Moves;
 use super::queues::ReplicationReport;
 use crate::model::Outcome;
 use crate::state::ledger::debts::{self, DeletionDebt};
@@ -42,6 +43,9 @@ pub struct Counts {
     pub debts_paid: u64,
     pub debts_given_up: u64,
     pub replayed: u64,
+    /// Orders to move requests that were done, and changes of their states.
+    #[serde(default)]
+    pub move_steps: u64,
     /// Files of the database that went to the successor after the role had moved.
     #[serde(default)]
     pub handed_over: u64,
@@ -63,7 +67,7 @@ impl Counts {
             skipped,
             ..
         } = other;
-        let Counts { deleted, debts_made, debts_paid, debts_given_up, replayed, handed_over, .. } = other;
+        let Counts { deleted, debts_made, debts_paid, debts_given_up, replayed, move_steps, handed_over, .. } = other;
         let pairs = [
             (&mut self.published, published),
             (&mut self.packed_items, packed_items),
@@ -81,6 +85,7 @@ impl Counts {
             (&mut self.debts_paid, debts_paid),
             (&mut self.debts_given_up, debts_given_up),
             (&mut self.replayed, replayed),
+            (&mut self.move_steps, move_steps),
             (&mut self.handed_over, handed_over),
         ];
         pairs.into_iter().for_each(|(sum, more)| *sum += more);
@@ -114,6 +119,9 @@ pub struct SessionReport {
     pub again_in_ms: Option<u64>,
     pub counts: Counts,
     pub stalls: Vec<Stall>,
+    /// Move requests and the last orders to them (source agent).
+    #[serde(default, skip_serializing_if = "Moves::is_empty")]
+    pub moves: Moves,
     /// Deletions that failed and wait (DeletedDataFiles), at most `DEBTS_MAX` of them.
     pub deletion_debts: Vec<DebtReport>,
     /// Copies that the passive node does not hold yet.

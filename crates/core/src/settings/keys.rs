@@ -51,6 +51,38 @@ settings! {
     compression_threads "CompressionThreads": u32 = 1, within 1..=64,
         agents [Source], section "Source", rules ["R21"];
 
+    /// Move requests under way at the same time whose source lies in one store: one folder of mailboxes, or one server.
+    max_active_moves_per_source_store "MaxActiveMovesPerSourceStore": u32 = 20, within 1..=10_000,
+        agents [Source], section "Moves", rules ["R81"];
+
+    /// The same for one source server.
+    max_active_moves_per_source_server "MaxActiveMovesPerSourceServer": u32 = 100, within 1..=10_000,
+        agents [Source], section "Moves", rules ["R81"];
+
+    /// Move requests under way at the same time whose target lies in one store.
+    max_active_moves_per_target_store "MaxActiveMovesPerTargetStore": u32 = 20, within 1..=10_000,
+        agents [Source], section "Moves", rules ["R81"];
+
+    /// The same for one target server.
+    max_active_moves_per_target_server "MaxActiveMovesPerTargetServer": u32 = 100, within 1..=10_000,
+        agents [Source], section "Moves", rules ["R81"];
+
+    /// Move requests under way at the same time in all.
+    max_active_moves "MaxActiveMoves": u32 = 100, within 1..=10_000,
+        agents [Source], section "Moves", rules ["R81"];
+
+    /// After how long a move request whose source could not be read is tried again.
+    move_retry_delay "MoveRetryDelay": Seconds = Seconds(30), within Seconds(1)..=Seconds::hours(1),
+        agents [Source], section "Moves", rules ["R80"];
+
+    /// How often in a row a move request is tried again before it fails.
+    move_retries_max "MoveRetriesMax": u32 = 60, within 1..=10_000,
+        agents [Source], section "Moves", rules ["R80"];
+
+    /// Requests of a mailbox whose history is kept, the present one among them.
+    max_move_history_length "MaxMoveHistoryLength": u32 = 5, within 1..=100,
+        agents [Source], section "Moves", rules ["R80"];
+
     /// How often OUT is scanned, give or take 10 %.
     /// New files in OUT wake the agent within a second.
     transmission_poll_interval "TransmissionPollInterval": Seconds = Seconds(60), within Seconds(1)..=Seconds::days(1),

@@ -10,6 +10,7 @@
 //! NTA/RESTORE/<origin>/  archived containers that the operator wants applied after all
 //! NTA/CLAIMS/<side>/<agent>/  epochs, at the witness
 //! NTA/ROLE/<side>        who is active, at the witness, where the role is static
+//! NTA/ORDERS/            orders of the console to the source agent
 //! NTA/REP/<agent>/       replicated state
 //! ```
 
@@ -17,4 +18,4 @@ mod copy;
 mod paths;
 
 pub use copy::{CopyError, copy, digest_of, keep, matches};
-pub use paths::{Area, archive, claims, corrupt, file, part_name, part_of, restore, role, stale, work};
+pub use paths::{Area, archive, claims, corrupt, file, orders, part_name, part_of, restore, role, stale, work};

@@ -71,6 +71,11 @@ pub fn restore(origin: &str) -> SharePath {
     below("RESTORE", origin)
 }
 
+/// Orders of the console to the source agent.
+pub fn orders() -> SharePath {
+    named(&["NTA", "ORDERS"])
+}
+
 /// At the witness: one file per activation of an agent (R3).
 pub fn claims(side: &str, agent: &str) -> SharePath {
     named(&["NTA", "CLAIMS", side, agent])

@@ -18,6 +18,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[LOCAL_2, include_str!("schema_2.sql"), include_str!("stock.sql")],
     &[include_str!("schema_3.sql")],
     &[include_str!("schema_4.sql")],
+    &[include_str!("schema_5.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.

@@ -12,7 +12,7 @@ use crate::ports::UnwatchedSteps;
 const BIG: [&str; 8] = ["source_item", "source_gone", "tracking", "published", "taken", "delivery", "tombstone", "local_outbox"];
 
 /// A walk over an index that holds only rows of the kind that is asked for: the work to be done, or a list of few.
-const SMALL_INDICES: [&str; 4] = ["published_unanswered", "taken_without_receipt", "taken_bad", "taken_kept"];
+const SMALL_INDICES: [&str; 5] = ["published_unanswered", "published_archived", "taken_without_receipt", "taken_bad", "taken_kept"];
 
 /// Statements that may walk the rows of one mailbox or more, and why.
 const ALLOWED: [(&str, &str); 6] = [

@@ -41,6 +41,8 @@ pub struct Faults {
     /// No fault, but another kind of target: a server that keeps no tokens. Not where two nodes may act: it cannot be asked between
     /// a command and its effect.
     pub tokenless: bool,
+    /// No fault either: operators make move requests, suspend and resume them. Without, every mailbox is kept in step all the time.
+    pub orders: bool,
 }
 
 impl Faults {
@@ -56,7 +58,7 @@ impl Faults {
             lies: if dice.chance(700) { 0 } else { 1 + dice.below(20) },
         };
         let mut has = |times| dice.chance(times);
-        Faults {
+        let faults = Faults {
             rates,
             interleaved: has(400),
             failover: has(500),
@@ -75,8 +77,10 @@ impl Faults {
             tokenless: has(300),
             // Drawn last: older seeds stay what they were.
             takeovers: has(200),
-        }
-        .consistent()
+            orders: false,
+        };
+        // From dice of their own: what is drawn after this stays what it was.
+        Faults { orders: dice.clone().fork().chance(200), ..faults }.consistent()
     }
 
     /// Roles move in the middle of sessions only where sessions can be interrupted.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mailferry_core::model::{Flags, Marks};
+use mailferry_core::orders::{Ask, What};
 use mailferry_core::settings::AgentKind;
 use mailferry_rules::topology::Side;
 
@@ -30,6 +31,9 @@ pub(super) struct Life {
     mail: u64,
 }
 
+/// Longer than two quiet rounds: each incremental is written down.
+const INTERVALS_MS: [u64; 3] = [10 * MINUTE_MS, 30 * MINUTE_MS, HOUR_MS];
+
 impl Life {
     pub fn begin(mut dice: Dice, faults: Faults, fate: Arc<Fate>) -> Result<Self, String> {
         let side = |name: &str, cluster: bool| match cluster {
@@ -49,6 +53,9 @@ impl Life {
         if faults.two_may_act() {
             fate.watch.expects_two_active();
         }
+        if faults.orders {
+            world.policy.moves.total = 1 + dice.below(2);
+        }
         if !(faults.failover || faults.two_may_act() || faults.databases) {
             fate.watch.demands_memory();
         }
@@ -58,6 +65,10 @@ impl Life {
         let mut life = Life { dice, faults, fate, world, lost: Vec::new(), uncovered: Vec::new(), mail: 0 };
         life.note(|| format!("{faults:?}"));
         (0..6).for_each(|_| life.edit());
+        if faults.orders {
+            life.order();
+            life.order();
+        }
         Ok(life)
     }
 
@@ -137,6 +148,17 @@ impl Life {
             }
         }
         self.world.pass_time(MINUTE_MS);
+        if self.faults.orders {
+            self.count_requests();
+        }
+    }
+
+    /// Never more under way than are allowed (F72).
+    fn count_requests(&mut self) {
+        let most = self.world.policy.moves.total;
+        let over = self.world.source.nodes().iter().filter(|node| check::under_way(&self.world, node) > most);
+        let over: Vec<String> = over.map(|node| format!("{node} has more than {most} move requests under way")).collect();
+        self.uncovered.extend(over);
     }
 
     fn in_turns(&mut self, who: &[(String, AgentKind)]) {
@@ -156,6 +178,12 @@ impl Life {
         });
     }
 
+    pub(super) fn order(&mut self) {
+        let (name, what) = (NAMES[self.dice.below(2) as usize], any_order(&mut self.dice));
+        self.note(|| format!("an order to {} the request of {name}", what.name()));
+        self.world.order(name, what);
+    }
+
     fn shuffle<T>(&mut self, list: &mut [T]) {
         for at in (1..list.len()).rev() {
             list.swap(at, self.dice.below(at as u64 + 1) as usize);
@@ -167,6 +195,10 @@ impl Life {
         self.note(|| "all is well again".into());
         self.world.set_right();
         self.whole_nodes_lead();
+        if self.faults.orders {
+            // What waits for an operator does so no longer; to the others the order says nothing.
+            NAMES.iter().for_each(|name| drop(self.world.order(name, What::Resume)));
+        }
         self.world.come_to_rest()?;
         if !self.nobody_is_whole() {
             return Ok(());
@@ -231,6 +263,11 @@ fn meanwhile(world: &World, dice: &mut Dice, faults: Faults, fate: &Fate) {
             world.fail_over(side);
             fate.note(|| format!("      --- {} is active on {} meanwhile", side.name(), world.active(side)));
         }
+        2 if faults.orders => {
+            let (name, what) = (NAMES[dice.below(2) as usize], any_order(dice));
+            fate.note(|| format!("      --- meanwhile an order to {} the request of {name}", what.name()));
+            world.order(name, what);
+        }
         1 if faults.disks => {
             if let Some(node) = dice.pick(side.nodes()) {
                 world.power_cut(node);
@@ -242,6 +279,18 @@ fn meanwhile(world: &World, dice: &mut Dice, faults: Faults, fate: &Fate) {
             fate.note(|| format!("      --- meanwhile {name}: {} {at}", EDITS[what as usize]));
             edit(world, name, what, (FOLDERS[0], at, FOLDERS[1]), "meanwhile", Flags::default());
         }
+    }
+}
+
+fn any_order(dice: &mut Dice) -> What {
+    let interval_ms = INTERVALS_MS[dice.below(3) as usize];
+    let ask = |suspend_when_ready| Box::new(Ask { interval_ms: Some(interval_ms), suspend_when_ready, ..Ask::default() });
+    match dice.below(8) {
+        0..3 => What::New(ask(Some(true))),
+        3 | 4 => What::Suspend { comment: String::new() },
+        5 => What::Resume,
+        6 => What::Set(ask(None)),
+        _ => What::Remove,
     }
 }
 

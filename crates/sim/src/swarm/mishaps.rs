@@ -10,7 +10,7 @@ type Mishap = fn(&mut Life);
 impl Life {
     /// One mishap of a kind that this life has; or one that ends.
     pub(super) fn mishap(&mut self) {
-        let kinds: [(bool, Mishap); 12] = [
+        let kinds: [(bool, Mishap); 13] = [
             (self.faults.failover, Life::role_moves),
             (self.faults.both, Life::roles_in_doubt),
             (self.faults.disks, Life::disk_trouble),
@@ -23,6 +23,7 @@ impl Life {
             (self.faults.takeovers, Life::store_copies),
             (self.faults.stores, Life::store_trouble),
             (self.faults.databases, Life::lose_standby),
+            (self.faults.orders, Life::order),
         ];
         let kinds: Vec<Mishap> = kinds.into_iter().filter(|(on, _)| *on).map(|(_, mishap)| mishap).collect();
         if let Some(mishap) = self.dice.pick(&kinds) {

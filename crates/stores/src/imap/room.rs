@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use mailferry_core::model::FolderPath;
+use mailferry_core::model::{FolderPath, TOO_LARGE};
 use mailferry_core::ports::{Blast, Counted, Quota, Retry, StoreError};
 use mailferry_imap::{Code, Command, Connection, ImapError, Resource, Response};
 
@@ -25,7 +25,7 @@ pub fn lack(code: Option<&Code>, text: &str) -> Option<Lack> {
     match code {
         Some(Code::TooBig) => Some(Lack::TooBig),
         Some(Code::OverQuota) => Some(Lack::Full),
-        _ if says(&["too large", "too big", "maximum size", "mail size", "message size"]) => Some(Lack::TooBig),
+        _ if says(&TOO_LARGE) => Some(Lack::TooBig),
         Some(Code::InUse | Code::Unavailable) => None,
         _ if says(&["quota", "mailbox full", "mailbox is full", "storage limit", "out of storage"]) => Some(Lack::Full),
         _ => None,

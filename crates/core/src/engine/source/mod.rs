@@ -3,6 +3,9 @@
 //! ```text
 //! mod       one mailbox after another
 //! census    taking stock after a takeover
+//! orders    the console's orders to move requests
+//! requests  move requests govern which mailbox is packed
+//! places    at which store and server a mailbox lies
 //! changes   what differs between the store and what was last published
 //! pack      one pass over a mailbox: changes into containers
 //! receipts  the target's answers
@@ -11,9 +14,12 @@
 
 mod census;
 mod changes;
+mod orders;
 mod pack;
+mod places;
 mod plan;
 mod receipts;
+mod requests;
 
 pub use plan::{MailboxPlan, plan};
 
@@ -25,6 +31,8 @@ use crate::trouble::Trouble;
 pub(super) enum MailboxHalt {
     Agent(Halt),
     Store(StoreError),
+    /// An order has come that ends the pass.
+    Ordered,
 }
 
 impl From<Halt> for MailboxHalt {
@@ -49,16 +57,25 @@ impl Agent {
     pub(super) fn source_work(&mut self) -> Result<(), Halt> {
         // What was placed but not recorded may have been answered already: it is recorded before answers are looked at.
         self.clear_leftovers()?;
+        self.take_orders()?;
         self.take_receipts()?;
+        self.go_by_requests()?;
         if self.packing_paused {
             return Ok(());
         }
-        for mailbox in self.mailboxes.clone() {
+        for mailbox in self.in_order_of_requests()? {
             self.may_take_next_item()?;
+            if !self.pass_is_due(mailbox.id)? {
+                continue;
+            }
             match self.pack_changes(&mailbox) {
-                Ok(()) => {}
+                Ok(()) => self.request_packed(mailbox.id)?,
+                Err(MailboxHalt::Ordered) => {}
                 Err(MailboxHalt::Agent(halt)) => return Err(halt),
-                Err(MailboxHalt::Store(error)) => self.store_failed(&mailbox.name, error),
+                Err(MailboxHalt::Store(error)) => {
+                    self.request_failed(mailbox.id, &error)?;
+                    self.store_failed(&mailbox.name, error);
+                }
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ use crate::model::{Envelope, FolderInfo, ItemKey, Token};
 use crate::ports::{Blast, MailSource, SeenItem, StoreError, Walked};
 use crate::prv::{self, PrvError, Record};
 use crate::state::ledger::inbound;
+use crate::state::ledger::moves::{Kind, NotThere};
 use crate::state::ledger::source::{self, KnownItem};
 use crate::state::ledger::stamps::{self, Stamps};
 
@@ -27,6 +28,8 @@ pub(super) struct Pass<'a> {
     found: BTreeMap<u32, Vec<Change>>,
     /// Items that could not be read in this pass.
     unreadable: HashSet<(u32, ItemKey)>,
+    /// The same for a move request (R81).
+    pub(super) not_there: Vec<NotThere>,
     /// What the folders say of themselves; those that did not give all they showed are taken out.
     stamps: Stamps,
     open: Option<Packing>,
@@ -45,7 +48,19 @@ impl Agent {
         let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders, &unchanged)?;
         let (gone, found) = (findings.gone, findings.changes);
         let is_first = !self.db.read(|db| Ok(source::knows_any_at_all(db, mailbox.id)?))?;
-        let mut pass = Pass { mailbox, store, folders, gone, found, unreadable: HashSet::new(), stamps, open: None, sealed: 0, is_first };
+        let mut pass = Pass {
+            mailbox,
+            store,
+            folders,
+            gone,
+            found,
+            unreadable: HashSet::new(),
+            not_there: Vec::new(),
+            stamps,
+            open: None,
+            sealed: 0,
+            is_first,
+        };
         for id in new {
             self.announce(&mut pass, id)?;
         }
@@ -67,6 +82,7 @@ impl Agent {
         }
         self.seal(&mut pass)?;
         self.record_stamps(&pass)?;
+        self.count_unreadable(&pass)?;
         // An item that could not be read is there all the same.
         if pass.unreadable.is_empty() {
             self.take_stock(&mut pass)?;
@@ -212,7 +228,7 @@ impl Agent {
         self.make_room(pass, seen.size.unwrap_or(0))?;
         self.announce(pass, id)?;
         let envelope = Envelope { token, key: seen.key, marks: seen.marks, date: seen.date, sender: seen.sender };
-        let Pass { store, open, unreadable, stamps, mailbox, .. } = pass;
+        let Pass { store, open, unreadable, not_there, stamps, mailbox, .. } = pass;
         let Some(packing) = open.as_mut() else { return Ok(()) };
         let failed = match store.open(&info.path, &envelope.key) {
             // Moved or deleted since the scan: the next pass sees where it is.
@@ -236,6 +252,7 @@ impl Agent {
         if failed.blast != Blast::Item {
             return Err(failed.into());
         }
+        not_there.push(NotThere { token, kind: Kind::Unreadable, reason: failed.to_string() });
         unreadable.insert((id, envelope.key));
         stamps.remove(&id);
         let name = mailbox.name.clone();
@@ -289,7 +306,8 @@ impl Agent {
         match pass.open.take() {
             Some(packing) => {
                 pass.sealed += 1;
-                Ok(self.seal_container(packing)?)
+                self.seal_container(packing)?;
+                self.still_wanted(pass.mailbox.id)
             }
             None => Ok(()),
         }

@@ -122,5 +122,6 @@ fn trouble(halt: MailboxHalt) -> Trouble {
     match halt {
         MailboxHalt::Agent(halt) => Trouble::new(halt.to_string()),
         MailboxHalt::Store(error) => error.into(),
+        MailboxHalt::Ordered => Trouble::new("an order has ended the pass"),
     }
 }

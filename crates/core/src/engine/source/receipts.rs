@@ -6,7 +6,7 @@ use crate::engine::takeover::Trace;
 use crate::model::{Outcome, Receipt};
 use crate::ports::Level;
 use crate::prv::{Kind, Record};
-use crate::state::ledger::{inbound, outbound, source, stock};
+use crate::state::ledger::{inbound, moves, outbound, source, stock};
 use crate::state::{Connection, SqlResult};
 use crate::trouble::Trouble;
 
@@ -45,6 +45,9 @@ impl Agent {
                 if !answer(tx, receipt, now_ms)? {
                     unknown.push(receipt.container);
                 }
+            }
+            if !wanted.is_empty() {
+                moves::pack_again(tx, incoming.name.mailbox)?;
             }
             for token in &wanted {
                 stock::send_again(tx, incoming.name.mailbox, token)?;
@@ -113,8 +116,12 @@ fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
         stock::call(db, name.mailbox, &format!("{name} {surprise}"), now_ms)?;
     }
     match receipt.outcome {
-        Outcome::Applied if surprise.is_none() => source::confirm(db, name.mailbox, name.sequence)?,
+        Outcome::Applied if surprise.is_none() => {
+            moves::applied(db, name.mailbox, name.sequence, &receipt.skipped, now_ms)?;
+            source::confirm(db, name.mailbox, name.sequence)?;
+        }
         Outcome::Applied | Outcome::Damaged | Outcome::Refused => {
+            moves::pack_again(db, name.mailbox)?;
             source::send_again(db, name.mailbox, name.sequence)?;
             inbound::send_receipts_again(db, name.mailbox, name.sequence)?;
         }

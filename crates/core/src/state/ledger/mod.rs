@@ -5,6 +5,7 @@ pub mod debts;
 pub mod delivery;
 pub mod epochs;
 pub mod inbound;
+pub mod moves;
 pub mod outbound;
 pub mod serving;
 pub mod source;

@@ -7,7 +7,6 @@
 //! report    the summary, on the screen and in files
 //! ```
 
-mod csv;
 mod pairs;
 mod report;
 mod schedule;

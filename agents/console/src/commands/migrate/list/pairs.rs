@@ -9,7 +9,7 @@ use mailferry_stores::{Secret, StoreUrl};
 
 use super::super::one::{Pair, real};
 use super::super::secrets;
-use super::csv::{self, Record};
+use crate::commands::csv::{self, Record};
 use crate::exit::WrongUse;
 
 /// Of the file, and of its mailboxes.

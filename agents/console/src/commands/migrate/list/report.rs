@@ -10,7 +10,7 @@ use indicatif::{HumanBytes, HumanCount};
 use mailferry_core::trouble::Trouble;
 use serde::Serialize;
 
-use super::csv;
+use crate::commands::csv;
 use crate::exit::{Exit, WrongUse};
 use crate::screen::Screen;
 use crate::text;

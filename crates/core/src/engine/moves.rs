@@ -1,0 +1,174 @@
+//! Move requests as a report tells of them (R80, R81).
+
+use std::collections::BTreeMap;
+
+use mailferry_rules::ids::MailboxId;
+use mailferry_rules::moves::State;
+use serde::{Deserialize, Serialize};
+
+use super::agent::Mailbox;
+use crate::state::ledger::moves::{self, Done, Kept, Kind};
+use crate::state::ledger::outbound;
+use crate::state::{Connection, SqlResult};
+
+/// Of each request, lines of history and items that are not there are listed at most so many; and orders in all.
+const HISTORY_MAX: usize = 20;
+const ITEMS_MAX: usize = 100;
+const ORDERS_MAX: usize = 100;
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Moves {
+    pub requests: Vec<MoveReport>,
+    /// The last orders, newest first.
+    pub orders: Vec<OrderReport>,
+}
+
+/// One request. Times are 0 where something has not happened.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MoveReport {
+    pub mailbox: String,
+    /// Empty: the committed project does not name it.
+    pub name: String,
+    pub id: String,
+    pub batch: String,
+    pub comment: String,
+    pub state: String,
+    pub detail: String,
+    pub stage: String,
+    /// Why it fails or is tried again, or which limit keeps it waiting.
+    pub message: String,
+    pub priority: String,
+    pub suspend_when_ready: bool,
+    pub prevent_completion: bool,
+    pub start_after_ms: u64,
+    pub complete_after_ms: u64,
+    pub interval_ms: u64,
+    pub bad_items_max: u64,
+    pub large_items_max: u64,
+    pub bad_items: u64,
+    pub large_items: u64,
+    pub created_ms: u64,
+    pub started_ms: u64,
+    pub ready_ms: u64,
+    pub synced_ms: u64,
+    pub state_since_ms: u64,
+    pub retries: u64,
+    /// Put out, and of these answered.
+    pub containers: u64,
+    pub containers_answered: u64,
+    pub overall_ms: u64,
+    /// By state; they add up to `overall_ms`.
+    pub durations_ms: BTreeMap<String, u64>,
+    /// Newest first.
+    pub history: Vec<LineReport>,
+    pub not_there: Vec<ItemReport>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LineReport {
+    pub request: String,
+    pub at_ms: u64,
+    pub what: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ItemReport {
+    pub token: String,
+    /// `bad`, `large` or `unreadable`.
+    pub kind: String,
+    pub reason: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OrderReport {
+    pub id: String,
+    pub mailbox: String,
+    pub name: String,
+    pub what: String,
+    pub issued_ms: u64,
+    pub done_ms: u64,
+    /// Why it was not done.
+    pub refused: Option<String>,
+}
+
+impl Moves {
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.orders.is_empty()
+    }
+
+    pub(super) fn read(db: &Connection, mailboxes: &[Mailbox], holds: &BTreeMap<MailboxId, String>, now_ms: u64) -> SqlResult<Self> {
+        let name = |id: MailboxId| mailboxes.iter().find(|mailbox| mailbox.id == id).map_or(String::new(), |mailbox| mailbox.name.clone());
+        let mut reports = Moves::default();
+        for kept in moves::all(db)? {
+            let mut report = MoveReport::read(db, &kept, now_ms)?;
+            report.name = name(kept.mailbox);
+            if let Some(hold) = holds.get(&kept.mailbox) {
+                report.message = hold.clone();
+            }
+            reports.requests.push(report);
+        }
+        reports.requests.sort_by(|a, b| (&a.name, &a.mailbox).cmp(&(&b.name, &b.mailbox)));
+        reports.orders = moves::orders(db, ORDERS_MAX)?.into_iter().map(|done| OrderReport::of(name(done.mailbox), done)).collect();
+        Ok(reports)
+    }
+}
+
+impl OrderReport {
+    fn of(name: String, done: Done) -> Self {
+        let Done { id, mailbox, what, issued_ms, done_ms, refused } = done;
+        OrderReport { id, mailbox: mailbox.to_string(), name, what, issued_ms, done_ms, refused }
+    }
+}
+
+impl MoveReport {
+    fn read(db: &Connection, kept: &Kept, now_ms: u64) -> SqlResult<Self> {
+        let Kept { mailbox, id, batch, comment, request } = kept;
+        let progress = moves::progress(db, *mailbox)?;
+        let containers = outbound::chain(db, *mailbox)?.last.0;
+        let line = |line: moves::Line| LineReport { request: line.request, at_ms: line.at_ms, what: line.what };
+        let item = |item: moves::NotThere| {
+            let kind = match item.kind {
+                Kind::Bad => "bad",
+                Kind::Large => "large",
+                Kind::Unreadable => "unreadable",
+            };
+            ItemReport { token: item.token.to_string(), kind: kind.into(), reason: item.reason }
+        };
+        let spent = State::ALL.into_iter().map(|state| (state.name().to_owned(), request.spent_in(state, now_ms)));
+        Ok(MoveReport {
+            mailbox: mailbox.to_string(),
+            name: String::new(),
+            id: id.clone(),
+            batch: batch.clone(),
+            comment: comment.clone(),
+            state: request.state.name().into(),
+            detail: request.detail(now_ms).name().into(),
+            stage: request.stage().name().into(),
+            message: request.message.clone(),
+            priority: request.wishes.priority.name().into(),
+            suspend_when_ready: request.wishes.suspend_when_ready,
+            prevent_completion: request.wishes.prevent_completion,
+            start_after_ms: request.wishes.start_after_ms,
+            complete_after_ms: request.wishes.complete_after_ms,
+            interval_ms: request.wishes.interval_ms,
+            bad_items_max: request.wishes.bad_items_max,
+            large_items_max: request.wishes.large_items_max,
+            bad_items: progress.bad_items,
+            large_items: progress.large_items,
+            created_ms: request.created_ms,
+            started_ms: request.started_ms,
+            ready_ms: request.ready_ms,
+            synced_ms: request.synced_ms,
+            state_since_ms: request.since_ms,
+            retries: request.retries,
+            containers,
+            containers_answered: containers.saturating_sub(progress.unanswered),
+            overall_ms: request.overall_ms(now_ms),
+            durations_ms: spent.filter(|(_, ms)| *ms > 0).collect(),
+            history: moves::history(db, *mailbox, HISTORY_MAX)?.into_iter().map(line).collect(),
+            not_there: moves::not_there(db, *mailbox, ITEMS_MAX)?.into_iter().map(item).collect(),
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Move requests govern which mailbox is packed (R80, R81). A mailbox without one is kept in step all the time, as it always was.
+//!
+//! The rules decide (`rules::moves`); here they are told what the ledger says, and what they answer is written down with its line of
+//! history. Nothing of it lives in memory: a node that takes over goes on with what stands in its database (F75).
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use mailferry_rules::ids::MailboxId;
+use mailferry_rules::moves::{After, Priority, State, Under, admit};
+
+use super::MailboxHalt;
+use super::pack::Pass;
+use super::places::place_of;
+use crate::engine::agent::{Agent, Halt, Mailbox};
+use crate::ports::{Level, Retry, StoreError};
+use crate::state::ledger::moves::{self, Kept, NotThere};
+use crate::state::ledger::{inbound, stock};
+use crate::trouble::Trouble;
+
+impl Agent {
+    /// Requests that are ready, over a limit, or get a place among those under way.
+    pub(super) fn go_by_requests(&mut self) -> Result<(), Halt> {
+        self.move_holds.clear();
+        let mut requests: BTreeMap<MailboxId, Kept> =
+            self.db.read(|db| Ok(moves::all(db)?))?.into_iter().map(|kept| (kept.mailbox, kept)).collect();
+        // Whoever has left the project keeps its request, and nothing is done with it.
+        requests.retain(|mailbox, _| self.mailbox(*mailbox).is_some());
+        for kept in requests.values_mut() {
+            let (was, now_ms) = (kept.request.state, self.now_ms());
+            let progress = self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?;
+            // Nothing completes a request here: R82 is not there.
+            if kept.request.look_at(&progress, false, now_ms) == After::Changed {
+                self.keep_request(kept, was)?;
+            }
+        }
+        self.start_requests(&mut requests)
+    }
+
+    fn start_requests(&mut self, requests: &mut BTreeMap<MailboxId, Kept>) -> Result<(), Halt> {
+        let (now_ms, delay_ms) = (self.now_ms(), self.policy.move_retries.delay_ms);
+        let place = |id: &MailboxId| self.mailbox(*id).map(place_of).unwrap_or_default();
+        let mut under = Under::default();
+        requests.iter().filter(|(_, kept)| kept.request.state.is_under_way()).for_each(|(id, _)| under.add(&place(id)));
+        let waiting: Vec<_> = requests
+            .iter()
+            .filter(|(_, kept)| kept.request.wants_to_start(now_ms, delay_ms))
+            .map(|(id, kept)| (kept.request.wishes.priority, kept.request.created_ms, *id, place(id)))
+            .collect();
+        for (id, may) in admit(under, &waiting, &self.policy.moves) {
+            let Some(kept) = requests.get_mut(&id) else { continue };
+            match may {
+                Ok(()) => {
+                    let was = kept.request.state;
+                    kept.request.start(now_ms);
+                    self.keep_request(kept, was)?;
+                }
+                Err(full) => drop(self.move_holds.insert(id, full.0)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a request down; a new state is told.
+    fn keep_request(&mut self, kept: &Kept, was: State) -> Result<(), Halt> {
+        let (now_ms, state) = (self.now_ms(), kept.request.state);
+        let what = match kept.request.message.as_str() {
+            "" => format!("{} after {}", state.name(), was.name()),
+            why => format!("{} after {}: {why}", state.name(), was.name()),
+        };
+        self.db.write(|tx| {
+            moves::put(tx, kept)?;
+            if state != was {
+                moves::note(tx, kept, now_ms, &what)?;
+            }
+            Ok(())
+        })?;
+        if state == was {
+            return Ok(());
+        }
+        self.counts.move_steps += 1;
+        let label = self.label(kept.mailbox);
+        if state == State::Failed {
+            let trouble = Trouble::new(format!("the move request of mailbox {label} has failed")).cause(&kept.request.message);
+            let trouble = trouble.now("nothing more is packed of it; the others go on");
+            let trouble =
+                trouble.hint("`mailferry moves show` lists the items; mend the cause or raise the limit, then `mailferry moves resume`");
+            self.event("move.failed", Level::Error, trouble.to_string());
+        } else {
+            let level = if state == State::Retrying { Level::Warning } else { Level::Info };
+            self.event("move.changed", level, format!("mailbox {label}: the move request is {what}"));
+        }
+        Ok(())
+    }
+
+    /// The mailboxes of the project; those with a request by its priority.
+    pub(super) fn in_order_of_requests(&self) -> Result<Vec<Mailbox>, Halt> {
+        let requests = self.db.read(|db| Ok(moves::all(db)?))?;
+        let mut mailboxes = self.mailboxes.clone();
+        if !requests.is_empty() {
+            let priorities: BTreeMap<MailboxId, Priority> =
+                requests.iter().map(|kept| (kept.mailbox, kept.request.wishes.priority)).collect();
+            mailboxes.sort_by_key(|mailbox| Reverse(priorities.get(&mailbox.id).copied().unwrap_or_default()));
+        }
+        Ok(mailboxes)
+    }
+
+    /// Whether a mailbox is to be looked at now.
+    pub(super) fn pass_is_due(&self, mailbox: MailboxId) -> Result<bool, Halt> {
+        let now_ms = self.now_ms();
+        Ok(self.db.read(|db| {
+            let Some(kept) = moves::of(db, mailbox)? else { return Ok(true) };
+            let owed = stock::due(db, mailbox)?.is_some() || !inbound::receipts_to_send(db, mailbox)?.is_empty();
+            Ok(kept.request.wants_a_pass(owed, now_ms))
+        })?)
+    }
+
+    /// Between two containers of a pass: an order may have come that ends it.
+    pub(super) fn still_wanted(&mut self, mailbox: MailboxId) -> Result<(), MailboxHalt> {
+        let state = |agent: &Agent| -> Result<Option<State>, Halt> {
+            Ok(agent.db.read(|db| Ok(moves::of(db, mailbox)?.map(|kept| kept.request.state)))?)
+        };
+        let Some(before) = state(self)? else { return Ok(()) };
+        self.take_orders()?;
+        match state(self)? {
+            Some(now) if now != before => Err(MailboxHalt::Ordered),
+            _ => Ok(()),
+        }
+    }
+
+    /// A pass over a mailbox has come to its end.
+    pub(super) fn request_packed(&mut self, mailbox: MailboxId) -> Result<(), Halt> {
+        let Some(mut kept) = self.db.read(|db| Ok(moves::of(db, mailbox)?))? else { return Ok(()) };
+        let (was, now_ms) = (kept.request.state, self.now_ms());
+        kept.request.packed(now_ms);
+        let progress = self.db.read(|db| Ok(moves::progress(db, mailbox)?))?;
+        kept.request.look_at(&progress, false, now_ms);
+        self.keep_request(&kept, was)
+    }
+
+    pub(super) fn request_failed(&mut self, mailbox: MailboxId, error: &StoreError) -> Result<(), Halt> {
+        let Some(mut kept) = self.db.read(|db| Ok(moves::of(db, mailbox)?))? else { return Ok(()) };
+        let was = kept.request.state;
+        let (lasts, now_ms) = (error.retry == Retry::Never, self.now_ms());
+        kept.request.store_failed(lasts, &error.to_string(), now_ms, self.policy.move_retries);
+        self.keep_request(&kept, was)
+    }
+
+    /// Items that could not be read count against the limit of a request, as long as they cannot.
+    pub(super) fn count_unreadable(&mut self, pass: &Pass<'_>) -> Result<(), MailboxHalt> {
+        let mailbox = pass.mailbox.id;
+        let known = self.db.read(|db| Ok((moves::of(db, mailbox)?.is_some(), moves::unreadable(db, mailbox)?)))?;
+        let tokens = |items: &[NotThere]| items.iter().map(|item| item.token).collect::<std::collections::BTreeSet<_>>();
+        if !known.0 || tokens(&known.1) == tokens(&pass.not_there) {
+            return Ok(());
+        }
+        let now_ms = self.now_ms();
+        Ok(self.db.write(|tx| Ok(moves::set_unreadable(tx, mailbox, &pass.not_there, now_ms)?))?)
+    }
+}

@@ -1,0 +1,73 @@
+//! What may be ordered in which state; where not, why not (R80).
+
+use alloc::string::String;
+
+use super::{Request, State, Wishes};
+
+/// An order to a request that there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    Suspend,
+    Resume,
+    Complete,
+    Remove,
+    Set,
+}
+
+impl Order {
+    pub const ALL: [Order; 5] = [Order::Suspend, Order::Resume, Order::Complete, Order::Remove, Order::Set];
+}
+
+/// `Err`: why not in this state.
+pub fn may(order: Order, state: State) -> Result<(), &'static str> {
+    use State::*;
+    match (order, state) {
+        (Order::Remove, CompletionInProgress) => Err("it is being completed, and ends by itself"),
+        (Order::Remove, _) => Ok(()),
+        (_, Completed | CompletedWithWarning) => Err("it is completed: it can only be removed"),
+        (_, CompletionInProgress) => Err("it is being completed, and ends by itself"),
+        (Order::Suspend, Suspended) => Err("it is suspended already"),
+        (Order::Suspend, Failed) => Err("it has failed: nothing is done until it is resumed"),
+        (Order::Resume, Queued | InProgress) => Err("it is not suspended: it goes on by itself"),
+        (Order::Resume, Retrying) => Err("it is tried again by itself"),
+        (Order::Resume, AutoSuspended) => Err("it is ready and kept in step: `complete` finishes it"),
+        (Order::Complete, Suspended | Failed) => Err("nothing is done with it until it is resumed"),
+        (Order::Suspend | Order::Resume | Order::Complete | Order::Set, _) => Ok(()),
+    }
+}
+
+impl Request {
+    pub fn suspend(&mut self, now_ms: u64) -> Result<(), String> {
+        may(Order::Suspend, self.state)?;
+        self.enter(State::Suspended, now_ms);
+        Ok(())
+    }
+
+    /// From the front of the queue on: what is at the target is known, and only the rest is packed.
+    pub fn resume(&mut self, now_ms: u64) -> Result<(), String> {
+        may(Order::Resume, self.state)?;
+        self.retries = 0;
+        self.failure = None;
+        self.message.clear();
+        self.enter(State::Queued, now_ms);
+        Ok(())
+    }
+
+    /// Ordered to complete as soon as it is ready; what has to be waited for no longer is.
+    pub fn complete(&mut self) -> Result<(), String> {
+        may(Order::Complete, self.state)?;
+        if self.wishes.prevent_completion {
+            return Err("PreventCompletion stands: take it away first".into());
+        }
+        self.wishes.suspend_when_ready = false;
+        self.wishes.complete_after_ms = 0;
+        Ok(())
+    }
+
+    pub fn set(&mut self, wishes: Wishes) -> Result<(), String> {
+        may(Order::Set, self.state)?;
+        wishes.check()?;
+        self.wishes = wishes;
+        Ok(())
+    }
+}

@@ -1,0 +1,356 @@
+//! Requests as tables: every state with every order; each limit, one below and one above.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::*;
+
+const RETRIES: Retries = Retries { most: 60, delay_ms: 30_000 };
+const ORDERLY: Progress = Progress { unanswered: 0, archived: 0, bad_items: 0, large_items: 0 };
+
+fn in_state(state: State) -> Request {
+    let mut request = Request::new(Wishes::default(), 1_000);
+    request.enter(state, 2_000);
+    request
+}
+
+/// Ready, as the only way there is leads to it.
+fn ready(wishes: Wishes) -> Request {
+    let mut request = Request::new(wishes, 1_000);
+    request.start(2_000);
+    request.packed(3_000);
+    assert_eq!(request.look_at(&ORDERLY, false, 4_000), After::Changed);
+    request
+}
+
+#[test]
+fn every_order_is_allowed_or_refused_with_a_reason_in_every_state() {
+    use State::*;
+    // Suspend, Resume, Complete, Remove, Set
+    let table = [
+        (Queued, [true, false, true, true, true]),
+        (InProgress, [true, false, true, true, true]),
+        (AutoSuspended, [true, false, true, true, true]),
+        (Suspended, [false, true, false, true, true]),
+        (CompletionInProgress, [false, false, false, false, false]),
+        (Completed, [false, false, false, true, false]),
+        (CompletedWithWarning, [false, false, false, true, false]),
+        (Failed, [false, true, false, true, true]),
+        (Retrying, [true, false, true, true, true]),
+    ];
+    assert_eq!(table.map(|(state, _)| state), State::ALL);
+    for (state, allowed) in table {
+        for (order, allowed) in Order::ALL.into_iter().zip(allowed) {
+            let answer = may(order, state);
+            assert_eq!(answer.is_ok(), allowed, "{order:?} while {state:?}");
+            assert!(answer.err().is_none_or(|why| why.len() > 10));
+        }
+        assert_eq!(in_state(state).suspend(9).is_ok(), allowed[0]);
+        assert_eq!(in_state(state).resume(9).is_ok(), allowed[1]);
+        assert_eq!(in_state(state).complete().is_ok(), allowed[2]);
+        assert_eq!(in_state(state).set(Wishes::default()).is_ok(), allowed[4]);
+    }
+}
+
+#[test]
+fn an_order_that_is_refused_changes_nothing() {
+    for state in State::ALL {
+        let before = in_state(state);
+        let mut request = before.clone();
+        let bad = Wishes { bad_items_max: 51, ..Wishes::default() };
+        assert!(request.set(bad).is_err());
+        assert_eq!(request, before);
+        if request.suspend(9_000).is_err() {
+            assert_eq!(request, before);
+        }
+        let before = request.clone();
+        if request.resume(9_999).is_err() {
+            assert_eq!(request, before);
+        }
+    }
+}
+
+#[test]
+fn names_read_back_as_themselves() {
+    for state in State::ALL {
+        assert_eq!(State::named(state.name()), Some(state));
+    }
+    for priority in Priority::ALL {
+        assert_eq!(Priority::named(priority.name()), Some(priority));
+    }
+    for failure in Failure::ALL {
+        assert_eq!(Failure::named(failure.name()), Some(failure));
+    }
+    assert_eq!(Priority::named("emergency"), Some(Priority::Emergency));
+    assert_eq!(State::named("Done"), None);
+}
+
+#[test]
+fn a_limit_of_items_above_fifty_needs_an_acceptance() {
+    for (limit, accepted, good) in [(0, false, true), (49, false, true), (50, false, true), (51, false, false), (51, true, true)] {
+        let bad = Wishes { bad_items_max: limit, accept_large_data_loss: accepted, ..Wishes::default() };
+        let large = Wishes { large_items_max: limit, accept_large_data_loss: accepted, ..Wishes::default() };
+        assert_eq!((bad.check().is_ok(), large.check().is_ok()), (good, good), "{limit}");
+    }
+    let why = Wishes { bad_items_max: 51, ..Wishes::default() }.check().unwrap_err();
+    assert_eq!(why, "BadItemLimit is 51: above 50 it needs AcceptLargeDataLoss");
+}
+
+#[test]
+fn an_interval_lies_between_a_minute_and_a_hundred_and_twenty_days() {
+    let most = 120 * 86_400_000;
+    for (interval_ms, good) in [(59_999, false), (60_000, true), (60_001, true), (most - 1, true), (most, true), (most + 1, false)] {
+        assert_eq!(Wishes { interval_ms, ..Wishes::default() }.check().is_ok(), good, "{interval_ms}");
+    }
+    for (start_after_ms, complete_after_ms, good) in [(5, 4, false), (5, 5, true), (5, 6, true), (5, 0, true)] {
+        assert_eq!(Wishes { start_after_ms, complete_after_ms, ..Wishes::default() }.check().is_ok(), good);
+    }
+}
+
+#[test]
+fn a_request_fails_with_one_item_more_than_its_limit_and_not_with_as_many() {
+    for (bad, large, archived, failure) in [
+        (2, 0, 0, None),
+        (3, 3, 0, None),
+        (4, 3, 0, Some(Failure::BadItems)),
+        (3, 4, 0, Some(Failure::LargeItems)),
+        (0, 0, 1, Some(Failure::Archived)),
+    ] {
+        for state in State::ALL.into_iter().filter(|state| !state.is_over() && *state != State::Failed) {
+            let mut request = in_state(state);
+            request.wishes = Wishes { bad_items_max: 3, large_items_max: 3, ..Wishes::default() };
+            let progress = Progress { unanswered: 1, archived, bad_items: bad, large_items: large };
+            let after = request.look_at(&progress, true, 5_000);
+            assert_eq!(request.failure, failure, "{state:?}");
+            assert_eq!((after == After::Changed, request.state == State::Failed), (failure.is_some(), failure.is_some()));
+        }
+    }
+}
+
+#[test]
+fn what_has_failed_or_is_completed_is_changed_by_no_progress() {
+    let progress = Progress { unanswered: 0, archived: 1, bad_items: 9, large_items: 9 };
+    for state in [State::Failed, State::Completed, State::CompletedWithWarning] {
+        let mut request = in_state(state);
+        request.packed_ms = 7;
+        let before = request.clone();
+        assert_eq!(request.look_at(&progress, true, u64::MAX), After::Same);
+        assert_eq!(request.look_at(&ORDERLY, true, u64::MAX), After::Same);
+        assert!(!request.wants_to_start(u64::MAX, 1) && !request.wants_a_pass(true, u64::MAX));
+        assert_eq!(request, before);
+    }
+}
+
+#[test]
+fn a_request_starts_at_its_time_and_not_a_millisecond_earlier() {
+    let request = Request::new(Wishes { start_after_ms: 5_000, ..Wishes::default() }, 1_000);
+    for (now_ms, starts, detail) in [(4_999, false, Detail::StartAfter), (5_000, true, Detail::Queued), (5_001, true, Detail::Queued)] {
+        assert_eq!((request.wants_to_start(now_ms, 1), request.detail(now_ms)), (starts, detail));
+    }
+}
+
+#[test]
+fn ready_is_what_is_packed_and_answered_and_nothing_less() {
+    for (packed, unanswered, is_ready) in [(false, 0, false), (true, 1, false), (true, 0, true)] {
+        let mut request = Request::new(Wishes::default(), 0);
+        request.start(1);
+        if packed {
+            request.packed(2);
+        }
+        request.look_at(&Progress { unanswered, ..ORDERLY }, false, 3);
+        assert_eq!(request.state == State::AutoSuspended, is_ready);
+        assert_eq!((request.ready_ms != 0, request.synced_ms != 0), (is_ready, is_ready));
+    }
+    let mut request = Request::new(Wishes::default(), 0);
+    request.start(1);
+    request.packed(2);
+    request.pack_again();
+    assert_eq!(request.look_at(&ORDERLY, false, 3), After::Same, "what arrived damaged is packed again first");
+}
+
+#[test]
+fn who_is_ready_is_completed_unless_something_is_waited_for() {
+    for (wishes, completes, state, detail) in [
+        (Wishes::default(), true, State::CompletionInProgress, Detail::Completion),
+        (Wishes::default(), false, State::AutoSuspended, Detail::ReadyToComplete),
+        (Wishes { suspend_when_ready: true, ..Wishes::default() }, true, State::AutoSuspended, Detail::AutoSuspended),
+        (Wishes { prevent_completion: true, ..Wishes::default() }, true, State::AutoSuspended, Detail::PreventCompletion),
+        (Wishes { complete_after_ms: 4_001, ..Wishes::default() }, true, State::AutoSuspended, Detail::CompleteAfter),
+        (Wishes { complete_after_ms: 4_000, ..Wishes::default() }, true, State::CompletionInProgress, Detail::Completion),
+        (Wishes { complete_after_ms: 3_999, ..Wishes::default() }, true, State::CompletionInProgress, Detail::Completion),
+    ] {
+        let mut request = Request::new(wishes, 1_000);
+        request.start(2_000);
+        request.packed(3_000);
+        request.look_at(&ORDERLY, completes, 4_000);
+        assert_eq!((request.state, request.detail(4_000)), (state, detail), "{wishes:?}");
+    }
+}
+
+#[test]
+fn prevent_completion_is_stronger_than_the_order_to_complete() {
+    let mut request = ready(Wishes { prevent_completion: true, ..Wishes::default() });
+    assert!(request.complete().unwrap_err().contains("PreventCompletion"));
+    assert!(!request.may_complete(u64::MAX));
+    let mut request = ready(Wishes { suspend_when_ready: true, complete_after_ms: u64::MAX, ..Wishes::default() });
+    assert!(!request.may_complete(5_000));
+    request.complete().unwrap();
+    assert!(request.may_complete(5_000));
+}
+
+#[test]
+fn a_completed_request_warns_when_something_was_left_behind() {
+    for (bad_items, large_items, state) in
+        [(0, 0, State::Completed), (1, 0, State::CompletedWithWarning), (0, 1, State::CompletedWithWarning)]
+    {
+        let mut request = in_state(State::CompletionInProgress);
+        request.completed(&Progress { bad_items, large_items, ..ORDERLY }, 9_000);
+        assert_eq!(request.state, state);
+    }
+}
+
+#[test]
+fn who_is_ready_is_looked_at_after_its_interval_and_at_once_when_something_is_owed() {
+    let request = ready(Wishes { suspend_when_ready: true, interval_ms: 60_000, ..Wishes::default() });
+    for (now_ms, due) in [(3_001, false), (62_999, false), (63_000, true), (63_001, true)] {
+        assert_eq!(request.wants_a_pass(false, now_ms), due, "{now_ms}");
+        assert!(request.wants_a_pass(true, now_ms));
+    }
+    let mut again = request.clone();
+    again.pack_again();
+    assert!(again.wants_a_pass(false, 3_001));
+}
+
+#[test]
+fn a_clock_that_was_set_back_puts_no_incremental_off() {
+    let mut request = ready(Wishes { interval_ms: 60_000, ..Wishes::default() });
+    request.packed_ms = 10_000_000;
+    assert!(request.wants_a_pass(false, 9_999_999), "more than the interval ahead");
+    request.packed_ms = 3_000;
+    assert!(!request.wants_a_pass(false, 3_000));
+}
+
+#[test]
+fn nothing_is_packed_for_a_request_that_waits_or_is_suspended() {
+    for state in [State::Queued, State::Suspended, State::Failed, State::Retrying, State::Completed, State::CompletedWithWarning] {
+        assert!(!in_state(state).wants_a_pass(true, u64::MAX), "{state:?}");
+    }
+}
+
+#[test]
+fn a_trouble_that_may_pass_is_tried_again_sixty_times_and_no_more() {
+    let mut request = in_state(State::InProgress);
+    let mut now_ms = 2_000;
+    for tries in 1..=60 {
+        request.store_failed(false, "no answer", now_ms, RETRIES);
+        assert_eq!((request.state, request.retries), (State::Retrying, tries));
+        assert!(!request.wants_to_start(now_ms + 29_999, RETRIES.delay_ms));
+        assert!(request.wants_to_start(now_ms + 30_000, RETRIES.delay_ms));
+        now_ms += 30_000;
+        request.start(now_ms);
+    }
+    request.store_failed(false, "no answer", now_ms, RETRIES);
+    assert_eq!((request.state, request.failure, request.message.as_str()), (State::Failed, Some(Failure::Retries), "no answer"));
+}
+
+#[test]
+fn a_pass_that_comes_to_its_end_forgets_the_tries_before_it() {
+    let mut request = in_state(State::InProgress);
+    request.store_failed(false, "no answer", 2_000, RETRIES);
+    request.start(40_000);
+    request.packed(41_000);
+    assert_eq!((request.retries, request.message.as_str()), (0, ""));
+}
+
+#[test]
+fn a_trouble_that_lasts_fails_at_once_and_is_resumed_by_an_order_alone() {
+    let mut request = in_state(State::InProgress);
+    request.store_failed(true, "access denied", 3_000, RETRIES);
+    assert_eq!((request.state, request.detail(4_000)), (State::Failed, Detail::Failed(Failure::Source)));
+    assert!(!request.wants_to_start(u64::MAX, 1));
+    request.resume(5_000).unwrap();
+    assert_eq!((request.state, request.failure, request.retries, request.message), (State::Queued, None, 0, String::new()));
+}
+
+#[test]
+fn the_durations_add_up_to_the_whole_under_any_clock() {
+    let mut dice = 7u64;
+    let mut next = |most: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (dice >> 33) % most
+    };
+    for _ in 0..2_000 {
+        let mut now_ms = 1_000_000;
+        let mut request = Request::new(Wishes::default(), now_ms);
+        for _ in 0..20 {
+            now_ms = (now_ms + next(100_000)).saturating_sub(if next(4) == 0 { next(400_000) } else { 0 });
+            match next(7) {
+                0 => drop(request.suspend(now_ms)),
+                1 => drop(request.resume(now_ms)),
+                2 if request.wants_to_start(now_ms, 30_000) => request.start(now_ms),
+                3 if request.wants_a_pass(true, now_ms) => request.packed(now_ms),
+                4 if request.state == State::InProgress => request.store_failed(next(5) == 0, "x", now_ms, RETRIES),
+                _ => drop(request.look_at(&Progress { bad_items: next(9) / 8, ..ORDERLY }, false, now_ms)),
+            }
+            let now_ms = now_ms + next(10);
+            let sum: u64 = State::ALL.into_iter().map(|state| request.spent_in(state, now_ms)).sum();
+            assert_eq!(sum, request.overall_ms(now_ms));
+            assert_eq!(request.spent.whole(), request.since_ms - request.created_ms);
+        }
+    }
+}
+
+fn place(store: &str, server: &str) -> Place {
+    Place { source_store: store.into(), source_server: server.into(), target_store: "T".into(), target_server: "t".into() }
+}
+
+const WIDE: Limits = Limits { source_store: 99, source_server: 99, target_store: 99, target_server: 99, total: 99 };
+
+fn admitted(limits: &Limits, waiting: &[(Priority, u64, u32, Place)]) -> Vec<u32> {
+    admit(Under::default(), waiting, limits).into_iter().filter(|(_, may)| may.is_ok()).map(|(key, _)| key).collect()
+}
+
+#[test]
+fn as_many_requests_are_under_way_as_each_limit_says_and_not_one_more() {
+    let waiting: Vec<_> = (0..5).map(|key| (Priority::Normal, 0, key, place("S", "s"))).collect();
+    for limits in [
+        Limits { source_store: 3, ..WIDE },
+        Limits { source_server: 3, ..WIDE },
+        Limits { target_store: 3, ..WIDE },
+        Limits { target_server: 3, ..WIDE },
+        Limits { total: 3, ..WIDE },
+    ] {
+        for (there, more) in [(0, 3), (2, 1), (3, 0), (4, 0)] {
+            let mut under = Under::default();
+            (0..there).for_each(|_| under.add(&place("S", "s")));
+            let answers = admit(under, &waiting, &limits);
+            assert_eq!(answers.values().filter(|may| may.is_ok()).count(), more, "{limits:?} {there}");
+        }
+    }
+}
+
+#[test]
+fn a_full_store_is_named_and_stands_in_nobodys_way_at_another() {
+    let waiting =
+        [(Priority::High, 0, 1, place("A", "s")), (Priority::High, 0, 2, place("A", "s")), (Priority::Low, 0, 3, place("B", "s"))];
+    let limits = Limits { source_store: 1, ..WIDE };
+    let answers = admit(Under::default(), &waiting, &limits);
+    assert_eq!(answers[&2], Err(Full("1 requests are under way at source store A (at most 1)".into())));
+    assert_eq!(admitted(&limits, &waiting), [1, 3]);
+}
+
+#[test]
+fn the_more_important_goes_first_and_of_equals_the_older() {
+    let limits = Limits { total: 1, ..WIDE };
+    let at = |priority, created, key| (priority, created, key, place("S", "s"));
+    assert_eq!(admitted(&limits, &[at(Priority::Normal, 1, 1), at(Priority::Emergency, 9, 2), at(Priority::Highest, 0, 3)]), [2]);
+    assert_eq!(admitted(&limits, &[at(Priority::Normal, 5, 1), at(Priority::Normal, 4, 2)]), [2]);
+    assert_eq!(admitted(&limits, &[at(Priority::Normal, 5, 9), at(Priority::Normal, 5, 8)]), [8]);
+}
+
+#[test]
+fn what_has_no_name_is_limited_by_the_total_alone() {
+    let limits = Limits { source_store: 1, source_server: 1, target_store: 1, target_server: 1, total: 3 };
+    let waiting: Vec<_> = (0..5).map(|key| (Priority::Normal, 0, key, Place::default())).collect();
+    assert_eq!(admitted(&limits, &waiting), [0, 1, 2]);
+}

@@ -1,0 +1,139 @@
+//! A move request from its order to its removal, by the console, with real agents (R80, R81).
+
+use std::fs;
+use std::time::Duration;
+
+use mailferry_core::engine::MoveReport;
+use mailferry_core::settings::Side;
+use mailferry_tests::{Bed, Plan, Services, console, prove, sample, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Answer {
+    code: Option<i32>,
+    out: String,
+    error: String,
+}
+
+fn moves(bed: &Bed, words: &[&str]) -> Answer {
+    let project = bed.path("project.toml").display().to_string();
+    let output = console(&[&["moves"], words, &["--project", &project]].concat());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Answer { code: output.status.code(), out: text(&output.stdout), error: text(&output.stderr) }
+}
+
+fn request(bed: &Bed, mailbox: &str) -> Option<MoveReport> {
+    serde_json::from_str(&moves(bed, &["show", mailbox, "--json"]).out).ok()
+}
+
+fn wait_for(bed: &Bed, mailbox: &str, state: &str) -> MoveReport {
+    let mut last = None;
+    wait_until(&format!("the request of {mailbox} is {state}"), PATIENCE, || {
+        last = request(bed, mailbox);
+        last.as_ref().is_some_and(|request| request.state == state)
+    });
+    last.expect("it has just been seen")
+}
+
+fn done(answer: &Answer) {
+    assert_eq!(answer.code, Some(0), "{}{}", answer.out, answer.error);
+}
+
+#[test]
+fn a_request_lives_from_new_to_remove_and_survives_a_switchover() {
+    let bed = Plan::new(2, 1)
+        .sample("alice", 12)
+        .sample("bob", 6)
+        .settings("[settings.source]\nContainerItemsMax = 4\n[settings.target]\nApplyDeletions = true")
+        .build();
+    let services = Services::all(&bed);
+    let asked = ["new", "alice", "--SuspendWhenReadyToComplete", "--BadItemLimit", "5", "--priority", "High"];
+    done(&moves(&bed, &[&asked[..], &["--batch-name", "wave 1", "--incremental-sync-interval", "1m", "--wait", "60"]].concat()));
+    let again = moves(&bed, &["new", "alice", "--wait", "60"]);
+    assert_eq!(again.code, Some(3), "{}", again.out);
+    assert!(again.out.contains("the mailbox has a move request, which is"), "{}", again.out);
+
+    let ready = wait_for(&bed, "alice", "AutoSuspended");
+    assert_eq!((ready.priority.as_str(), ready.batch.as_str(), ready.bad_items_max), ("High", "wave 1", 5));
+    assert_eq!(ready.durations_ms.values().sum::<u64>(), ready.overall_ms);
+    assert_eq!(ready.containers, ready.containers_answered);
+    let told = moves(&bed, &["show", "alice"]).out;
+    for part in ["AutoSuspended", "wave 1", "durations", "history", "InProgress after Queued", "refused"] {
+        assert!(told.contains(part), "no `{part}` in:\n{told}");
+    }
+    assert!(told.lines().chain(moves(&bed, &["list"]).out.lines()).all(|line| line.len() <= 80), "{told}");
+
+    done(&moves(&bed, &["suspend", "--batch", "wave 1", "--comment", "not on a Friday", "--wait", "60"]));
+    bed.switch_over(Side::Source);
+    let suspended = wait_for(&bed, "alice", "Suspended");
+    assert_eq!(suspended.comment, "not on a Friday");
+    let complete = moves(&bed, &["complete", "alice", "--wait", "60"]);
+    assert_eq!(complete.code, Some(3), "{}", complete.out);
+
+    // What comes while it is suspended stays at the source; bob, without a request, is kept in step.
+    let (mut alice, mut bob) = (sample::User::of(&bed.path("mail/old/alice"), 7), sample::User::of(&bed.path("mail/old/bob"), 8));
+    (0..5).for_each(|_| (alice.work(), bob.work()).0);
+    let before = suspended.containers;
+    done(&moves(&bed, &["resume", "alice", "--wait", "60"]));
+    wait_until("alice is in step again", PATIENCE, || {
+        request(&bed, "alice").is_some_and(|request| request.state == "AutoSuspended" && request.containers >= before)
+    });
+    let statistics = moves(&bed, &["statistics"]);
+    assert!(statistics.out.contains("batch wave 1: 1 request"), "{}", statistics.out);
+    done(&moves(&bed, &["remove", "alice", "--wait", "60"]));
+    assert_eq!(moves(&bed, &["show", "alice"]).code, Some(2));
+    drop(services);
+    bed.settle();
+    prove(&bed);
+}
+
+#[test]
+fn a_list_is_checked_as_a_whole_before_anything_is_ordered() {
+    let bed = Plan::new(1, 1).sample("alice", 2).sample("bob", 2).build();
+    let list = bed.path("wave.csv");
+    fs::write(&list, "mailbox,BadItemLimit,Priority\nalice,51,High\nnobody,0,\nbob,1,urgent\n").expect("writable");
+    let list_word = list.display().to_string();
+    let answer = moves(&bed, &["new", "--list", &list_word]);
+    assert_eq!(answer.code, Some(2));
+    for part in
+        ["line 2: BadItemLimit is 51", "line 3: the project has no mailbox `nobody`", "line 4: priority `urgent`", "nothing was ordered"]
+    {
+        assert!(answer.error.contains(part), "no `{part}` in:\n{}", answer.error);
+    }
+    assert!(!bed.share("SRC").join("NTA/ORDERS").exists());
+    fs::write(&list, "mailbox,BadItemLimit,Priority\nalice,50,High\nbob,,\n").expect("writable");
+    done(&moves(&bed, &["new", "--list", &list_word, "--batch-name", "wave 2"]));
+    assert_eq!(fs::read_dir(bed.share("SRC").join("NTA/ORDERS")).expect("a folder").count(), 2);
+    bed.settle();
+    for (mailbox, limit) in [("alice", 50), ("bob", 0)] {
+        let request = request(&bed, mailbox).expect("a request");
+        assert_eq!((request.state.as_str(), request.batch.as_str(), request.bad_items_max), ("AutoSuspended", "wave 2", limit));
+    }
+    prove(&bed);
+}
+
+#[test]
+fn an_order_that_was_edited_by_hand_is_put_aside_and_told() {
+    let bed = Plan::new(1, 1).sample("alice", 2).build();
+    done(&moves(&bed, &["new", "alice"]));
+    let orders = bed.share("SRC").join("NTA/ORDERS");
+    let order = fs::read_dir(&orders).expect("a folder").next().expect("an order").expect("readable").path();
+    let text = fs::read_to_string(&order).expect("readable");
+    fs::write(&order, text.replace("\"new\"", "\"set\"")).expect("writable");
+    bed.settle();
+    assert!(request(&bed, "alice").is_none());
+    assert_eq!(fs::read_dir(&orders).expect("a folder").count(), 0);
+    let log = bed.log("SRC", mailferry_core::settings::AgentKind::Source);
+    assert!(log.contains("its digest does not match"), "{log}");
+    // The same order, whole and twice: done once.
+    fs::write(&order, &text).expect("writable");
+    bed.settle();
+    assert!(request(&bed, "alice").is_some());
+    done(&moves(&bed, &["remove", "alice"]));
+    bed.settle();
+    fs::write(&order, &text).expect("writable");
+    bed.settle();
+    assert!(request(&bed, "alice").is_none(), "an order whose file turns up again is not done again");
+    assert!(!order.exists());
+    prove(&bed);
+}
