@@ -180,10 +180,9 @@ impl Watch {
         if grounds.is_replaced(act, bytes) {
             return;
         }
-        if !file.out && grounds.target.nodes().iter().any(|node| node == act.disk) {
-            if !self.lock().released.contains(file.name) {
-                self.break_law("R70: removed from IN although the data guarantee did not hold", act);
-            }
+        let at_target = !file.out && grounds.target.nodes().iter().any(|node| node == act.disk);
+        if at_target && !self.lock().released.contains(file.name) {
+            self.break_law("R70: removed from IN although the data guarantee did not hold", act);
         }
         let given_up = self.lock().given_up.contains(file.name);
         let sure = !self.dual.load(Ordering::Relaxed) && !self.turns.load(Ordering::Relaxed);

@@ -6,10 +6,13 @@ use mailferry_core::ports::{Removed, Share, ShareError, ShareErrorKind};
 
 use super::kit::*;
 
+/// What happens to a file that is open.
+type Happening = fn(&dyn Share) -> Result<(), ShareError>;
+
 /// Windows may refuse to touch a file that is open, and says that it is busy.
 pub fn a_reader_keeps_what_it_has_opened(bench: &dyn Bench) {
     let share = bench.share();
-    let happenings: [fn(&dyn Share) -> Result<(), ShareError>; 3] = [
+    let happenings: [Happening; 3] = [
         |share| share.remove(&path("IN/a")).map(|removed| assert_eq!(removed, Removed::Deleted)),
         |share| share.replace(&path("IN/a"), b"another"),
         |share| share.move_to(&path("IN/a"), &path("STALE/a")),
