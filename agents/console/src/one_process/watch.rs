@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use mailferry_core::model::{Beside, FolderInfo, FolderPath, Marks, TargetId};
-use mailferry_core::ports::{Appended, Event, EventSink, KeepsBeside, Level, MailSource, MailTarget, May, NewItem, StoreError, Stores, Wanted};
+use mailferry_core::ports::{
+    Appended, Event, EventSink, KeepsBeside, Level, MailSource, MailTarget, May, NewItem, StoreError, Stores, Wanted,
+};
 use mailferry_stores::Access;
 
 type Hear = Box<dyn Fn(&Event) + Send + Sync>;

@@ -10,8 +10,8 @@ use super::bytes::{Fields, Put, length32};
 use super::error::{PrvError, within};
 use super::layout::{BLOCK_RAW_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEAD_BYTES, SIZE_AT_END, SKIPPED_MAX, kind};
 use crate::model::{
-    Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt, Skipped,
-    Token,
+    Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
+    Skipped, Token,
 };
 
 /// One change of a mailbox, or an answer. The order in a container is the order of applying.

@@ -52,6 +52,20 @@ settings! {
     compression_threads "CompressionThreads": u32 = 1, within 1..=64,
         agents [Source], section "Source", rules ["R21"];
 
+    /// Whether the rights of others in folders (ACL) are brought over, where both stores have such.
+    /// Nobody gets a right that the source did not give; the owner's own are left alone.
+    send_rights "SendRights": bool = true,
+        agents [Source], section "Source", rules [];
+
+    /// Whether comments and other annotations of folders (METADATA) are brought over, where both stores have such.
+    send_annotations "SendAnnotations": bool = true,
+        agents [Source], section "Source", rules [];
+
+    /// Who has another name at the target, for the rights of others.
+    /// `@old.example=@new.example` is for all names that end so; a name that is given by itself goes first.
+    rights_map "RightsMap": RightsMap = RightsMap::default(),
+        agents [Source], section "Source", rules [];
+
     /// Move requests under way at the same time whose source lies in one store: one folder of mailboxes, or one server.
     max_active_moves_per_source_store "MaxActiveMovesPerSourceStore": u32 = 20, within 1..=10_000,
         agents [Source], section "Moves", rules ["R81"];
@@ -93,20 +107,6 @@ settings! {
     /// The wait grows with each failure; other nodes are not delayed.
     retry_backoff_max "RetryBackoffMax": Seconds = Seconds::minutes(15), within Seconds(1)..=Seconds::days(1),
         agents [Transmission], section "Transmission", rules ["R34"];
-
-    /// Whether the rights of others in folders (ACL) are brought over, where both stores have such.
-    /// Nobody gets a right that the source did not give; the owner's own are left alone.
-    send_rights "SendRights": bool = true,
-        agents [Source], section "Source", rules [];
-
-    /// Whether comments and other annotations of folders (METADATA) are brought over, where both stores have such.
-    send_annotations "SendAnnotations": bool = true,
-        agents [Source], section "Source", rules [];
-
-    /// Who has another name at the target, for the rights of others.
-    /// `@old.example=@new.example` is for all names that end so; a name that is given by itself goes first.
-    rights_map "RightsMap": RightsMap = RightsMap::default(),
-        agents [Source], section "Source", rules [];
 
     /// Whether an item deleted at the source after it was imported is deleted at the target too.
     apply_deletions "ApplyDeletions": bool = false,

@@ -602,7 +602,10 @@ mod tests {
         assert_eq!(parse("* QUOTA \"\" (STORAGE 10 512 MESSAGE 3 9)\r\n"), Response::Quota(Quota { root: vec![], resources }));
         assert_eq!(parse("* QUOTA a (STORAGE x)\r\n"), Response::Quota(Quota { root: b"a".to_vec(), resources: vec![] }));
         let rights = [("alice", "lrswipkxtecda"), ("my friend", "lr")].map(|(who, rights)| (who.to_owned(), rights.to_owned()));
-        assert_eq!(parse("* ACL INBOX alice lrswipkxtecda \"my friend\" lr\r\n"), Response::Acl(Acl { folder: b"INBOX".to_vec(), rights: rights.to_vec() }));
+        assert_eq!(
+            parse("* ACL INBOX alice lrswipkxtecda \"my friend\" lr\r\n"),
+            Response::Acl(Acl { folder: b"INBOX".to_vec(), rights: rights.to_vec() })
+        );
         let metadata = "* METADATA \"INBOX\" (/shared/comment {3}\r\na)b /private/comment NIL)\r\n";
         let entries = vec![("/shared/comment".to_owned(), b"a)b".to_vec())];
         assert_eq!(parse(metadata), Response::Metadata(Metadata { folder: b"INBOX".to_vec(), entries }));

@@ -12,8 +12,8 @@ use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 
 use super::{Header, Kind, Options, PrvError, Reader, Record, Summary, Writer, Written, salvage};
 use crate::model::{
-    Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt, Skipped,
-    Token,
+    Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
+    Skipped, Token,
 };
 
 /// Small steps of a well known generator (SplitMix64): the same numbers on every machine.
