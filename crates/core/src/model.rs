@@ -1,6 +1,6 @@
 //! The words every module speaks: items, folders, flags, dates, digests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// BLAKE3 of some bytes: of an item's RFC 5322 bytes exactly as read, of a block, of a whole container.
@@ -92,6 +92,25 @@ pub struct FolderInfo {
 impl FolderInfo {
     pub fn plain(path: FolderPath) -> Self {
         FolderInfo { path, selectable: true, subscribed: false, special_use: None }
+    }
+}
+
+/// What stands beside the items of a folder and is part of none.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Beside {
+    /// Rights (RFC 4314) by who has them, as sorted letters without `c` and `d`, which stand for others. No letters: withdrawn.
+    pub rights: BTreeMap<String, String>,
+    /// Values (RFC 5464) by their entry, such as `/shared/comment`. `None`: removed.
+    pub annotations: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+impl Beside {
+    /// What is there, for people: of annotations the names alone, for they may be private.
+    pub fn lines(&self, folder: &FolderPath) -> Vec<String> {
+        let rights = self.rights.iter().filter(|(_, rights)| !rights.is_empty());
+        let rights = rights.map(|(who, rights)| format!("rights of {who} in {folder}: {rights}"));
+        let annotations = self.annotations.iter().filter(|(_, value)| value.is_some()).map(|(entry, _)| format!("{entry} of {folder}"));
+        rights.chain(annotations).collect()
     }
 }
 

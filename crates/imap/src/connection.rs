@@ -76,6 +76,7 @@ pub struct Connection {
     /// Commands whose end has not been read.
     unanswered: u32,
     folder_is_open: bool,
+    server: String,
 }
 
 impl Connection {
@@ -94,6 +95,7 @@ impl Connection {
             awaits_greeting: true,
             unanswered: 0,
             folder_is_open: false,
+            server: String::new(),
         }
     }
 
@@ -124,6 +126,15 @@ impl Connection {
     pub(crate) fn compress(mut self) -> Self {
         self.stream = Box::new(Deflated::new(self.stream));
         self
+    }
+
+    pub(crate) fn name_server(&mut self, name: String) {
+        self.server = name;
+    }
+
+    /// What the server calls itself, such as `Dovecot`; empty where it does not say.
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// Whether the server offers this, such as `UIDPLUS`.

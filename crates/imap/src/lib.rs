@@ -27,5 +27,5 @@ pub use login::{Account, Mechanism, Secret};
 pub use session::{Endpoint, Security, connect};
 pub use transport::Trust;
 pub use wire::command::{Command, quoted};
-pub use wire::response::{Code, Fetch, Listed, Namespace, Quota, Resource, Response, Status, StatusItems};
+pub use wire::response::{Acl, Code, Fetch, Listed, Metadata, Namespace, Quota, Resource, Response, Status, StatusItems};
 pub use wire::uid_set::UidSet;

@@ -54,7 +54,14 @@ pub async fn connect(endpoint: &Endpoint, account: &Account) -> Result<Connectio
     }
     if connection.has("ID") {
         let command = Command::new(concat!("ID (\"name\" \"Mailferry\" \"version\" \"", env!("CARGO_PKG_VERSION"), "\")"));
-        connection.run(command, |_| {}).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
+        let mut told = Vec::new();
+        let each = |response| {
+            if let Response::Id(fields) = response {
+                told = fields;
+            }
+        };
+        connection.run(command, each).await.map(|_| ()).or_else(ImapError::unless_fatal)?;
+        connection.name_server(told.into_iter().find(|(field, _)| field == "name").map(|(_, name)| name).unwrap_or_default());
     }
     Ok(connection)
 }

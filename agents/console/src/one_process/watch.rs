@@ -5,8 +5,10 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
-use mailferry_core::ports::{Appended, Event, EventSink, Level, MailSource, MailTarget, May, NewItem, StoreError, Stores, Wanted};
+use mailferry_core::model::{Beside, FolderInfo, FolderPath, Marks, TargetId};
+use mailferry_core::ports::{
+    Appended, Event, EventSink, KeepsBeside, Level, MailSource, MailTarget, May, NewItem, StoreError, Stores, Wanted,
+};
 use mailferry_stores::Access;
 
 type Hear = Box<dyn Fn(&Event) + Send + Sync>;
@@ -129,6 +131,14 @@ impl MailTarget for Counted {
 
     fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError> {
         self.store.remove(folder, id)
+    }
+
+    fn keeps_beside(&mut self) -> Result<KeepsBeside, StoreError> {
+        self.store.keeps_beside()
+    }
+
+    fn set_beside(&mut self, folder: &FolderPath, beside: &Beside) -> Result<Vec<String>, StoreError> {
+        self.store.set_beside(folder, beside)
     }
 
     fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use mailferry_rules::cleanup::Patience;
 use mailferry_rules::moves;
 
 use crate::prv;
-use crate::settings::{AgentSettings, Floor};
+use crate::settings::{AgentSettings, Floor, RightsMap};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Policy {
@@ -22,6 +22,10 @@ pub struct Policy {
     pub patience: Patience,
     pub poll_interval_ms: u64,
     pub back_off_max_ms: u64,
+    /// What stands beside items (T27), and who is who at the target.
+    pub send_rights: bool,
+    pub send_annotations: bool,
+    pub rights_map: RightsMap,
     pub apply_deletions: bool,
     pub import_attempts_max: u64,
     pub import_batch_items: usize,
@@ -55,6 +59,9 @@ impl Policy {
             },
             poll_interval_ms: settings.transmission_poll_interval.ms(),
             back_off_max_ms: settings.retry_backoff_max.ms(),
+            send_rights: settings.send_rights,
+            send_annotations: settings.send_annotations,
+            rights_map: settings.rights_map.clone(),
             apply_deletions: settings.apply_deletions,
             import_attempts_max: u64::from(settings.import_attempts_max),
             import_batch_items: settings.import_batch_items as usize,

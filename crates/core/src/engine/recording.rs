@@ -7,7 +7,7 @@ use mailferry_rules::ids::{ContainerName, Sequence};
 use crate::model::Token;
 use crate::prv::Record;
 use crate::state::ledger::source::{self, KnownItem};
-use crate::state::ledger::{inbound, stock};
+use crate::state::ledger::{beside, inbound, stock};
 use crate::state::{Connection, SqlResult};
 
 pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> SqlResult<()> {
@@ -18,7 +18,11 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
     let ContainerName { mailbox, sequence, .. } = name;
     match record {
         Record::Folder { id, info } => source::record_folder(db, mailbox, *id, info),
-        Record::FolderGone { id } => source::forget_folder(db, mailbox, *id),
+        Record::FolderGone { id } => {
+            beside::forget(db, mailbox, *id)?;
+            source::forget_folder(db, mailbox, *id)
+        }
+        Record::Beside { folder, beside } => beside::record(db, mailbox, *folder, beside),
         Record::Item { folder, envelope, size, digest } => {
             let item = KnownItem {
                 folder: *folder,

@@ -12,6 +12,7 @@ pub use guarantee::{DataGuarantee, StoresWithoutCopies};
 pub use share::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space, Vouched};
 pub use store::Stores;
 pub use store::{
-    Appended, Blast, Counted, Delta, MailSource, MailTarget, May, NewItem, OpenItem, Quota, Retry, SeenItem, StoreError, Walked, Wanted,
+    Appended, Blast, Counted, Delta, KeepsBeside, MailSource, MailTarget, May, NewItem, OpenItem, Quota, Retry, SeenBeside, SeenItem,
+    StoreError, Walked, Wanted,
 };
 pub use world::{Clock, Role, RolePort, Steps, UnwatchedSteps};

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::model::{Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
+use crate::model::{Beside, Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
 
 /// One mailbox, read only (R20): nothing here may change a byte, a name or a timestamp of the source, access times set
 /// aside.
@@ -71,8 +71,9 @@ pub trait MailSource: Send {
         Ok(())
     }
 
-    /// What stands beside the items and is not brought over, such as the rights of others in a folder; for people.
-    fn beside(&mut self) -> Result<Vec<String>, StoreError> {
+    /// What stands beside the items of each folder, as far as the store keeps such things: the rights of others than the owner, and
+    /// annotations that people made.
+    fn beside(&mut self) -> Result<Vec<SeenBeside>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -115,6 +116,25 @@ pub struct SeenItem {
     pub sender: Option<String>,
     /// Bytes, where the store knows without reading them.
     pub size: Option<u64>,
+}
+
+/// What stands beside the items of a folder, as a store shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeenBeside {
+    pub folder: FolderPath,
+    pub beside: Beside,
+    /// Whether all rights, and all annotations, are shown: of what is not, nobody knows that it is gone.
+    pub all_rights: bool,
+    pub all_annotations: bool,
+    /// What is there and too large to be brought over, for people.
+    pub left: Vec<String>,
+}
+
+/// What a target keeps beside items.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct KeepsBeside {
+    pub rights: bool,
+    pub annotations: bool,
 }
 
 /// What differs in a folder from how it was.
@@ -181,6 +201,17 @@ pub trait MailTarget: Send {
 
     /// Stages a deletion. An item that is not there counts as deleted.
     fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError>;
+
+    /// Whether the store has rights and annotations at all.
+    fn keeps_beside(&mut self) -> Result<KeepsBeside, StoreError> {
+        Ok(KeepsBeside::default())
+    }
+
+    /// Sets what stands beside the items of a folder, at once. Nobody may get a right that is not named; the owner's own are left alone.
+    /// Answers what could not be kept, for people. Doing it twice is doing it once.
+    fn set_beside(&mut self, folder: &FolderPath, beside: &Beside) -> Result<Vec<String>, StoreError> {
+        Ok(beside.lines(folder))
+    }
 
     /// Makes everything staged so far durable and visible.
     fn flush(&mut self) -> Result<(), StoreError> {

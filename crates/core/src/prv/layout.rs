@@ -61,5 +61,6 @@ pub(super) mod kind {
     pub const CENSUS: u8 = 12;
     pub const WANTED: u8 = 13;
     pub const UNANSWERED: u8 = 128;
-    pub const LATER: u8 = 129;
+    pub const BESIDE: u8 = 129;
+    pub const LATER: u8 = 130;
 }

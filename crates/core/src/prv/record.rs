@@ -10,8 +10,8 @@ use super::bytes::{Fields, Put, length32};
 use super::error::{PrvError, within};
 use super::layout::{BLOCK_RAW_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEAD_BYTES, SIZE_AT_END, SKIPPED_MAX, kind};
 use crate::model::{
-    Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt, Skipped,
-    Token,
+    Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
+    Skipped, Token,
 };
 
 /// One change of a mailbox, or an answer. The order in a container is the order of applying.
@@ -37,6 +37,8 @@ pub enum Record {
     Wanted { token: Token },
     /// The source has no answer to this container of the mailbox: where it was taken, its receipt is to be sent again (R45).
     Unanswered { sequence: Sequence, epoch: Epoch },
+    /// What stands beside the items of a folder now; what was sent before and is not named stays as it is.
+    Beside { folder: u32, beside: Beside },
 }
 
 /// Where a record lies in its block.
@@ -134,6 +136,10 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
             out.u64(epoch.0);
             Ok(())
         }),
+        Record::Beside { folder, beside } => framed(out, kind::BESIDE, |out| {
+            out.u32(*folder);
+            put_beside(out, beside)
+        }),
     }
 }
 
@@ -229,6 +235,21 @@ fn put_folder(out: &mut Vec<u8>, info: &FolderInfo) -> Result<(), PrvError> {
     special.map_or(Ok(()), |special| out.bytes16("the length of a special use", special.as_bytes()))
 }
 
+fn put_beside(out: &mut Vec<u8>, beside: &Beside) -> Result<(), PrvError> {
+    out.count16("the number of rights", beside.rights.len())?;
+    for (who, rights) in &beside.rights {
+        out.bytes16("the length of a name with rights", who.as_bytes())?;
+        out.bytes16("the number of rights of a name", rights.as_bytes())?;
+    }
+    out.count16("the number of annotations", beside.annotations.len())?;
+    for (entry, value) in &beside.annotations {
+        out.bytes16("the length of the name of an annotation", entry.as_bytes())?;
+        out.u8(value.is_some().into());
+        value.as_ref().map_or(Ok(()), |value| out.bytes16("the length of an annotation", value))?;
+    }
+    Ok(())
+}
+
 fn put_marks(out: &mut Vec<u8>, marks: &Marks) -> Result<(), PrvError> {
     out.u8(marks.flags.bits());
     out.count16("the number of keywords", marks.keywords.len())?;
@@ -284,6 +305,7 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
         kind::CENSUS => Record::Census(census(&mut fields)?),
         kind::WANTED => Record::Wanted { token: token(&mut fields)? },
         kind::UNANSWERED => Record::Unanswered { sequence: Sequence(fields.u64()?), epoch: Epoch(fields.u64()?) },
+        kind::BESIDE => Record::Beside { folder: fields.u32()?, beside: beside(&mut fields)? },
         _ => return None,
     };
     fields.end().map(|()| record)
@@ -369,6 +391,27 @@ fn folder(fields: &mut Fields<'_>) -> Option<FolderInfo> {
     let bits = fields.u8().filter(|bits| *bits < 8)?;
     let special_use = if bits & 4 == 0 { None } else { Some(fields.text16()?) };
     Some(FolderInfo { path, selectable: bits & 1 != 0, subscribed: bits & 2 != 0, special_use })
+}
+
+/// Names and entries rise, each once.
+fn beside(fields: &mut Fields<'_>) -> Option<Beside> {
+    let mut beside = Beside::default();
+    for _ in 0..fields.u16()? {
+        let (who, rights) = (fields.text16()?, fields.text16()?);
+        if beside.rights.last_key_value().is_some_and(|(last, _)| *last >= who) {
+            return None;
+        }
+        beside.rights.insert(who, rights);
+    }
+    for _ in 0..fields.u16()? {
+        let entry = fields.text16()?;
+        let value = if yes_no(fields.u8()?)? { Some(fields.bytes16()?.to_vec()) } else { None };
+        if beside.annotations.last_key_value().is_some_and(|(last, _)| *last >= entry) {
+            return None;
+        }
+        beside.annotations.insert(entry, value);
+    }
+    Some(beside)
 }
 
 fn marks(fields: &mut Fields<'_>) -> Option<Marks> {

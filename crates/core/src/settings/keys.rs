@@ -5,6 +5,7 @@ use super::bytes::{ByteSize, Floor};
 use super::choice::{Constraint, LogFormat, LogLevel};
 use super::duration::Seconds;
 use super::key::{Key, Value, settings};
+use super::rights_map::RightsMap;
 use super::topology::AgentKind;
 
 settings! {
@@ -50,6 +51,20 @@ settings! {
     /// Threads that compress one container.
     compression_threads "CompressionThreads": u32 = 1, within 1..=64,
         agents [Source], section "Source", rules ["R21"];
+
+    /// Whether the rights of others in folders (ACL) are brought over, where both stores have such.
+    /// Nobody gets a right that the source did not give; the owner's own are left alone.
+    send_rights "SendRights": bool = true,
+        agents [Source], section "Source", rules [];
+
+    /// Whether comments and other annotations of folders (METADATA) are brought over, where both stores have such.
+    send_annotations "SendAnnotations": bool = true,
+        agents [Source], section "Source", rules [];
+
+    /// Who has another name at the target, for the rights of others.
+    /// `@old.example=@new.example` is for all names that end so; a name that is given by itself goes first.
+    rights_map "RightsMap": RightsMap = RightsMap::default(),
+        agents [Source], section "Source", rules [];
 
     /// Move requests under way at the same time whose source lies in one store: one folder of mailboxes, or one server.
     max_active_moves_per_source_store "MaxActiveMovesPerSourceStore": u32 = 20, within 1..=10_000,

@@ -31,6 +31,7 @@ mod load;
 mod mailbox;
 mod project;
 mod reference;
+mod rights_map;
 mod topology;
 
 pub use bytes::{ByteSize, Floor};
@@ -45,4 +46,5 @@ pub use load::{Effective, Loaded, Origin, load};
 pub use mailbox::{Mailbox, mailbox_id};
 pub use project::{Chosen, Project, load_project, parse_project};
 pub use reference::{config_ini_sample, project_reference, project_sample, settings_reference};
+pub use rights_map::RightsMap;
 pub use topology::{AgentKind, Cluster, Node, RoleOrigin, Side, Topology};

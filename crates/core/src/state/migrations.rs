@@ -19,6 +19,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[include_str!("schema_3.sql")],
     &[include_str!("schema_4.sql")],
     &[include_str!("schema_5.sql")],
+    &[include_str!("schema_6.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.

@@ -50,10 +50,24 @@ pub enum Response {
     QuotaRoot(Vec<Vec<u8>>),
     Quota(Quota),
     /// RFC 4314: who has which rights in a folder.
-    Acl(Vec<(String, String)>),
+    Acl(Acl),
     /// RFC 5464: entries of a folder that have a value.
-    Metadata(Vec<String>),
+    Metadata(Metadata),
+    /// RFC 2971: what the server says of itself, such as `name`.
+    Id(Vec<(String, String)>),
     Other(Vec<u8>),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Acl {
+    pub folder: Vec<u8>,
+    pub rights: Vec<(String, String)>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Metadata {
+    pub folder: Vec<u8>,
+    pub entries: Vec<(String, Vec<u8>)>,
 }
 
 /// Response codes, the text in brackets (RFC 5530 and others).
@@ -221,12 +235,17 @@ fn untagged(cursor: &mut Cursor<'_>) -> Option<Response> {
         }
         b"QUOTA" => Response::Quota(quota(cursor)),
         b"ACL" => {
-            cursor.word();
-            Response::Acl(pairs(cursor))
+            let folder = cursor.word().bytes().to_vec();
+            Response::Acl(Acl { folder, rights: pairs(cursor) })
         }
         b"METADATA" => {
-            cursor.word();
-            Response::Metadata(entries(cursor))
+            let folder = cursor.word().bytes().to_vec();
+            Response::Metadata(Metadata { folder, entries: entries(cursor) })
+        }
+        b"ID" => {
+            let mut fields = Vec::new();
+            cursor.list(|cursor| fields.push((cursor.word().text().to_lowercase(), cursor.word().text())));
+            Response::Id(fields)
         }
         _ => return None,
     })
@@ -253,12 +272,13 @@ fn pairs(cursor: &mut Cursor<'_>) -> Vec<(String, String)> {
     pairs
 }
 
-fn entries(cursor: &mut Cursor<'_>) -> Vec<String> {
+fn entries(cursor: &mut Cursor<'_>) -> Vec<(String, Vec<u8>)> {
     let mut entries = Vec::new();
     cursor.list(|cursor| {
         let entry = cursor.word().text();
-        if cursor.word() != Word::Nil {
-            entries.push(entry);
+        match cursor.word() {
+            Word::Nil => {}
+            value => entries.push((entry, value.bytes().to_vec())),
         }
     });
     entries
@@ -582,9 +602,16 @@ mod tests {
         assert_eq!(parse("* QUOTA \"\" (STORAGE 10 512 MESSAGE 3 9)\r\n"), Response::Quota(Quota { root: vec![], resources }));
         assert_eq!(parse("* QUOTA a (STORAGE x)\r\n"), Response::Quota(Quota { root: b"a".to_vec(), resources: vec![] }));
         let rights = [("alice", "lrswipkxtecda"), ("my friend", "lr")].map(|(who, rights)| (who.to_owned(), rights.to_owned()));
-        assert_eq!(parse("* ACL INBOX alice lrswipkxtecda \"my friend\" lr\r\n"), Response::Acl(rights.to_vec()));
+        assert_eq!(
+            parse("* ACL INBOX alice lrswipkxtecda \"my friend\" lr\r\n"),
+            Response::Acl(Acl { folder: b"INBOX".to_vec(), rights: rights.to_vec() })
+        );
         let metadata = "* METADATA \"INBOX\" (/shared/comment {3}\r\na)b /private/comment NIL)\r\n";
-        assert_eq!(parse(metadata), Response::Metadata(vec!["/shared/comment".into()]));
+        let entries = vec![("/shared/comment".to_owned(), b"a)b".to_vec())];
+        assert_eq!(parse(metadata), Response::Metadata(Metadata { folder: b"INBOX".to_vec(), entries }));
+        let fields = [("name", "Dovecot"), ("version", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(parse("* ID (\"Name\" \"Dovecot\" \"version\" NIL)\r\n"), Response::Id(fields.to_vec()));
+        assert_eq!(parse("* ID NIL\r\n"), Response::Id(Vec::new()));
         assert!(matches!(parse("* 4294967296 EXISTS"), Response::Other(_)));
         assert!(matches!(parse("garbage"), Response::Other(_)));
         assert!(matches!(parse(""), Response::Other(_)));

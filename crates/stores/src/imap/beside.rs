@@ -1,59 +1,107 @@
-//! What stands beside the messages of an account and is not brought over: the rights of others (ACL, RFC 4314), comments and other
-//! annotations of folders (METADATA, RFC 5464). A rehearsal names it, so that nobody misses it afterwards (T27).
+//! What stands beside the messages of an account, at the source: the rights of others (ACL, RFC 4314), comments and other annotations of
+//! folders (METADATA, RFC 5464).
 
-use mailferry_core::model::FolderPath;
-use mailferry_core::ports::{Blast, StoreError};
+use std::collections::BTreeMap;
+
+use mailferry_core::model::{Beside, FolderPath};
+use mailferry_core::ports::{Blast, SeenBeside, StoreError};
 use mailferry_imap::{Command, ImapError, Response, Tag};
 
+use super::rights::Letters;
 use super::source::ImapSource;
 
 /// Commands that are under way at a time.
 const FOLDERS_AT_A_TIME: usize = 100;
+/// Of one annotation, and of all of a folder: what a record holds.
+const VALUE_BYTES_MAX: usize = 65_535;
+const VALUES_BYTES_MAX: usize = 512 << 10;
+
+/// What servers keep of their own beside what people wrote: counters, and special uses, which folders carry themselves.
+const OF_SERVERS: [&str; 5] =
+    ["/vendor/cmu/cyrus-imapd", "/vendor/cmu/cyrus-httpd", "/vendor/cmu/cyrus-jmap", "/vendor/vendor.dovecot", "/specialuse"];
 
 impl ImapSource {
-    pub(super) fn look_beside(&mut self) -> Result<Vec<String>, StoreError> {
+    pub(super) fn look_beside(&mut self) -> Result<Vec<SeenBeside>, StoreError> {
         let (acl, metadata) = (self.line.connection().has("ACL"), self.line.connection().has("METADATA"));
         if !acl && !metadata {
             return Ok(Vec::new());
         }
         self.quiet()?;
+        let letters = Letters::of(self.line.connection());
         let selectable = self.known()?.by_path.iter().filter(|(_, folder)| folder.info.selectable && !folder.name.is_empty());
         let folders: Vec<(FolderPath, Vec<u8>)> = selectable.map(|(path, folder)| (path.clone(), folder.name.clone())).collect();
-        let mut told = Vec::new();
-        for some in folders.chunks(FOLDERS_AT_A_TIME) {
+        let nothing = |(path, _): &(FolderPath, Vec<u8>)| SeenBeside {
+            folder: path.clone(),
+            beside: Beside::default(),
+            all_rights: false,
+            all_annotations: false,
+            left: Vec::new(),
+        };
+        let mut seen: Vec<SeenBeside> = folders.iter().map(nothing).collect();
+        // Rights of a folder are those that are said to be of it: answers may come in another order than questions.
+        let by_name: BTreeMap<&[u8], usize> = folders.iter().enumerate().map(|(at, (_, name))| (name.as_slice(), at)).collect();
+        let all: Vec<usize> = (0..folders.len()).collect();
+        for some in all.chunks(FOLDERS_AT_A_TIME) {
             self.line.run(Blast::Mailbox, async |connection| {
-                let mut asked: Vec<(&FolderPath, Tag)> = Vec::new();
-                for (path, name) in some {
+                let mut asked: Vec<(usize, bool, Tag)> = Vec::new();
+                for at in some {
+                    let name = &folders[*at].1;
                     if acl {
-                        asked.push((path, connection.send(Command::new("GETACL").string(name)).await?));
+                        asked.push((*at, true, connection.send(Command::new("GETACL").string(name)).await?));
                     }
                     if metadata {
                         let command = Command::new("GETMETADATA (DEPTH infinity)").string(name).text(" (/private /shared)");
-                        asked.push((path, connection.send(command).await?));
+                        asked.push((*at, false, connection.send(command).await?));
                     }
                 }
-                for (path, tag) in &asked {
+                for (at, is_acl, tag) in &asked {
+                    let each = |response| match response {
+                        Response::Acl(acl) => {
+                            if let Some(folder) = by_name.get(acl.folder.as_slice()) {
+                                let rights = acl.rights.into_iter().map(|(who, shown)| (who, letters.read(&shown)));
+                                seen[*folder].beside.rights.extend(rights);
+                                seen[*folder].all_rights = true;
+                            }
+                        }
+                        Response::Metadata(metadata) => {
+                            if let Some(folder) = by_name.get(metadata.folder.as_slice()) {
+                                take(&mut seen[*folder], metadata.entries);
+                            }
+                        }
+                        _ => {}
+                    };
                     // A folder whose rights are not ours to see has none that we could bring.
-                    let done = connection.finish(tag, "look beside a folder", |response| told.extend(lines(path, response))).await;
-                    done.map(|_| ()).or_else(ImapError::unless_fatal)?;
+                    match connection.finish(tag, "look beside a folder", each).await {
+                        Ok(_) => seen[*at].all_annotations |= !is_acl,
+                        Err(error) => ImapError::unless_fatal(error)?,
+                    }
                 }
                 Ok(())
             })?;
         }
         let own = [self.owner.as_str(), "owner"];
-        let others =
-            told.into_iter().filter(|(who, _)| !who.as_ref().is_some_and(|who| own.iter().any(|own| own.eq_ignore_ascii_case(who))));
-        Ok(others.map(|(_, line)| line).collect())
+        for folder in &mut seen {
+            let is_own = |who: &str| own.iter().any(|own| own.eq_ignore_ascii_case(who.strip_prefix('-').unwrap_or(who)));
+            folder.beside.rights.retain(|who, rights| !is_own(who) && !rights.is_empty());
+        }
+        Ok(seen)
     }
 }
 
-/// Whose right it is, where it is one, and what to say. Comments may be private: their text is not shown.
-fn lines(path: &FolderPath, response: Response) -> Vec<(Option<String>, String)> {
-    match response {
-        Response::Acl(rights) => {
-            rights.into_iter().map(|(who, rights)| (Some(who.clone()), format!("rights of {who} in {path}: {rights}"))).collect()
+fn take(seen: &mut SeenBeside, entries: Vec<(String, Vec<u8>)>) {
+    let mut bytes = 0;
+    for (entry, value) in entries {
+        let name = entry.to_ascii_lowercase();
+        let below = name.strip_prefix("/shared").or_else(|| name.strip_prefix("/private")).unwrap_or_default();
+        if OF_SERVERS.iter().any(|own| below == *own || below.strip_prefix(own).is_some_and(|rest| rest.starts_with(['/', '-']))) {
+            continue;
         }
-        Response::Metadata(entries) => entries.into_iter().map(|entry| (None, format!("{entry} of {path}"))).collect(),
-        _ => Vec::new(),
+        bytes += value.len();
+        if value.len() > VALUE_BYTES_MAX || bytes > VALUES_BYTES_MAX {
+            bytes -= value.len();
+            seen.left.push(format!("{entry} of {}, {} bytes", seen.folder, value.len()));
+            continue;
+        }
+        seen.beside.annotations.insert(entry, Some(value));
     }
 }

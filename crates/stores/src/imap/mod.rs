@@ -11,7 +11,8 @@
 //! source    reading: EXAMINE, BODY.PEEK, streams of messages ahead of need
 //! walk      the same through a folder of which nothing is known
 //! delta     what has changed since a folder was last looked at
-//! beside    rights and annotations, which are not brought over (T27)
+//! beside    rights and annotations at the source, beside_target at the target (T27)
+//! rights    their letters and names
 //! labels    Gmail: each message once, its labels as keywords (T20)
 //! target    writing: appends in flight, everything else in turn
 //! batch     appends that go together and are answered later
@@ -31,6 +32,7 @@ mod access;
 mod account;
 mod batch;
 mod beside;
+mod beside_target;
 mod dates;
 mod delta;
 mod labels;
@@ -42,6 +44,7 @@ mod names;
 mod receipts;
 mod recovery;
 mod repair;
+mod rights;
 mod room;
 mod settings;
 mod source;

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 
 use mailferry_core::model::{Digest, FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
-use mailferry_core::ports::{Blast, Delta, MailSource, OpenItem, Retry, SeenItem, StoreError, Walked};
+use mailferry_core::ports::{Blast, Delta, MailSource, OpenItem, Retry, SeenBeside, SeenItem, StoreError, Walked};
 use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
 use super::access::Access;
@@ -385,7 +385,7 @@ impl MailSource for ImapSource {
         Ok(())
     }
 
-    fn beside(&mut self) -> Result<Vec<String>, StoreError> {
+    fn beside(&mut self) -> Result<Vec<SeenBeside>, StoreError> {
         self.look_beside()
     }
 

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read;
 use std::time::Duration;
 
-use mailferry_core::model::{FolderInfo, FolderPath, Marks, TargetId};
-use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Quota, Retry, StoreError, Wanted};
+use mailferry_core::model::{Beside, FolderInfo, FolderPath, Marks, TargetId};
+use mailferry_core::ports::{Appended, Blast, KeepsBeside, MailTarget, May, NewItem, Quota, Retry, StoreError, Wanted};
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 
 use super::access::Access;
@@ -44,6 +44,7 @@ pub struct ImapTarget {
     claimed: HashSet<FolderPath>,
     pub(super) limits: Limits,
     receipts: Receipts,
+    pub(super) owner: String,
     pub(super) group: Group,
     pub(super) in_flight: InFlight,
     tickets: u64,
@@ -61,6 +62,7 @@ impl ImapTarget {
             line,
             limits,
             receipts: url.receipts(),
+            owner: url.user().to_owned(),
             folders,
             selected: None,
             storable: HashMap::new(),
@@ -627,6 +629,15 @@ impl MailTarget for ImapTarget {
             listing.remove(uid);
         }
         Ok(())
+    }
+
+    fn keeps_beside(&mut self) -> Result<KeepsBeside, StoreError> {
+        let connection = self.line.connection();
+        Ok(KeepsBeside { rights: connection.has("ACL"), annotations: connection.has("METADATA") })
+    }
+
+    fn set_beside(&mut self, folder: &FolderPath, beside: &Beside) -> Result<Vec<String>, StoreError> {
+        self.set_beside_of(folder, beside)
     }
 
     /// What was staged is written already, each step when it was called: the caller asks before each call.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use mailferry_core::engine::{Mailbox, MailboxPlan, Policy, plan};
 use mailferry_core::model::Digest;
-use mailferry_core::ports::{Event, EventSink, Level, MailSource, Quota, StoreError, Stores};
+use mailferry_core::ports::{Event, EventSink, KeepsBeside, Level, MailSource, Quota, StoreError, Stores};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::Database;
 use mailferry_core::trouble::Trouble;
@@ -107,7 +107,7 @@ fn default_work() -> Result<PathBuf, Trouble> {
 pub fn rehearse(pair: &Pair, work: &Path, way: &Way) -> anyhow::Result<Rehearsal> {
     let known = if work.is_dir() { WorkFolder::make(work)?.opened("source", AgentKind::Source)? } else { None };
     let planned = planned(pair, known.as_ref(), way);
-    let left_behind = way.access.source(&pair.source.to_string()).and_then(|mut source| source.beside());
+    let left_behind = left_behind(pair, way);
     let quotas = quotas(pair, way);
     let_go(pair, way);
     Ok(Rehearsal::new(planned?, quotas.map_err(Trouble::from)?, left_behind.map_err(Trouble::from)?))
@@ -124,6 +124,27 @@ fn quotas(pair: &Pair, way: &Way) -> Result<Vec<Quota>, StoreError> {
         StoreUrl::Imap(_) => way.access.target(&pair.target.to_string())?.quotas(),
         StoreUrl::Disk(_) => Ok(Vec::new()),
     }
+}
+
+/// What stands beside items at the source and will not be at the target. A store on disk keeps nothing of the kind.
+fn left_behind(pair: &Pair, way: &Way) -> Result<Vec<String>, StoreError> {
+    let beside = way.access.source(&pair.source.to_string())?.beside()?;
+    let keeps = match &pair.target {
+        StoreUrl::Imap(_) if !beside.is_empty() => way.access.target(&pair.target.to_string())?.keeps_beside()?,
+        _ => KeepsBeside::default(),
+    };
+    let mut lines = Vec::new();
+    for mut seen in beside {
+        if keeps.rights && way.policy.send_rights {
+            seen.beside.rights.clear();
+        }
+        if keeps.annotations && way.policy.send_annotations {
+            seen.beside.annotations.clear();
+        }
+        lines.extend(seen.beside.lines(&seen.folder));
+        lines.extend(seen.left);
+    }
+    Ok(lines)
 }
 
 pub fn migrate(pair: &Pair, work: &Path, way: &Way, watch: &Arc<Watch>) -> anyhow::Result<Done> {

@@ -123,6 +123,10 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
         }),
         Record::Wanted { token } => json!({ "record": "wanted", "token": token.to_string() }),
         Record::Unanswered { sequence, epoch } => json!({ "record": "unanswered", "sequence": sequence.0, "epoch": epoch.0 }),
+        Record::Beside { folder, beside } => json!({
+            "record": "beside", "folder_id": folder, "folder": folders.path(*folder), "rights": beside.rights,
+            "annotations": beside.annotations.keys().collect::<Vec<_>>(),
+        }),
     }
 }
 
@@ -162,6 +166,11 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
         Record::Census(census) => format!("census       {}", text::count(census.items.len() as u64, "item")),
         Record::Wanted { token } => format!("wanted       {token}"),
         Record::Unanswered { sequence, epoch } => format!("unanswered   container {sequence} of epoch {epoch}"),
+        Record::Beside { folder, beside } => {
+            let (rights, annotations) = (beside.rights.len() as u64, beside.annotations.len() as u64);
+            let (rights, annotations) = (text::count(rights, "name"), text::count(annotations, "annotation"));
+            format!("beside       {}: rights of {rights}, {annotations}", folders.name(*folder))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mod       one mailbox after another
+//! beside    rights and annotations of folders
 //! census    taking stock after a takeover
 //! orders    the console's orders to move requests
 //! requests  move requests govern which mailbox is packed
@@ -12,6 +13,7 @@
 //! plan      what the next pass would do
 //! ```
 
+mod beside;
 mod census;
 mod changes;
 mod orders;

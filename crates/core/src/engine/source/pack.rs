@@ -21,8 +21,8 @@ pub(super) type Folders = BTreeMap<u32, Option<FolderInfo>>;
 
 pub(super) struct Pass<'a> {
     pub mailbox: &'a Mailbox,
-    store: Box<dyn MailSource>,
-    folders: Folders,
+    pub(super) store: Box<dyn MailSource>,
+    pub(super) folders: Folders,
     gone: Gone,
     /// Changes found at the first look.
     found: BTreeMap<u32, Vec<Change>>,
@@ -74,6 +74,7 @@ impl Agent {
         for id in pass.folders.keys().copied().collect::<Vec<_>>() {
             self.pack_folder(&mut pass, id)?;
         }
+        self.pack_beside(&mut pass)?;
         for item in std::mem::take(&mut pass.gone).into_missing() {
             self.write(&mut pass, Record::Gone { folder: item.folder, token: item.token })?;
         }
@@ -353,7 +354,7 @@ fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<H
 
 fn folders_named(record: &Record) -> Vec<u32> {
     match record {
-        Record::Marks { folder, .. } => vec![*folder],
+        Record::Marks { folder, .. } | Record::Beside { folder, .. } => vec![*folder],
         Record::Moved { from, to, .. } => vec![*from, *to],
         Record::Census(census) => census.items.iter().map(|item| item.folder).collect::<BTreeSet<u32>>().into_iter().collect(),
         _ => Vec::new(),

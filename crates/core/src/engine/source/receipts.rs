@@ -6,7 +6,7 @@ use crate::engine::takeover::Trace;
 use crate::model::{Outcome, Receipt};
 use crate::ports::Level;
 use crate::prv::{Kind, Record};
-use crate::state::ledger::{inbound, moves, outbound, source, stock};
+use crate::state::ledger::{beside, inbound, moves, outbound, source, stock};
 use crate::state::{Connection, SqlResult};
 use crate::trouble::Trouble;
 
@@ -125,7 +125,8 @@ fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
             source::send_again(db, name.mailbox, name.sequence)?;
             inbound::send_receipts_again(db, name.mailbox, name.sequence)?;
         }
-        Outcome::Archived => {}
+        // What is restored later is no news about rights: they go again in a container of their own.
+        Outcome::Archived => beside::send_again(db, name.mailbox)?,
     }
     Ok(true)
 }

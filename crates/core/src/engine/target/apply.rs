@@ -93,6 +93,10 @@ impl Agent {
             let text = format!("{}: the store cannot keep these keywords: {}", incoming.name, import.keywords_lost.join(" "));
             self.event("keywords.lost", Level::Warning, text);
         }
+        if !import.beside_lost.is_empty() {
+            let text = format!("{}: not kept at the target: {}", incoming.name, import.beside_lost.join("; "));
+            self.event("beside.lost", Level::Warning, text);
+        }
         self.open_store = Some((mailbox, import.store));
         let Import { changes, counts, skipped, receipts_again, unanswered, .. } = import;
         Ok(Applied { changes, counts, skipped, receipts_again, unanswered })
@@ -228,6 +232,9 @@ impl Agent {
                 Ok(())
             }
             Record::Census(census) => self.compare(import, &census),
+            // Restored from the archive it is older than what was set since; the source has sent it again meanwhile.
+            Record::Beside { .. } if self.restoring => Ok(()),
+            Record::Beside { folder, beside } => import.beside(folder, &beside),
             Record::FolderGone { .. } | Record::Wanted { .. } => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
 
 use super::apply::{ApplyCounts, ApplyError};
 use super::changes::Changes;
-use crate::model::{Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, TargetId, Token};
+use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, TargetId, Token};
 use crate::ports::{Appended, Blast, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::Reader;
 use crate::state::Database;
@@ -26,6 +26,8 @@ pub(super) struct Import {
     pub(super) skipped: Vec<Skipped>,
     pub(super) staged_bytes: u64,
     pub(super) keywords_lost: Vec<String>,
+    /// What of that which stands beside items is not kept.
+    pub(super) beside_lost: Vec<String>,
     pub(super) receipts_again: Vec<Sequence>,
     pub(super) unanswered: Vec<ContainerName>,
 }
@@ -49,6 +51,7 @@ impl Import {
             skipped: Vec::new(),
             staged_bytes: 0,
             keywords_lost: Vec::new(),
+            beside_lost: Vec::new(),
             receipts_again: Vec::new(),
             unanswered: Vec::new(),
         }
@@ -62,6 +65,14 @@ impl Import {
             Err(error) => return Err(error.into()),
         };
         self.folders.insert(id, place);
+        Ok(())
+    }
+
+    pub(super) fn beside(&mut self, folder: u32, beside: &Beside) -> Result<(), ApplyError> {
+        match self.place(folder) {
+            Ok(place) => self.beside_lost.extend(self.store.set_beside(&place, beside)?),
+            Err(reason) => self.beside_lost.push(reason),
+        }
         Ok(())
     }
 

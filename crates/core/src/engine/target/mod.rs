@@ -136,7 +136,10 @@ impl Agent {
             match self.db.read(|db| Ok(inbound::outcome(db, &name)?))? {
                 Some(Outcome::Archived) => match self.restorable(&name) {
                     Ok(incoming) => {
-                        if let Handled::Waits = self.import(incoming)? {
+                        self.restoring = true;
+                        let handled = self.import(incoming);
+                        self.restoring = false;
+                        if let Handled::Waits = handled? {
                             continue;
                         }
                         self.after_item()?;

@@ -12,8 +12,8 @@ use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 
 use super::{Header, Kind, Options, PrvError, Reader, Record, Summary, Writer, Written, salvage};
 use crate::model::{
-    Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt, Skipped,
-    Token,
+    Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
+    Skipped, Token,
 };
 
 /// Small steps of a well known generator (SplitMix64): the same numbers on every machine.
@@ -89,10 +89,16 @@ impl Dice {
         Census { from: Token::FIRST, through: Token::LAST, items: items.collect() }
     }
 
+    fn beside(&mut self) -> Beside {
+        let rights = (0..self.below(3)).map(|_| (self.text(), self.text())).collect();
+        let annotations = (0..self.below(3)).map(|_| (self.text(), self.one_in(2).then(|| self.bytes::<5>().to_vec()))).collect();
+        Beside { rights, annotations }
+    }
+
     pub fn record(&mut self) -> Record {
         let folder = self.below(5) as u32;
         let token = Token(self.bytes());
-        match self.below(9) {
+        match self.below(10) {
             0 => {
                 let path = FolderPath((0..self.below(4)).map(|_| self.text()).collect());
                 let special_use = self.one_in(2).then(|| self.text());
@@ -108,6 +114,7 @@ impl Dice {
             5 => Record::Wanted { token },
             6 => Record::Census(self.census()),
             7 => Record::Unanswered { sequence: Sequence(self.below(99)), epoch: Epoch(self.below(9)) },
+            8 => Record::Beside { folder, beside: self.beside() },
             _ => {
                 let skipped = self.below(4) as usize;
                 Record::Receipt(self.receipt(skipped))

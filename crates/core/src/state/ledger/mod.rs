@@ -1,6 +1,7 @@
 //! The queries of the ledger, one file per subject. Each takes the connection or transaction it works in, so that a caller
 //! commits what belongs together in one durable step.
 
+pub mod beside;
 pub mod debts;
 pub mod delivery;
 pub mod epochs;

@@ -172,5 +172,6 @@ pub fn send_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> ru
     db.run("UPDATE source_gone SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", which)?;
     db.run("UPDATE source_folder SET sent = 0 WHERE mailbox = ?1", [mailbox.0])?;
     super::stamps::forget(db, mailbox)?;
+    super::beside::send_again(db, mailbox)?;
     Ok((last + bodies) as u64)
 }
