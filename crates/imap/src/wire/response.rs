@@ -244,7 +244,10 @@ fn untagged(cursor: &mut Cursor<'_>) -> Option<Response> {
         }
         b"ID" => {
             let mut fields = Vec::new();
-            cursor.list(|cursor| fields.push((cursor.word().text().to_lowercase(), cursor.word().text())));
+            cursor.list(|cursor| match cursor.word() {
+                Word::Nil | Word::Atom(b"") => {}
+                name => fields.push((name.text().to_lowercase(), cursor.word().text())),
+            });
             Response::Id(fields)
         }
         _ => return None,
