@@ -156,6 +156,13 @@ impl Order {
             return Err(format!("it has format {format}; this version reads format {ORDER_FORMAT}"));
         }
         let order: Order = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        let comment = match &order.what {
+            What::Suspend { comment } => comment.as_str(),
+            _ => "",
+        };
+        if [comment, &order.by].iter().any(|text| text.chars().count() > TEXT_MAX) {
+            return Err(format!("its comment, or the name of who gave it, has more than {TEXT_MAX} letters"));
+        }
         let is_id = order.id.len() == 32 && order.id.bytes().all(|byte| byte.is_ascii_hexdigit());
         match is_id && order.mailbox().is_some() {
             true => Ok(order),

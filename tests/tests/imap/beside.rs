@@ -1,12 +1,14 @@
 //! Rights of others and annotations of folders (T27): brought over, once, and never more than the source gave; what cannot be is named.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Output;
 
 use mailferry_mailbed::servers::{Cyrus, Dovecot, Kind, Options, Server};
 use mailferry_mailbed::talk::Talk;
 use mailferry_tests::console;
 
-use super::kit::*;
+use super::kit::{is_ready, url};
 
 fn named(server: &Server) {
     let mut talk = server.talk(1).expect("a login");
@@ -32,6 +34,18 @@ fn rights_of_others_and_comments_are_named_in_a_rehearsal() {
     if is_ready(&[Kind::Cyrus]) {
         named(&Cyrus::start(Options::default()).expect("Cyrus starts"));
     }
+}
+
+/// With what is not brought over unless it is asked for.
+fn run(source: &str, target: &str, work: &Path) -> Output {
+    let settings = ["--set", "SendRights=1", "--set", "SendAnnotations=1"];
+    console(&[&["--json", "migrate", source, target, "--work", &work.display().to_string()][..], &settings].concat())
+}
+
+fn migrate(source: &str, target: &str, work: &Path) -> serde_json::Value {
+    let output = run(source, target, work);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("a summary")
 }
 
 /// Who has which rights there, as the server shows them to the owner; without `c` and `d`, which stand for others.

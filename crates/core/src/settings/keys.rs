@@ -53,12 +53,13 @@ settings! {
         agents [Source], section "Source", rules ["R21"];
 
     /// Whether the rights of others in folders (ACL) are brought over, where both stores have such.
-    /// Nobody gets a right that the source did not give; the owner's own are left alone.
-    send_rights "SendRights": bool = true,
+    /// Rights that a new folder inherits at the target, or an older one of its name has there, are not taken away: look at
+    /// them before you switch this on. The owner's own are left alone.
+    send_rights "SendRights": bool = false,
         agents [Source], section "Source", rules [];
 
     /// Whether comments and other annotations of folders (METADATA) are brought over, where both stores have such.
-    send_annotations "SendAnnotations": bool = true,
+    send_annotations "SendAnnotations": bool = false,
         agents [Source], section "Source", rules [];
 
     /// Who has another name at the target, for the rights of others.

@@ -13,9 +13,13 @@ pub struct RightsMap(BTreeMap<String, String>);
 impl RightsMap {
     /// The name at the target. A name that is denied rights (`-anna`, RFC 4314) stays one. Names are compared as they are written.
     pub fn of(&self, who: &str) -> String {
-        if let Some(denied) = who.strip_prefix('-') {
-            return format!("-{}", self.of(denied));
+        match who.strip_prefix('-') {
+            Some(denied) => format!("-{}", self.name(denied)),
+            None => self.name(who),
         }
+    }
+
+    fn name(&self, who: &str) -> String {
         let whole = self.0.get(who).cloned();
         let domain = || {
             let at = who.rfind('@').filter(|at| *at > 0)?;
@@ -72,6 +76,8 @@ mod tests {
         {
             assert_eq!(map.of(who), at_target);
         }
+        let dashes = "-".repeat(1_000_000);
+        assert_eq!(map.of(&dashes), dashes, "no server can exhaust the stack");
         assert_eq!(map.to_string().parse(), Ok(map));
     }
 

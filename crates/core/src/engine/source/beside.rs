@@ -82,7 +82,7 @@ mod tests {
     }
 
     fn said(old: &Beside, now: SeenBeside, map: &str) -> Vec<(String, String)> {
-        let policy = Policy { rights_map: map.parse().expect("a map"), ..Policy::default() };
+        let policy = Policy { send_rights: true, rights_map: map.parse().expect("a map"), ..Policy::default() };
         news(old, now, &policy).rights.into_iter().collect()
     }
 

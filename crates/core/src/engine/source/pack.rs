@@ -74,13 +74,15 @@ impl Agent {
         for id in pass.folders.keys().copied().collect::<Vec<_>>() {
             self.pack_folder(&mut pass, id)?;
         }
-        self.pack_beside(&mut pass)?;
         for item in std::mem::take(&mut pass.gone).into_missing() {
             self.write(&mut pass, Record::Gone { folder: item.folder, token: item.token })?;
         }
         for id in pass.folders.iter().filter(|(_, info)| info.is_none()).map(|(id, _)| *id).collect::<Vec<_>>() {
             self.write(&mut pass, Record::FolderGone { id })?;
         }
+        self.seal(&mut pass)?;
+        // Behind the mail, and in a container of its own: it holds nothing up.
+        self.pack_beside(&mut pass)?;
         self.seal(&mut pass)?;
         self.record_stamps(&pass)?;
         self.count_unreadable(&pass)?;

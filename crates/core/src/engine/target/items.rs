@@ -235,7 +235,11 @@ impl Import {
             Some((folder, id)) => {
                 self.gone(Tracked { token, folder, id, digest: Digest::default(), marks: Marks::default(), gone: false }, apply)
             }
-            None => Ok(()),
+            None => {
+                // Where it was asked for, it will not come any more.
+                self.changes.set(token, None);
+                Ok(())
+            }
         }
     }
 }

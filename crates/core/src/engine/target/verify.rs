@@ -26,15 +26,23 @@ impl Agent {
             self.may_still_change()?;
             let Some(item) = self.rows(mailbox, [&token].into_iter())?.pop() else { continue };
             match place(store.as_mut(), &folders, &taken, &found, &item)? {
-                Some(id) => found.set(token, Some(Tracked { id, ..item })),
+                // What told its marks may be in the container that nobody can read.
+                Some(id) => match store.set_marks(&item.folder, &id, &item.marks)? {
+                    Some(id) => found.set(token, Some(Tracked { id, ..item })),
+                    None => found.set(token, Some(item)),
+                },
                 None => {
                     found.set(token, None);
-                    found.want(token);
-                    missing += 1;
+                    // What is gone at the source nobody has to send.
+                    if !item.gone {
+                        found.want(token);
+                        missing += 1;
+                    }
                 }
             }
         }
         self.still_active()?;
+        store.flush()?;
         self.db.write(|tx| Ok(found.write(tx, mailbox)?))?;
         Ok(missing)
     }
