@@ -1,6 +1,35 @@
 //! Comma-separated values (RFC 4180), as spreadsheets write them: quotes, line ends within quotes, a byte order mark, and a semicolon or
 //! tab for a comma where the first line is written so. Lines that are empty or begin with `#` are passed over.
 
+use std::path::Path;
+
+use mailferry_core::trouble::Trouble;
+
+/// Of a list of mailboxes.
+const LIST_BYTES_MAX: u64 = 16 << 20;
+
+/// The text of a list of mailboxes; `page` describes the format.
+pub fn load(file: &Path, page: &str) -> Result<String, Trouble> {
+    let trouble = |cause: String| {
+        let trouble = Trouble::new("could not read the list of mailboxes").place(file.display()).cause(cause);
+        trouble.hint(format!("{page} describes the file"))
+    };
+    let bytes = std::fs::metadata(file).map_err(|error| trouble(error.to_string()))?.len();
+    if bytes > LIST_BYTES_MAX {
+        return Err(trouble(format!("it has {bytes} bytes, allowed are {LIST_BYTES_MAX}")));
+    }
+    let text = std::fs::read(file).map_err(|error| trouble(error.to_string()))?;
+    String::from_utf8(text).map_err(|error| trouble(format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to())))
+}
+
+/// Everything that is wrong with it.
+pub fn unusable(file: &Path, page: &str, mut mistakes: Vec<Bad>) -> Trouble {
+    mistakes.sort();
+    let told: Vec<String> = mistakes.iter().map(|(line, what)| format!("line {line}: {what}")).collect();
+    let what = format!("the list of mailboxes cannot be used: {}", crate::text::count(mistakes.len() as u64, "mistake"));
+    Trouble::new(what).place(file.display()).cause(told.join("\n")).hint(format!("{page} describes the file"))
+}
+
 /// A record, and the line of the file it begins in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {

@@ -16,7 +16,7 @@ use crate::commands::project::ProjectFile;
 use crate::exit::{Exit, WrongUse};
 use crate::screen::Screen;
 
-const LIST_BYTES_MAX: u64 = 16 << 20;
+const PAGE: &str = "docs/formats/order.md";
 
 #[derive(clap::Args)]
 pub struct NewArgs {
@@ -184,26 +184,16 @@ fn checked(options: &Options) -> Result<Ask, String> {
 
 /// Every line checked, and everything that is wrong told at once.
 fn listed(project: &Project, file: &std::path::Path, options: &Options) -> anyhow::Result<Vec<(Mailbox, What)>> {
-    let trouble = |what: &str, cause: String| {
-        let trouble = Trouble::new(what).place(file.display()).cause(cause).now("nothing was ordered");
-        WrongUse(trouble.hint("docs/formats/order.md describes the file"))
-    };
-    let unread = |cause: String| trouble("could not read the list of mailboxes", cause);
-    let bytes = std::fs::metadata(file).map_err(|error| unread(error.to_string()))?.len();
-    if bytes > LIST_BYTES_MAX {
-        return Err(unread(format!("it has {bytes} bytes, allowed are {LIST_BYTES_MAX}")).into());
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| unread(error.to_string()))?;
+    let refused = |trouble: Trouble| WrongUse(trouble.now("nothing was ordered"));
+    let text = csv::load(file, PAGE).map_err(refused)?;
     let (asked, mut mistakes) = lines(project, &text, options);
     if asked.is_empty() && mistakes.is_empty() {
         mistakes.push((1, "there is no mailbox in it".into()));
     }
-    mistakes.sort();
     if mistakes.is_empty() {
         return Ok(asked);
     }
-    let told: Vec<String> = mistakes.iter().map(|(line, what)| format!("line {line}: {what}")).collect();
-    Err(trouble("the list of mailboxes cannot be used", told.join("\n")).into())
+    Err(refused(csv::unusable(file, PAGE, mistakes)).into())
 }
 
 fn lines(project: &Project, text: &str, options: &Options) -> (Vec<(Mailbox, What)>, Vec<csv::Bad>) {

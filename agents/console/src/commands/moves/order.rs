@@ -99,10 +99,10 @@ pub fn send(project: &Project, orders: &[(Mailbox, What)], sending: &Sending, sc
         told.push(leave(project, mailbox, what, number)?);
     }
     loop {
+        let orders = moves(project).map(|moves| moves.orders).unwrap_or_default();
         for told in told.iter_mut().filter(|told| told.fate == "waits") {
-            let Ok(moves) = moves(project) else { break };
-            let Some(done) = moves.orders.into_iter().find(|order| order.id == told.id) else { continue };
-            (told.fate, told.why) = (if done.refused.is_some() { "refused" } else { "done" }, done.refused);
+            let Some(done) = orders.iter().find(|order| order.id == told.id) else { continue };
+            (told.fate, told.why) = (if done.refused.is_some() { "refused" } else { "done" }, done.refused.clone());
         }
         let waits = told.iter().any(|told| told.fate == "waits");
         if !waits || began.elapsed() >= Duration::from_secs(sending.wait) {

@@ -12,8 +12,7 @@ use super::super::secrets;
 use crate::commands::csv::{self, Record};
 use crate::exit::WrongUse;
 
-/// Of the file, and of its mailboxes.
-const LIST_BYTES_MAX: u64 = 16 << 20;
+const PAGE: &str = "docs/formats/list.md";
 const MAILBOXES_MAX: usize = 100_000;
 
 const COLUMNS: [&str; 11] = [
@@ -54,28 +53,15 @@ impl List {
 }
 
 pub fn read(file: &Path) -> anyhow::Result<List> {
-    let trouble = |cause: String| {
-        let trouble = Trouble::new("could not read the list of mailboxes").place(file.display()).cause(cause);
-        WrongUse(trouble.hint("docs/formats/list.md describes the file"))
-    };
-    let bytes = std::fs::metadata(file).map_err(|error| trouble(error.to_string()))?.len();
-    if bytes > LIST_BYTES_MAX {
-        return Err(trouble(format!("it has {bytes} bytes, allowed are {LIST_BYTES_MAX}")).into());
-    }
-    let text = std::fs::read(file).map_err(|error| trouble(error.to_string()))?;
-    let text = String::from_utf8(text).map_err(|error| trouble(format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to())))?;
+    let text = csv::load(file, PAGE).map_err(WrongUse)?;
     let (list, mut mistakes) = checked(&text);
     if list.holds_passwords && secrets::readable_by_others(file) {
         mistakes.push((list.header_line, "there are passwords in it, and other users of this machine may read it: chmod 600".into()));
     }
-    mistakes.sort();
     if mistakes.is_empty() {
         return Ok(list.list);
     }
-    let told: Vec<String> = mistakes.iter().map(|(line, what)| format!("line {line}: {what}")).collect();
-    let what = format!("the list of mailboxes cannot be used: {}", crate::text::count(mistakes.len() as u64, "mistake"));
-    let trouble = Trouble::new(what).place(file.display()).cause(told.join("\n"));
-    Err(WrongUse(trouble.now("nothing was begun").hint("docs/formats/list.md describes the file")).into())
+    Err(WrongUse(csv::unusable(file, PAGE, mistakes).now("nothing was begun")).into())
 }
 
 struct Checked {
