@@ -18,7 +18,7 @@ pub const ORDER_FORMAT: u32 = 1;
 pub const ORDER_BYTES_MAX: u64 = 64 << 10;
 /// An older order is refused: nobody means it any more.
 pub const ORDER_AGE_MAX_MS: u64 = 30 * 86_400_000;
-/// Letters of a batch or a comment.
+/// Letters of a batch, a comment, or the name of who orders.
 const TEXT_MAX: usize = 1_000;
 const SUFFIX: &str = ".order";
 const SEAL: &str = "# blake3 ";
@@ -110,8 +110,7 @@ impl Ask {
             large_items_max: self.large_items_max.unwrap_or(wishes.large_items_max),
             accept_large_data_loss: self.accept_large_data_loss.unwrap_or(wishes.accept_large_data_loss),
         };
-        let long = [&self.batch, &self.comment].into_iter().flatten().any(|text| text.chars().count() > TEXT_MAX);
-        if long {
+        if [&self.batch, &self.comment].into_iter().flatten().any(|text| is_long(text)) {
             return Err(format!("a batch or a comment has more than {TEXT_MAX} letters"));
         }
         asked.check().map(|()| asked)
@@ -160,7 +159,7 @@ impl Order {
             What::Suspend { comment } => comment.as_str(),
             _ => "",
         };
-        if [comment, &order.by].iter().any(|text| text.chars().count() > TEXT_MAX) {
+        if is_long(comment) || is_long(&order.by) {
             return Err(format!("its comment, or the name of who gave it, has more than {TEXT_MAX} letters"));
         }
         let is_id = order.id.len() == 32 && order.id.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -175,6 +174,10 @@ impl Order {
         let file = spool::orders().join(&self.file_name()).expect("digits and hex are a path component");
         share.replace(&file, self.render().as_bytes())
     }
+}
+
+fn is_long(text: &str) -> bool {
+    text.chars().count() > TEXT_MAX
 }
 
 /// Whether a file of that folder is an order, as far as its name goes.

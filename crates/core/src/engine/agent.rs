@@ -101,8 +101,6 @@ pub struct Agent {
     pub(super) replication_failed: bool,
     /// The first session of this process tries every deletion debt (R54).
     pub(super) at_start: bool,
-    /// What is applied comes out of the archive: it is older than what has been applied since.
-    pub(super) restoring: bool,
     /// The target store of the mailbox being imported, kept open from container to container of a session.
     pub(super) open_store: Option<(MailboxId, Box<dyn MailTarget>)>,
     /// Troubles already told: one line when trouble starts, one when it ends.
@@ -146,7 +144,6 @@ impl Agent {
             replicated: Replicated::No,
             replication_failed: false,
             at_start: true,
-            restoring: false,
             open_store: None,
             told: BTreeSet::new(),
             lasting: BTreeMap::new(),

@@ -31,12 +31,14 @@ pub(super) struct Incoming {
     pub digest: Digest,
     pub arrival: Arrival,
     pub reader: prv::Reader<Box<dyn ReadSeek>>,
+    /// Out of the archive: older than what has been applied since.
+    pub restored: bool,
 }
 
 impl Incoming {
     pub(super) fn new(name: ContainerName, header: &prv::Header, digest: Digest, reader: prv::Reader<Box<dyn ReadSeek>>) -> Incoming {
         let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base: header.base, previous_epoch: header.previous };
-        Incoming { name, digest, arrival, reader }
+        Incoming { name, digest, arrival, reader, restored: false }
     }
 }
 
@@ -467,7 +469,7 @@ impl Agent {
     pub(super) fn restorable(&self, name: &ContainerName) -> Result<Incoming, String> {
         let file = spool::file(&spool::restore(self.around.other.in_folder()), name);
         match self.open_file(prv::Kind::Mail, name, &file) {
-            Ok((header, digest, reader)) => Ok(Incoming::new(*name, &header, digest, reader)),
+            Ok((header, digest, reader)) => Ok(Incoming { restored: true, ..Incoming::new(*name, &header, digest, reader) }),
             Err(Unusable::Away(error)) => Err(error.to_string()),
             Err(Unusable::Damaged { reason, .. }) => Err(reason),
         }

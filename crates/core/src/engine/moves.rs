@@ -99,7 +99,8 @@ impl Moves {
     }
 
     pub(super) fn read(db: &Connection, mailboxes: &[Mailbox], holds: &BTreeMap<MailboxId, String>, now_ms: u64) -> SqlResult<Self> {
-        let name = |id: MailboxId| mailboxes.iter().find(|mailbox| mailbox.id == id).map_or(String::new(), |mailbox| mailbox.name.clone());
+        let names: BTreeMap<MailboxId, &str> = mailboxes.iter().map(|mailbox| (mailbox.id, mailbox.name.as_str())).collect();
+        let name = |id: MailboxId| names.get(&id).copied().unwrap_or_default().to_owned();
         let mut reports = Moves::default();
         for kept in moves::all(db)? {
             let mut report = MoveReport::read(db, &kept, now_ms)?;

@@ -61,11 +61,11 @@ impl Agent {
         self.clear_leftovers()?;
         self.take_orders()?;
         self.take_receipts()?;
-        self.go_by_requests()?;
+        let mailboxes = self.go_by_requests()?;
         if self.packing_paused {
             return Ok(());
         }
-        for mailbox in self.in_order_of_requests()? {
+        for mailbox in mailboxes {
             self.may_take_next_item()?;
             if !self.pass_is_due(mailbox.id)? {
                 continue;

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mailferry_rules::ids::MailboxId;
-use mailferry_rules::moves::{After, Priority, State, Under, admit};
+use mailferry_rules::moves::{After, State, Under, admit};
 
 use super::MailboxHalt;
 use super::pack::Pass;
@@ -19,8 +19,9 @@ use crate::state::ledger::{inbound, stock};
 use crate::trouble::Trouble;
 
 impl Agent {
-    /// Requests that are ready, over a limit, or get a place among those under way.
-    pub(super) fn go_by_requests(&mut self) -> Result<(), Halt> {
+    /// Requests that are ready, over a limit, or get a place among those under way. Answers the mailboxes of the project; those with a
+    /// request by its priority.
+    pub(super) fn go_by_requests(&mut self) -> Result<Vec<Mailbox>, Halt> {
         self.move_holds.clear();
         let mut requests: BTreeMap<MailboxId, Kept> =
             self.db.read(|db| Ok(moves::all(db)?))?.into_iter().map(|kept| (kept.mailbox, kept)).collect();
@@ -34,7 +35,11 @@ impl Agent {
                 self.keep_request(kept, was)?;
             }
         }
-        self.start_requests(&mut requests)
+        self.start_requests(&mut requests)?;
+        let priority = |id: &MailboxId| requests.get(id).map(|kept| kept.request.wishes.priority).unwrap_or_default();
+        let mut mailboxes = self.mailboxes.clone();
+        mailboxes.sort_by_key(|mailbox| Reverse(priority(&mailbox.id)));
+        Ok(mailboxes)
     }
 
     fn start_requests(&mut self, requests: &mut BTreeMap<MailboxId, Kept>) -> Result<(), Halt> {
@@ -91,18 +96,6 @@ impl Agent {
             self.event("move.changed", level, format!("mailbox {label}: the move request is {what}"));
         }
         Ok(())
-    }
-
-    /// The mailboxes of the project; those with a request by its priority.
-    pub(super) fn in_order_of_requests(&self) -> Result<Vec<Mailbox>, Halt> {
-        let requests = self.db.read(|db| Ok(moves::all(db)?))?;
-        let mut mailboxes = self.mailboxes.clone();
-        if !requests.is_empty() {
-            let priorities: BTreeMap<MailboxId, Priority> =
-                requests.iter().map(|kept| (kept.mailbox, kept.request.wishes.priority)).collect();
-            mailboxes.sort_by_key(|mailbox| Reverse(priorities.get(&mailbox.id).copied().unwrap_or_default()));
-        }
-        Ok(mailboxes)
     }
 
     /// Whether a mailbox is to be looked at now.

@@ -80,7 +80,9 @@ impl Agent {
             _ => self.open_target(mailbox, url)?,
         };
         let guarded = self.db.read(|db| Ok(serving::copy(db, mailbox)?))?.is_some();
-        let mut import = Import::new(mailbox, store, incoming.reader, everywhere, Changes::of(guarded.then_some(incoming.name)));
+        let changes = Changes::of(guarded.then_some(incoming.name));
+        let mut import = Import::new(mailbox, store, incoming.reader, everywhere, changes);
+        import.restored = incoming.restored;
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
             self.apply_record(&mut import, record)?;
@@ -233,7 +235,7 @@ impl Agent {
             }
             Record::Census(census) => self.compare(import, &census),
             // Restored from the archive it is older than what was set since; the source has sent it again meanwhile.
-            Record::Beside { .. } if self.restoring => Ok(()),
+            Record::Beside { .. } if import.restored => Ok(()),
             Record::Beside { folder, beside } => import.beside(folder, &beside),
             Record::FolderGone { .. } | Record::Wanted { .. } => Ok(()),
         }

@@ -23,6 +23,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId};
 
 use super::apply::{ApplyError, unreadable};
 use super::changes::Changes;
+use super::items::{claim_all, locate_one};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::{Incoming, Unusable};
 use crate::model::{Digest, FolderPath, Skipped, TargetId, Token};
@@ -131,10 +132,13 @@ impl Agent {
         let url = self.target_store(mailbox);
         let names = self.in_order(kept)?;
         let mut named = Named::default();
-        let (mut unreadable, mut read) = (0, names.clone());
+        let (mut unreadable, mut readable, mut read) = (0, Vec::new(), names.clone());
         for name in &names {
             match self.kept_container(name)? {
-                Some(incoming) => self.read_names(incoming, &mut named)?,
+                Some(incoming) => {
+                    self.read_names(incoming, &mut named)?;
+                    readable.push(*name);
+                }
                 None => unreadable += 1,
             }
         }
@@ -154,14 +158,15 @@ impl Agent {
         let (folders, brought) = (self.target_folders(&url)?, named.brought.clone());
         self.recall(mailbox, &url, &folders, named)?;
         let mut again = Again::default();
-        for name in &names {
-            let Some(incoming) = self.kept_container(name)? else { continue };
+        for name in readable {
+            // Read a moment ago, and recalled: with the next look all of it begins anew.
+            let incoming = self.kept_container(&name)?.ok_or_else(|| not_read(&name, "it has been damaged since it was read".into()))?;
             let folders = self.target_folders(&url)?;
             let applied = self.apply_to(incoming, &url, folders)?;
             self.db.write(|tx| Ok(applied.changes.write(tx, mailbox)?))?;
             again.appended += applied.counts.appended;
             if !applied.skipped.is_empty() {
-                again.skipped.push((*name, applied.skipped));
+                again.skipped.push((name, applied.skipped));
             }
         }
         if unreadable > 0 {
@@ -251,7 +256,7 @@ impl Agent {
                 Some(unlisted) => format!("{reason}; a sound copy may lie where it cannot be asked for: {}", unlisted.cause),
             },
         };
-        Err(StoreError::new(Blast::Mailbox, Retry::Later, "read a container that is kept", name.to_string(), cause).into())
+        Err(not_read(name, cause))
     }
 
     fn recall(&mut self, mailbox: MailboxId, url: &str, folders: &[FolderPath], mut named: Named) -> Result<(), ApplyError> {
@@ -267,13 +272,12 @@ impl Agent {
             if !folders.contains(folder) {
                 return Ok(None);
             }
-            if store.asks_for_claims(folder)? {
+            claim_all(store.as_mut(), found, folder, || {
                 let mut taken = agent.db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
                 taken.retain(|id| !void.contains(&(folder.clone(), id.clone())));
-                taken.extend(found.ids_in(folder));
-                store.claim(folder, taken);
-            }
-            Ok(store.locate(folder, &[wanted])?.into_iter().next().flatten())
+                Ok(taken)
+            })?;
+            Ok(locate_one(store.as_mut(), folder, &wanted)?)
         };
         for item in moved {
             // Known by its token it may be anywhere. Known by its bytes, only where it was or should be: elsewhere it may be a user's copy.
@@ -314,6 +318,10 @@ impl Agent {
         }
         Ok(rows)
     }
+}
+
+fn not_read(name: &ContainerName, cause: String) -> ApplyError {
+    StoreError::new(Blast::Mailbox, Retry::Later, "read a container that is kept", name.to_string(), cause).into()
 }
 
 /// An item that was taken away and stands there all the same. A store that keeps tokens knows it by these; in any other it is what has

@@ -21,6 +21,8 @@ pub(super) struct Import {
     pub(super) everywhere: Vec<FolderPath>,
     /// Folders of this container: where they are at the target, or why they cannot be there.
     folders: HashMap<u32, Result<FolderPath, String>>,
+    /// Out of the archive: older than what has been applied since.
+    pub(super) restored: bool,
     pub(super) changes: Changes,
     pub(super) counts: ApplyCounts,
     pub(super) skipped: Vec<Skipped>,
@@ -46,6 +48,7 @@ impl Import {
             reader,
             everywhere,
             folders: HashMap::new(),
+            restored: false,
             changes,
             counts: ApplyCounts::default(),
             skipped: Vec::new(),
@@ -155,12 +158,12 @@ impl Import {
     /// one with its date is looked for everywhere first: another with the same bytes is its twin.
     fn find(&mut self, place: &FolderPath, wanted: Wanted, envelope: &Envelope) -> Result<Option<TargetId>, StoreError> {
         let dated = self.store.tells_by_bytes().then(|| Wanted { date: Some(envelope.date), ..wanted.clone() });
-        let mut found = None;
-        for wanted in dated.into_iter().chain([wanted]) {
-            found = self.find_one(place, wanted)?;
-            if found.is_some() {
-                break;
-            }
+        let mut found = match dated {
+            Some(dated) => self.find_one(place, &dated)?,
+            None => None,
+        };
+        if found.is_none() {
+            found = self.find_one(place, &wanted)?;
         }
         match found {
             Some(id) => Ok(Some(self.store.set_marks(place, &id, &envelope.marks)?.unwrap_or(id))),
@@ -168,14 +171,13 @@ impl Import {
         }
     }
 
-    fn find_one(&mut self, place: &FolderPath, wanted: Wanted) -> Result<Option<TargetId>, StoreError> {
-        let wanted = [wanted];
-        let mut found = self.store.locate(place, &wanted)?.into_iter().next().flatten();
+    fn find_one(&mut self, place: &FolderPath, wanted: &Wanted) -> Result<Option<TargetId>, StoreError> {
+        let mut found = locate_one(self.store.as_mut(), place, wanted)?;
         for folder in &self.everywhere {
             if found.is_some() {
                 break;
             }
-            if let Some(id) = self.store.locate(folder, &wanted)?.into_iter().next().flatten() {
+            if let Some(id) = locate_one(self.store.as_mut(), folder, wanted)? {
                 found = self.store.move_item(folder, &id, place)?;
             }
         }
@@ -212,8 +214,8 @@ impl Import {
             return Ok(Some(id));
         }
         tell_claims(db, self.store.as_mut(), self.mailbox, &self.changes, to)?;
-        let wanted = [Wanted { token: tracked.token, digest: tracked.digest, size: 0, date: None }];
-        Ok(self.store.locate(to, &wanted)?.into_iter().next().flatten())
+        let wanted = Wanted { token: tracked.token, digest: tracked.digest, size: 0, date: None };
+        Ok(locate_one(self.store.as_mut(), to, &wanted)?)
     }
 
     pub(super) fn gone(&mut self, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
@@ -253,12 +255,26 @@ pub(super) fn tell_claims(
     staged: &Changes,
     folder: &FolderPath,
 ) -> Result<(), ApplyError> {
+    claim_all(store, staged, folder, || Ok(db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?))
+}
+
+/// The same where others are `known` than those that the ledger tracks.
+pub(super) fn claim_all(
+    store: &mut dyn MailTarget,
+    staged: &Changes,
+    folder: &FolderPath,
+    known: impl FnOnce() -> Result<Vec<TargetId>, ApplyError>,
+) -> Result<(), ApplyError> {
     if store.asks_for_claims(folder)? {
-        let mut taken = db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
+        let mut taken = known()?;
         taken.extend(staged.ids_in(folder));
         store.claim(folder, taken);
     }
     Ok(())
+}
+
+pub(super) fn locate_one(store: &mut dyn MailTarget, folder: &FolderPath, wanted: &Wanted) -> Result<Option<TargetId>, StoreError> {
+    Ok(store.locate(folder, std::slice::from_ref(wanted))?.into_iter().next().flatten())
 }
 
 /// The first of these folders that holds the item.
@@ -267,9 +283,8 @@ pub(super) fn locate_in(
     folders: &[FolderPath],
     wanted: Wanted,
 ) -> Result<Option<(FolderPath, TargetId)>, StoreError> {
-    let wanted = [wanted];
     for folder in folders {
-        if let Some(id) = store.locate(folder, &wanted)?.into_iter().next().flatten() {
+        if let Some(id) = locate_one(store, folder, &wanted)? {
             return Ok(Some((folder.clone(), id)));
         }
     }

@@ -136,10 +136,7 @@ impl Agent {
             match self.db.read(|db| Ok(inbound::outcome(db, &name)?))? {
                 Some(Outcome::Archived) => match self.restorable(&name) {
                     Ok(incoming) => {
-                        self.restoring = true;
-                        let handled = self.import(incoming);
-                        self.restoring = false;
-                        if let Handled::Waits = handled? {
+                        if let Handled::Waits = self.import(incoming)? {
                             continue;
                         }
                         self.after_item()?;

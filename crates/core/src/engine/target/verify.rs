@@ -7,9 +7,10 @@ use mailferry_rules::ids::MailboxId;
 
 use super::apply::ApplyError;
 use super::changes::Changes;
+use super::items::{claim_all, locate_one};
 use crate::engine::agent::Agent;
 use crate::model::{FolderPath, TargetId, Token};
-use crate::ports::{MailTarget, StoreError, Wanted};
+use crate::ports::{MailTarget, Wanted};
 use crate::state::ledger::stock;
 use crate::state::ledger::target::Tracked;
 
@@ -56,14 +57,12 @@ fn place(
     taken: &[Tracked],
     found: &Changes,
     item: &Tracked,
-) -> Result<Option<TargetId>, StoreError> {
+) -> Result<Option<TargetId>, ApplyError> {
     if !folders.contains(&item.folder) {
         return Ok(None);
     }
-    if store.asks_for_claims(&item.folder)? {
-        let there = taken.iter().filter(|other| other.folder == item.folder).map(|other| other.id.clone());
-        store.claim(&item.folder, there.chain(found.ids_in(&item.folder)).collect());
-    }
-    let wanted = [Wanted { token: item.token, digest: item.digest, size: 0, date: None }];
-    Ok(store.locate(&item.folder, &wanted)?.into_iter().next().flatten())
+    let here = |other: &&Tracked| other.folder == item.folder;
+    claim_all(store, found, &item.folder, || Ok(taken.iter().filter(here).map(|other| other.id.clone()).collect()))?;
+    let wanted = Wanted { token: item.token, digest: item.digest, size: 0, date: None };
+    Ok(locate_one(store, &item.folder, &wanted)?)
 }
