@@ -23,7 +23,7 @@ pub fn troubles_after(world: &World, told_before: usize, damaged: bool) -> Vec<S
     let mut troubles = world.told.errors().split_off(told_before);
     if damaged {
         // A container damaged before may be found, and answered for, only now.
-        troubles.retain(|error| !error.contains("container.damaged"));
+        troubles.retain(|error| !error.contains("container.damaged") && !error.contains("store.kept-damaged"));
     }
     // Whoever was called because a mailbox had been held up for long was told of its end.
     let ends = world.told.named("mailbox.goes-on");

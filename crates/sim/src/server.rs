@@ -102,7 +102,7 @@ impl MailTarget for SimServer {
         let items = shelf[&self.url].folders.get(folder).map(Vec::as_slice).unwrap_or_default();
         let mut found = Vec::with_capacity(wanted.len());
         for wanted in wanted {
-            let dated = |item: &SimItem| wanted.date.is_none_or(|date| date.seconds == item.date.seconds);
+            let dated = |item: &SimItem| wanted.date.is_none_or(|date| date == item.date.seconds);
             let same = |item: &&SimItem| !self.taken.contains(&item.key) && Digest::of(&item.bytes) == wanted.digest && dated(item);
             let key = items.iter().find(same).map(|item| item.key.clone());
             self.taken.extend(key.clone());

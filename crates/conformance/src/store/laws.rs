@@ -310,7 +310,7 @@ pub fn a_twin_is_known_by_its_token_or_its_date(bench: &dyn Bench) {
     let mut target = bench.target();
     let dated = |number: u8| {
         let (digest, size) = (Digest::of(body), body.len() as u64);
-        [Wanted { digest, size, date: Some(envelope(number).date), ..wanted(number) }]
+        [Wanted { digest, size, date: Some(envelope(number).date.seconds), ..wanted(number) }]
     };
     let id = target.locate(&inbox, &dated(1)).expect("an answer").remove(0).expect("found");
     target.remove(&inbox, &id).expect("a removal");

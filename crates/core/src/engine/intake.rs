@@ -344,8 +344,9 @@ impl Agent {
         let base = Sequence(name.sequence.0.saturating_sub(1));
         let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base, previous_epoch: position.epoch };
         let receipt = Receipt { container: name, digest, outcome: Outcome::Damaged, applied: 0, already: 0, found: 0, skipped: Vec::new() };
-        let now_ms = self.now_ms();
-        self.db.write(|tx| Ok(inbound::take(tx, &receipt, arrival, true, now_ms)?))?;
+        if !self.take_damaged(&receipt, arrival)? {
+            return Ok(Look::Wait);
+        }
         self.finish(name)?;
         Ok(Look::Done)
     }

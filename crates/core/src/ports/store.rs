@@ -286,8 +286,8 @@ pub struct Wanted {
     pub token: Token,
     pub digest: crate::model::Digest,
     pub size: u64,
-    /// Another date, to the second, is another item; `None`: any will do.
-    pub date: Option<InternalDate>,
+    /// Internal date in seconds since 1970: with another it is another item; `None`: any will do.
+    pub date: Option<i64>,
 }
 
 /// The answer to an append.

@@ -147,7 +147,7 @@ impl Database {
 
     /// With replicated tables of its own instead of the agent's, for trials of the engine itself; in memory without a path.
     pub fn open_trial(path: Option<&Path>, steps: Arc<dyn Steps>, replicated: &str) -> Result<Self, StateError> {
-        let scripts: &[&[&str]] = &[&[migrations::LOCAL, replicated], &[migrations::LOCAL_2]];
+        let scripts: &[&[&str]] = &[&[migrations::LOCAL, replicated], &[migrations::LOCAL_2, migrations::LOCAL_3]];
         match path {
             Some(path) => Self::open_scripts(path, steps, scripts),
             None => Self::prepare(Connection::open_in_memory()?, steps, scripts, None, None),

@@ -20,11 +20,13 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[include_str!("schema_4.sql")],
     &[include_str!("schema_5.sql")],
     &[include_str!("schema_6.sql")],
+    &[LOCAL_3, include_str!("schema_7.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.
 pub const LOCAL: &str = include_str!("local.sql");
 pub const LOCAL_2: &str = include_str!("local_2.sql");
+pub const LOCAL_3: &str = include_str!("local_3.sql");
 
 /// The shape of the replicated tables: an equal digest on both ends, or nothing is applied. The version says who is newer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -134,8 +134,7 @@ impl Listing {
     }
 
     fn found(&self, wanted: &Wanted) -> Option<u32> {
-        let date = wanted.date.map(|date| date.seconds);
-        self.free(&wanted.digest).find(|uid| date.is_none() || self.dates.get(uid).copied() == date)
+        self.free(&wanted.digest).find(|uid| wanted.date.is_none() || self.dates.get(uid).copied() == wanted.date)
     }
 
     fn first(&self, digest: &Digest) -> Option<u32> {

@@ -19,7 +19,7 @@ use crate::ports::{Blast, Level, MailTarget, Retry, StoreError};
 use crate::prv::Record;
 use crate::state::StateError;
 use crate::state::ledger::target::{self, Tracked};
-use crate::state::ledger::{serving, stock};
+use crate::state::ledger::{inbound, serving, stock};
 
 pub(super) enum ApplyError {
     Halt(Halt),
@@ -79,6 +79,9 @@ impl Agent {
             Some((owner, store)) if owner == mailbox => store,
             _ => self.open_target(mailbox, url)?,
         };
+        if store.tells_by_bytes() {
+            self.intend(&incoming)?;
+        }
         let guarded = self.db.read(|db| Ok(serving::copy(db, mailbox)?))?.is_some();
         let changes = Changes::of(guarded.then_some(incoming.name));
         let mut import = Import::new(mailbox, store, incoming.reader, everywhere, changes);
@@ -102,6 +105,16 @@ impl Agent {
         self.open_store = Some((mailbox, import.store));
         let Import { changes, counts, skipped, receipts_again, unanswered, .. } = import;
         Ok(Applied { changes, counts, skipped, receipts_again, unanswered })
+    }
+
+    /// What the index of the container names.
+    fn intend(&mut self, incoming: &Incoming) -> Result<(), ApplyError> {
+        let begun = self.db.read(|db| Ok(inbound::intended(db, &incoming.name)?.is_some() || inbound::is_taken(db, &incoming.name)?))?;
+        if begun || incoming.reader.index().is_empty() {
+            return Ok(());
+        }
+        let items: Vec<_> = incoming.reader.index().iter().map(|item| (item.token, item.digest)).collect();
+        Ok(self.db.write(|tx| Ok(inbound::intend(tx, &incoming.name, &items)?))?)
     }
 
     /// A store that was delivered to and is not there any more is not made anew: its file system may not be mounted, and what is

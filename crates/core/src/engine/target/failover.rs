@@ -23,7 +23,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId};
 
 use super::apply::{ApplyError, unreadable};
 use super::changes::Changes;
-use super::items::{claim_all, locate_one};
+use super::items::{claim_all, locate_one, strict_then_loose};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::{Incoming, Unusable};
 use crate::model::{Digest, FolderPath, Skipped, TargetId, Token};
@@ -266,6 +266,7 @@ impl Agent {
         // Their ids may be those of other mail by now: they claim nothing.
         let void: HashSet<(FolderPath, TargetId)> =
             brought.iter().chain(&moved).map(|item| (item.folder.clone(), item.id.clone())).collect();
+        let by_bytes = store.tells_by_bytes();
         let mut found = Changes::default();
         let mut look = |agent: &Agent, found: &Changes, folder: &FolderPath, wanted: Wanted| -> Result<Option<TargetId>, ApplyError> {
             agent.may_still_change()?;
@@ -279,22 +280,30 @@ impl Agent {
             })?;
             Ok(locate_one(store.as_mut(), folder, &wanted)?)
         };
-        for item in moved {
-            // Known by its token it may be anywhere. Known by its bytes, only where it was or should be: elsewhere it may be a user's copy.
-            let before = named.moved.get(&item.token).into_iter().flatten();
-            let by_bytes = std::iter::once(&item.folder).chain(before).map(|folder| (folder, item.digest));
-            let mut places = folders.iter().map(|folder| (folder, Digest::default())).chain(by_bytes);
-            let there = places.find_map(|(folder, digest)| {
-                let looked = look(self, &found, folder, Wanted { token: item.token, digest, size: 0, date: None });
-                looked.map(|id| id.map(|id| (folder.clone(), id))).transpose()
-            });
-            if let Some((folder, id)) = there.transpose()? {
-                found.set(item.token, Some(Tracked { folder, id, ..item }));
+        let mut sought = moved;
+        // With their dates all are looked for first: who is left may be taken for any of the same bytes.
+        for round in 0..2 {
+            let mut left = Vec::new();
+            for item in sought {
+                let Some(wanted) = strict_then_loose(&item, by_bytes).nth(round) else { continue };
+                // Known by its token it may be anywhere. Known by its bytes, only where it was or should be: elsewhere it may be a user's.
+                let before = named.moved.get(&item.token).into_iter().flatten();
+                let of_bytes = std::iter::once(&item.folder).chain(before).map(|folder| (folder, item.digest));
+                let mut places = folders.iter().map(|folder| (folder, Digest::default())).chain(of_bytes);
+                let there = places.find_map(|(folder, digest)| {
+                    let looked = look(self, &found, folder, Wanted { digest, ..wanted.clone() });
+                    looked.map(|id| id.map(|id| (folder.clone(), id))).transpose()
+                });
+                match there.transpose()? {
+                    Some((folder, id)) => found.set(item.token, Some(Tracked { folder, id, ..item })),
+                    None => left.push(item),
+                }
             }
+            sought = left;
         }
         let mut stale = Vec::new();
         for item in named.away {
-            if let Some(id) = still_there(&item, &mut |wanted| look(self, &found, &item.folder, wanted))? {
+            if let Some(id) = still_there(&item, by_bytes, &mut |wanted| look(self, &found, &item.folder, wanted))? {
                 stale.push((item.folder, id));
             }
         }
@@ -328,12 +337,17 @@ fn not_read(name: &ContainerName, cause: String) -> ApplyError {
 /// its bytes *and* its id: mail of a user may have the same bytes.
 fn still_there(
     item: &TakenAway,
+    by_bytes: bool,
     look: &mut dyn FnMut(Wanted) -> Result<Option<TargetId>, ApplyError>,
 ) -> Result<Option<TargetId>, ApplyError> {
-    let mut with = |digest| look(Wanted { token: item.token, digest, size: 0, date: None });
-    match with(Digest::default())? {
-        Some(id) => Ok(Some(id)),
-        None if item.digest == Digest::default() => Ok(None),
-        None => Ok(with(item.digest)?.filter(|id| *id == item.id)),
+    let wanted = Wanted { token: item.token, digest: Digest::default(), size: 0, date: None };
+    if let Some(id) = look(wanted.clone())? {
+        return Ok(Some(id));
     }
+    if item.digest == Digest::default() {
+        return Ok(None);
+    }
+    let date = item.date.filter(|_| by_bytes);
+    let mut ways = date.map(Some).into_iter().chain([None]).map(|date| look(Wanted { digest: item.digest, date, ..wanted.clone() }));
+    ways.find_map(|found| found.map(|id| id.filter(|id| *id == item.id)).transpose()).transpose()
 }

@@ -134,7 +134,8 @@ impl Import {
             let to = (tracked.folder != place).then_some(place);
             return self.update_store(db, tracked, to, envelope.marks);
         }
-        let wanted = Wanted { token: envelope.token, digest, size, date: None };
+        let date = Some(envelope.date.seconds);
+        let wanted = Wanted { token: envelope.token, digest, size, date };
         let id = match self.find(&place, wanted, &envelope)? {
             Some(id) => {
                 self.counts.found += 1;
@@ -149,21 +150,17 @@ impl Import {
                 appended.id
             }
         };
-        self.changes
-            .set(envelope.token, Some(Tracked { token: envelope.token, folder: place, id, digest, marks: envelope.marks, gone: false }));
+        let token = envelope.token;
+        self.changes.set(token, Some(Tracked { token, folder: place, id, digest, marks: envelope.marks, gone: false, date }));
         Ok(())
     }
 
     /// Finds an item that an earlier run has appended, and brings it to its place with its marks. Where nothing but the bytes tells, the
     /// one with its date is looked for everywhere first: another with the same bytes is its twin.
     fn find(&mut self, place: &FolderPath, wanted: Wanted, envelope: &Envelope) -> Result<Option<TargetId>, StoreError> {
-        let dated = self.store.tells_by_bytes().then(|| Wanted { date: Some(envelope.date), ..wanted.clone() });
-        let mut found = match dated {
-            Some(dated) => self.find_one(place, &dated)?,
-            None => None,
-        };
-        if found.is_none() {
-            found = self.find_one(place, &wanted)?;
+        let mut found = self.find_one(place, &wanted)?;
+        if found.is_none() && self.store.tells_by_bytes() {
+            found = self.find_one(place, &Wanted { date: None, ..wanted })?;
         }
         match found {
             Some(id) => Ok(Some(self.store.set_marks(place, &id, &envelope.marks)?.unwrap_or(id))),
@@ -214,8 +211,8 @@ impl Import {
             return Ok(Some(id));
         }
         tell_claims(db, self.store.as_mut(), self.mailbox, &self.changes, to)?;
-        let wanted = Wanted { token: tracked.token, digest: tracked.digest, size: 0, date: None };
-        Ok(locate_one(self.store.as_mut(), to, &wanted)?)
+        let mut ways = strict_then_loose(tracked, self.store.tells_by_bytes());
+        Ok(ways.find_map(|wanted| locate_one(self.store.as_mut(), to, &wanted).transpose()).transpose()?)
     }
 
     pub(super) fn gone(&mut self, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
@@ -235,7 +232,8 @@ impl Import {
         let wanted = Wanted { token, digest: Digest::default(), size: 0, date: None };
         match locate_in(self.store.as_mut(), &self.everywhere, wanted)? {
             Some((folder, id)) => {
-                self.gone(Tracked { token, folder, id, digest: Digest::default(), marks: Marks::default(), gone: false }, apply)
+                let (digest, marks) = (Digest::default(), Marks::default());
+                self.gone(Tracked { token, folder, id, digest, marks, gone: false, date: None }, apply)
             }
             None => {
                 // Where it was asked for, it will not come any more.
@@ -271,6 +269,13 @@ pub(super) fn claim_all(
         store.claim(folder, taken);
     }
     Ok(())
+}
+
+/// How an item that is tracked is looked for. Where bytes alone tell, with its date first: another with the same bytes is its twin.
+pub(super) fn strict_then_loose(item: &Tracked, by_bytes: bool) -> impl Iterator<Item = Wanted> + use<> {
+    let strict = Wanted { token: item.token, digest: item.digest, size: 0, date: item.date.filter(|_| by_bytes) };
+    let loose = strict.date.map(|_| Wanted { date: None, ..strict.clone() });
+    std::iter::once(strict).chain(loose)
 }
 
 pub(super) fn locate_one(store: &mut dyn MailTarget, folder: &FolderPath, wanted: &Wanted) -> Result<Option<TargetId>, StoreError> {

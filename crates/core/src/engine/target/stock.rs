@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use mailferry_rules::ids::{ContainerName, Sequence};
+use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
 use mailferry_rules::import::Arrival;
 
 use super::apply::ApplyError;
 use super::changes::Changes;
-use super::items::{Import, locate_in, tell_claims};
+use super::items::{Import, locate_in, strict_then_loose, tell_claims};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
-use crate::model::{Census, Digest, Outcome, Receipt, Token};
-use crate::ports::{Level, Wanted};
+use crate::model::{Census, Digest, FolderPath, Marks, Outcome, Receipt, TargetId, Token};
+use crate::ports::{Level, MailTarget};
 use crate::prv::Record;
 use crate::state::ledger::target::{self, Tracked};
 use crate::state::ledger::{inbound, stock};
@@ -26,6 +26,12 @@ pub(super) fn answer_again(db: &Connection, name: ContainerName, now_ms: u64) ->
     let base = Sequence(name.sequence.0.saturating_sub(1));
     let arrival = Arrival { sequence: name.sequence, epoch: name.epoch, base, previous_epoch: name.epoch };
     inbound::take(db, &refused(name, Digest::default()), arrival, true, now_ms)
+}
+
+/// An item of which no place is known.
+fn sought(token: Token, digest: Digest) -> Tracked {
+    let (folder, id, marks) = (FolderPath(Vec::new()), TargetId(Vec::new()), Marks::default());
+    Tracked { token, folder, id, digest, marks, gone: false, date: None }
 }
 
 fn refused(container: ContainerName, digest: Digest) -> Receipt {
@@ -95,17 +101,64 @@ impl Agent {
         loop {
             let record = incoming.reader.next().map_err(|error| super::apply::unreadable(&incoming.name, &error))?;
             let Some(record) = record else { return Ok(left) };
-            let Record::Item { envelope, size, digest, .. } = record else { continue };
-            let token = envelope.token;
-            if self.db.read(|db| Ok(target::tracked(db, mailbox, &token)?))?.is_some() {
-                continue;
-            }
-            for folder in &folders {
-                tell_claims(&self.db, store.as_mut(), mailbox, &left, folder)?;
-            }
-            if let Some((folder, id)) = locate_in(store.as_mut(), &folders, Wanted { token, digest, size, date: None })? {
-                left.set(token, Some(Tracked { token, folder, id, digest, marks: envelope.marks, gone: false }));
-            }
+            let Record::Item { envelope, digest, .. } = record else { continue };
+            let mut item = sought(envelope.token, digest);
+            item.marks = envelope.marks;
+            item.date = Some(envelope.date.seconds);
+            self.look_for(store.as_mut(), &folders, mailbox, item, &mut left)?;
         }
+    }
+
+    /// A damaged container counts as taken. What its import had appended here already stands there without its row, and a store without
+    /// tokens knows it by nothing but its bytes: these were noted before. False: that could not be looked for, and the container waits.
+    pub(in crate::engine) fn take_damaged(&mut self, receipt: &Receipt, arrival: Arrival) -> Result<bool, Halt> {
+        let left = match self.left_by_intent(&receipt.container) {
+            Ok(left) => left,
+            Err(ApplyError::Halt(halt)) => return Err(halt),
+            Err(ApplyError::Store(error)) => {
+                self.stall(receipt.container.to_string(), error.to_string());
+                return Ok(false);
+            }
+        };
+        self.still_active()?;
+        self.commit_refused(receipt, arrival, &left)?;
+        Ok(true)
+    }
+
+    fn left_by_intent(&mut self, name: &ContainerName) -> Result<Changes, ApplyError> {
+        let mut left = Changes::default();
+        let Some(intended) = self.db.read(|db| Ok(inbound::intended(db, name)?))? else { return Ok(left) };
+        self.predecessor_has_let_go()?;
+        let url = self.target_store(name.mailbox);
+        let mut store = self.open_target(name.mailbox, &url)?;
+        let folders = self.target_folders(&url)?;
+        for (token, digest) in intended {
+            self.check_stop()?;
+            self.look_for(store.as_mut(), &folders, name.mailbox, sought(token, digest), &mut left)?;
+        }
+        Ok(left)
+    }
+
+    /// An item that may stand in any of these folders without its row.
+    fn look_for(
+        &self,
+        store: &mut dyn MailTarget,
+        folders: &[FolderPath],
+        mailbox: MailboxId,
+        item: Tracked,
+        left: &mut Changes,
+    ) -> Result<(), ApplyError> {
+        if self.db.look_up(|db| target::tracked(db, mailbox, &item.token))?.is_some() {
+            return Ok(());
+        }
+        for folder in folders {
+            tell_claims(&self.db, store, mailbox, left, folder)?;
+        }
+        let mut ways = strict_then_loose(&item, store.tells_by_bytes());
+        let found = ways.find_map(|wanted| locate_in(store, folders, wanted).transpose()).transpose()?;
+        if let Some((folder, id)) = found {
+            left.set(item.token, Some(Tracked { folder, id, ..item }));
+        }
+        Ok(())
     }
 }

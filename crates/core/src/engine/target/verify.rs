@@ -7,7 +7,7 @@ use mailferry_rules::ids::MailboxId;
 
 use super::apply::ApplyError;
 use super::changes::Changes;
-use super::items::{claim_all, locate_one};
+use super::items::{claim_all, locate_one, strict_then_loose};
 use crate::engine::agent::Agent;
 use crate::model::{FolderPath, TargetId, Token};
 use crate::ports::{MailTarget, Wanted};
@@ -20,26 +20,36 @@ impl Agent {
         let mut store = self.open_target(mailbox, url)?;
         let folders = self.target_folders(url)?;
         let taken = self.rows(mailbox, sure.iter())?;
-        let tokens = self.db.read(|db| Ok(stock::tracked(db, mailbox, Token::FIRST, Token::LAST)?))?;
-        let (mut found, mut missing) = (Changes::default(), 0);
-        for token in tokens.into_iter().filter(|token| !sure.contains(token)) {
-            self.check_stop()?;
-            self.may_still_change()?;
-            let Some(item) = self.rows(mailbox, [&token].into_iter())?.pop() else { continue };
-            match place(store.as_mut(), &folders, &taken, &found, &item)? {
-                // What told its marks may be in the container that nobody can read.
-                Some(id) => match store.set_marks(&item.folder, &id, &item.marks)? {
-                    Some(id) => found.set(token, Some(Tracked { id, ..item })),
-                    None => found.set(token, Some(item)),
-                },
-                None => {
-                    found.set(token, None);
-                    // What is gone at the source nobody has to send.
-                    if !item.gone {
-                        found.want(token);
-                        missing += 1;
-                    }
+        let mut sought = self.db.read(|db| Ok(stock::tracked(db, mailbox, Token::FIRST, Token::LAST)?))?;
+        sought.retain(|token| !sure.contains(token));
+        let mut found = Changes::default();
+        // With their dates all are looked for first: who is left may be taken for any of the same bytes.
+        for round in 0..2 {
+            let mut left = Vec::new();
+            for token in sought {
+                self.check_stop()?;
+                self.may_still_change()?;
+                let Some(item) = self.rows(mailbox, [&token].into_iter())?.pop() else { continue };
+                let wanted = strict_then_loose(&item, store.tells_by_bytes()).nth(round);
+                let id = wanted.map_or(Ok(None), |wanted| place(store.as_mut(), &folders, &taken, &found, (&item, wanted)))?;
+                match id {
+                    // What told its marks may be in the container that nobody can read.
+                    Some(id) => match store.set_marks(&item.folder, &id, &item.marks)? {
+                        Some(id) => found.set(token, Some(Tracked { id, ..item })),
+                        None => found.set(token, Some(item)),
+                    },
+                    None => left.push(token),
                 }
+            }
+            sought = left;
+        }
+        let mut missing = 0;
+        for token in sought {
+            found.set(token, None);
+            // What is gone at the source nobody has to send.
+            if self.rows(mailbox, [&token].into_iter())?.iter().any(|item| !item.gone) {
+                found.want(token);
+                missing += 1;
             }
         }
         self.still_active()?;
@@ -56,13 +66,12 @@ fn place(
     folders: &[FolderPath],
     taken: &[Tracked],
     found: &Changes,
-    item: &Tracked,
+    (item, wanted): (&Tracked, Wanted),
 ) -> Result<Option<TargetId>, ApplyError> {
     if !folders.contains(&item.folder) {
         return Ok(None);
     }
     let here = |other: &&Tracked| other.folder == item.folder;
     claim_all(store, found, &item.folder, || Ok(taken.iter().filter(here).map(|other| other.id.clone()).collect()))?;
-    let wanted = Wanted { token: item.token, digest: item.digest, size: 0, date: None };
     Ok(locate_one(store, &item.folder, &wanted)?)
 }

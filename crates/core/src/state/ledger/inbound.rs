@@ -233,9 +233,34 @@ pub fn attempt_failed(db: &Connection, name: &ContainerName, error: &str, now_ms
 }
 
 fn end_attempt(db: &Connection, name: &ContainerName) -> rusqlite::Result<()> {
+    let which = (name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64);
+    db.run("DELETE FROM attempt WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3", which)?;
+    db.run("DELETE FROM local_intent WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3", which)?;
+    Ok(())
+}
+
+/// A token and a digest.
+const INTENT_BYTES: usize = 16 + 32;
+
+/// What a container brings to a store that keeps no tokens: noted before the first append, on this node alone.
+pub fn intend(db: &Connection, name: &ContainerName, items: &[(Token, Digest)]) -> rusqlite::Result<()> {
+    let items: Vec<u8> = items.iter().flat_map(|(token, digest)| token.0.into_iter().chain(digest.0)).collect();
     db.run(
-        "DELETE FROM attempt WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
-        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64],
+        "INSERT OR IGNORE INTO local_intent (mailbox, seq, epoch, items) VALUES (?1, ?2, ?3, ?4)",
+        params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64, items],
     )?;
     Ok(())
+}
+
+/// What was noted of a container whose import has begun here.
+pub fn intended(db: &Connection, name: &ContainerName) -> rusqlite::Result<Option<Vec<(Token, Digest)>>> {
+    let items: Option<Vec<u8>> = db
+        .prepare_cached("SELECT items FROM local_intent WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3")?
+        .query_row(params![name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64], |row| row.get(0))
+        .optional()?;
+    let item = |bytes: &[u8]| {
+        let (token, digest) = bytes.split_first_chunk()?;
+        Some((Token(*token), Digest(digest.try_into().ok()?)))
+    };
+    Ok(items.map(|items| items.chunks(INTENT_BYTES).filter_map(item).collect()))
 }

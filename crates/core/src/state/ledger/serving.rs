@@ -25,13 +25,15 @@ pub struct TakenAway {
     pub folder: FolderPath,
     pub id: TargetId,
     pub digest: Digest,
+    pub date: Option<i64>,
 }
 
 pub fn take_away(db: &Connection, by: &ContainerName, item: &Tracked) -> rusqlite::Result<()> {
     let folder = folder_id(db, by.mailbox, &item.folder)?;
     db.run(
-        "INSERT OR IGNORE INTO taken_away (mailbox, seq, epoch, token, folder, target_id, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![by.mailbox.0, by.sequence.0 as i64, by.epoch.0 as i64, item.token.0, folder, item.id.0, item.digest.0],
+        "INSERT OR IGNORE INTO taken_away (mailbox, seq, epoch, token, folder, target_id, digest, date)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![by.mailbox.0, by.sequence.0 as i64, by.epoch.0 as i64, item.token.0, folder, item.id.0, item.digest.0, item.date],
     )?;
     Ok(())
 }
@@ -39,12 +41,18 @@ pub fn take_away(db: &Connection, by: &ContainerName, item: &Tracked) -> rusqlit
 /// What a container took away, in the order of the tokens.
 pub fn taken_away(db: &Connection, by: &ContainerName) -> rusqlite::Result<Vec<TakenAway>> {
     let mut query = db.prepare_cached(
-        "SELECT token, path, target_id, digest FROM taken_away
+        "SELECT token, path, target_id, digest, date FROM taken_away
          JOIN target_folder ON target_folder.mailbox = taken_away.mailbox AND target_folder.id = taken_away.folder
          WHERE taken_away.mailbox = ?1 AND seq = ?2 AND epoch = ?3 ORDER BY token, target_id",
     )?;
     let rows = query.query_map(params![by.mailbox.0, by.sequence.0 as i64, by.epoch.0 as i64], |row| {
-        Ok(TakenAway { token: token(row, 0)?, folder: FolderPath(from_json(row, 1)?), id: TargetId(row.get(2)?), digest: digest(row, 3)? })
+        Ok(TakenAway {
+            token: token(row, 0)?,
+            folder: FolderPath(from_json(row, 1)?),
+            id: TargetId(row.get(2)?),
+            digest: digest(row, 3)?,
+            date: row.get(4)?,
+        })
     })?;
     rows.collect()
 }

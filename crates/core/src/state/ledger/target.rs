@@ -17,11 +17,13 @@ pub struct Tracked {
     pub marks: Marks,
     /// Gone at the source; kept here unless deletions are applied.
     pub gone: bool,
+    /// Internal date as it came, in seconds since 1970; `None` of items of before schema 7.
+    pub date: Option<i64>,
 }
 
 pub fn tracked(db: &Connection, mailbox: MailboxId, wanted: &Token) -> rusqlite::Result<Option<Tracked>> {
     db.prepare_cached(
-        "SELECT token, path, target_id, digest, flags, keywords, gone FROM tracking
+        "SELECT token, path, target_id, digest, flags, keywords, gone, date FROM tracking
          JOIN target_folder ON target_folder.mailbox = tracking.mailbox AND target_folder.id = tracking.folder
          WHERE tracking.mailbox = ?1 AND token = ?2",
     )?
@@ -33,6 +35,7 @@ pub fn tracked(db: &Connection, mailbox: MailboxId, wanted: &Token) -> rusqlite:
             digest: digest(row, 3)?,
             marks: marks(row, 4)?,
             gone: row.get(6)?,
+            date: row.get(7)?,
         })
     })
     .optional()
@@ -41,8 +44,8 @@ pub fn tracked(db: &Connection, mailbox: MailboxId, wanted: &Token) -> rusqlite:
 pub fn track(db: &Connection, mailbox: MailboxId, item: &Tracked) -> rusqlite::Result<()> {
     let folder = folder_id(db, mailbox, &item.folder)?;
     db.prepare_cached(
-        "INSERT OR REPLACE INTO tracking (mailbox, token, folder, target_id, digest, flags, keywords, gone)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO tracking (mailbox, token, folder, target_id, digest, flags, keywords, gone, date)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         mailbox.0,
@@ -52,7 +55,8 @@ pub fn track(db: &Connection, mailbox: MailboxId, item: &Tracked) -> rusqlite::R
         item.digest.0,
         item.marks.flags.bits(),
         keywords_text(&item.marks.keywords),
-        item.gone
+        item.gone,
+        item.date
     ])?;
     Ok(())
 }
