@@ -1,11 +1,12 @@
 //! A move request from its order to its removal, by the console, with real agents (R80, R81).
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mailferry_core::engine::MoveReport;
 use mailferry_core::settings::Side;
-use mailferry_tests::{Bed, Plan, Services, console, prove, sample, wait_until};
+use mailferry_tests::{Bed, Plan, Services, console, prove, prove_mailbox, sample, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -136,4 +137,68 @@ fn an_order_that_was_edited_by_hand_is_put_aside_and_told() {
     assert!(request(&bed, "alice").is_none(), "an order whose file turns up again is not done again");
     assert!(!order.exists());
     prove(&bed);
+}
+
+/// A program that notes what it is called for, and refuses what a file beside it names.
+#[cfg(unix)]
+fn switch_program(folder: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let [program, notes, refuses] = ["switch.sh", "switch.log", "refuses"].map(|name| folder.join(name));
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" != \"$(cat {} 2>/dev/null)\" ] || {{ echo not now >&2; exit 1; }}\necho \"$1 $2\" >> {}\n",
+        refuses.display(),
+        notes.display()
+    );
+    fs::write(&program, script).expect("writable");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a file of ours");
+    program
+}
+
+#[cfg(unix)]
+#[test]
+fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more() {
+    use mailferry_core::settings::AgentKind;
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = switch_program(folder.path()).display().to_string();
+    let settings = format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true");
+    let bed = Plan::new(2, 2).sample("alice", 8).sample("bob", 4).settings(&settings).build();
+    let services = Services::all(&bed);
+    let notes = || notes(folder.path());
+
+    // Mail cannot be led away at first: the source is open again, and nothing is switched.
+    fs::write(folder.path().join("refuses"), "redirect").expect("writable");
+    done(&moves(&bed, &["new", "alice", "--wait", "60"]));
+    let failed = wait_for(&bed, "alice", "Failed");
+    assert!(failed.message.contains("mail could not be led to the target") && failed.message.contains("not now"), "{}", failed.message);
+    wait_until("the source is unlocked", PATIENCE, || notes().ends_with(&["lock alice".into(), "unlock alice".into()]));
+    let refused = moves(&bed, &["complete", "alice", "--wait", "60"]);
+    assert_eq!(refused.code, Some(3), "{}", refused.out);
+
+    fs::remove_file(folder.path().join("refuses")).expect("it is there");
+    let mut alice = sample::User::of(&bed.path("mail/old/alice"), 7);
+    (0..5).for_each(|_| alice.work());
+    done(&moves(&bed, &["resume", "alice", "--wait", "60"]));
+    let completed = wait_for(&bed, "alice", "Completed");
+    assert!(notes().ends_with(&["lock alice".into(), "redirect alice".into()]), "{:?}", notes());
+    assert!(completed.history.iter().any(|line| line.what.contains("the source was locked for")), "{:?}", completed.history);
+    prove_mailbox(bed.mailbox("alice"));
+
+    // The old mailbox is emptied: that says nothing about the new one, with or without its request.
+    let count = |place: &str| fs::read_dir(bed.path(place)).map_or(0, Iterator::count);
+    let arrived = count("mail/new/alice/cur") + count("mail/new/alice/new");
+    assert!(arrived > 0);
+    done(&moves(&bed, &["remove", "alice", "--wait", "60"]));
+    fs::remove_dir_all(bed.path("mail/old/alice")).expect("it is there");
+    let again = moves(&bed, &["new", "alice", "--wait", "60"]);
+    assert!(again.code == Some(3) && again.out.contains("has been switched"), "{}", again.out);
+    drop(services);
+    bed.settle();
+    assert_eq!(count("mail/new/alice/cur") + count("mail/new/alice/new"), arrived);
+    let log = bed.log("SRC1", AgentKind::Source);
+    assert!(log.contains("switch.done"), "{log}");
+}
+
+#[cfg(unix)]
+fn notes(folder: &Path) -> Vec<String> {
+    fs::read_to_string(folder.join("switch.log")).unwrap_or_default().lines().map(str::to_owned).collect()
 }

@@ -56,6 +56,16 @@ impl std::str::FromStr for Token {
     }
 }
 
+/// One attempt to switch one mailbox (R82).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SwitchId(pub [u8; 16]);
+
+impl fmt::Display for SwitchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// A folder by the names on the way to it, outermost first. `["INBOX"]` is the inbox in any store; its spelling is exactly
 /// that. Names are Unicode and may hold any character, separators of any store included: each store maps them reversibly.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

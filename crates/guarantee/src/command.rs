@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use mailferry_command::output_of;
 use mailferry_rules::guarantee::Copy;
 
 use crate::answer;
 use crate::place::filled;
 use crate::provider::Provider;
-use crate::run::output_of;
 
 pub struct CommandProvider {
     pub program: String,

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use std::{fs, io};
 
+use mailferry_command::output_of;
 use mailferry_core::ports::Clock;
 use mailferry_rules::guarantee::{Copy, State};
 
 use crate::place::{Place, active, filled};
 use crate::provider::Provider;
-use crate::run::output_of;
 
 pub struct Cyrus {
     pub sync_client: String,

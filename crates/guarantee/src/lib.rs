@@ -27,7 +27,6 @@ mod open;
 mod own;
 mod place;
 mod provider;
-mod run;
 mod settings;
 
 pub use guard::Guard;

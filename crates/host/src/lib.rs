@@ -6,6 +6,7 @@
 //! direct   the same on one disk, for one process that is all agents
 //! role     who is active, from a file at the witness or a cluster manager
 //! clock    the wall clock
+//! flow     locks sources and leads mail to targets
 //! memory   what the allocator keeps
 //! logs     events to files and the terminal
 //! wiring   desired.toml and config.ini into an agent
@@ -20,6 +21,7 @@ mod cli;
 mod clock;
 mod direct;
 mod files;
+mod flow;
 mod logs;
 mod memory;
 mod queues;

@@ -233,7 +233,7 @@ fn nap(kind: AgentKind, settings: &AgentSettings, report: &SessionReport) -> Dur
         if kind == AgentKind::Transmission { settings.transmission_poll_interval.duration() } else { settings.sleep_interval.duration() };
     let dice = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() % 2001);
     let usual = interval.mul_f64(0.9 + f64::from(dice) / 10_000.0);
-    report.again_in_ms.map_or(usual, |ms| usual.min(Duration::from_millis(ms)))
+    [report.again_in_ms, report.next_in_ms].into_iter().flatten().map(Duration::from_millis).fold(usual, Duration::min)
 }
 
 /// Looks for new files in the folders that an agent reads.

@@ -143,6 +143,7 @@ impl AgentHome {
             events: Arc::new(LogEvents),
             stores: openers.stores,
             guarantee: (openers.guarantee)(&loaded.settings)?,
+            flow: crate::flow::flow_of(&loaded.settings),
         })
     }
 }

@@ -85,6 +85,12 @@ impl SimGuarantee {
         }
     }
 
+    /// What a passive copy has that has been brought everything up to some time.
+    pub fn passive(&self, store: &str) -> Option<SimMailbox> {
+        let state = self.lock();
+        state.copies.get(store).filter(|copies| copies.until_ms != u64::MAX).map(|copies| copies.passive.clone())
+    }
+
     /// Commit times that were asked about since the last call.
     pub fn take_asked(&self) -> Vec<u64> {
         std::mem::take(&mut self.lock().asked)

@@ -32,6 +32,7 @@ pub mod clock;
 mod databases;
 pub mod dice;
 pub mod disk;
+pub mod flow;
 pub mod guarantee;
 pub mod ladder;
 pub mod network;

@@ -6,6 +6,7 @@
 //! one-item-containers                small containers and batches
 //! one-item-batches                   small batches, containers as ever
 //! alone                              ContinueWithoutReplication=1
+//! switches                           mailboxes can be switched
 //! tokenless                          the targets are servers that keep no tokens
 //! names-alone                        of copies only the name is told, not since when they serve
 //! mailbox alice                      with its folder INBOX
@@ -24,7 +25,10 @@
 //! moves-at-most 1                    requests under way at the same time
 //! order alice new 10                 a move request with an interval in minutes; also: suspend, resume, complete, remove, forgive 3 (BadItemLimit)
 //! request alice Suspended            the active source node says so; `none`: there is none
+//! locked alice · open · switched     the source takes no changes; it does; users and mail go to the target
 //! arrived alice · waiting alice      the target has what the source has; it has not
+//! leaks alice                        its lock holds nothing
+//! abolish alice                      its source is emptied
 //! replicate alice · take-over alice  the second copy of the target store: it gets everything; it takes over without the rest
 //! ```
 //! In the end all is well again, everything settles and is checked; a fault that nothing met fails the scenario.
@@ -39,6 +43,7 @@ use mailferry_rules::topology::Side;
 
 use crate::check;
 use crate::process::{Fate, Outcome as Step, Trap};
+use crate::store::locked;
 use crate::swarm::{Faults, Outcome};
 use crate::world::World;
 
@@ -100,6 +105,7 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["one-item-batches"] => world.policy.import_batch_items = 1,
         ["alone"] => world.policy.continue_without_replication = true,
         ["tokenless"] => world.tokenless = true,
+        ["switches"] => world.switches = true,
         ["names-alone"] => world.guarantee.tell_names_alone(),
         ["mailbox", name] => world.add_mailbox(name, 0),
         ["run", node, kind] => drop(world.session(node, agent(kind)?)),
@@ -133,6 +139,20 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
             world.order(name, order).ok_or("no such mailbox")?;
         }
         ["request", name, state] => request_is(world, name, state)?,
+        ["locked" | "open" | "switched", name] => {
+            let shelf = locked(&world.shelf);
+            let source = shelf.get(&format!("sim:{name}")).ok_or("no such mailbox")?;
+            let is = if source.redirected {
+                "switched"
+            } else if source.locked {
+                "locked"
+            } else {
+                "open"
+            };
+            if is != words[0] {
+                return Err(format!("it is {is}"));
+            }
+        }
         ["arrived" | "waiting", name] => {
             let mut troubles = Vec::new();
             check::mailboxes(world, &mut troubles);
@@ -141,6 +161,10 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
                 return Err(format!("it is not so: {troubles:?}"));
             }
         }
+        ["leaks", name] => {
+            locked(&world.shelf).get_mut(&format!("sim:{name}")).ok_or("no such mailbox")?.leaks = true;
+        }
+        ["abolish", name] => world.abolish(name),
         ["replicate", name] => world.replicate_store(&target_of(world, name)?),
         ["take-over", name] => world.fail_over_store(&target_of(world, name)?),
         [name, what, folder, rest @ ..] => edit(world, name, what, folder, rest)?,

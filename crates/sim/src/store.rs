@@ -30,6 +30,14 @@ pub struct SimMailbox {
     pub hidden: BTreeSet<FolderPath>,
     /// Something in the store cannot be read, and may be a folder.
     pub closed: bool,
+    /// Users and new mail are kept out.
+    pub locked: bool,
+    /// Users and new mail go elsewhere.
+    pub redirected: bool,
+    /// Its lock does not hold what comes.
+    pub leaks: bool,
+    /// What it held when it was taken out of service.
+    pub abolished: Option<Box<SimMailbox>>,
     pub(crate) next: u64,
     /// How often users have changed it: a stamp does not come again.
     pub(crate) changes: u64,

@@ -7,6 +7,7 @@
 //! R50, R56             the acting node's copy goes only when no other node it can reach still holds one
 //! R70                  a mail container leaves IN only after the data guarantee was satisfied
 //! R42                  no item is appended that is there already
+//! R82                  a mailbox is switched only when target and passive copy hold what the source does
 //! R3                   once a node that has claimed changes a target store, none of its predecessors does any more
 //! ```
 //! What stands in the way of a law is said where it is asked: a node that is away, a file that came back from the dead, two
@@ -127,6 +128,11 @@ impl Watch {
 
     fn break_law(&self, law: &str, act: &Act<'_>) {
         self.lock().broken.push(format!("{law}: {} on {}/{}", act.node, act.disk, act.path));
+    }
+
+    /// A law that only others can see to.
+    pub fn breaks(&self, law: String) {
+        self.lock().broken.push(law);
     }
 
     /// A removed file is there again.

@@ -19,6 +19,7 @@ use crate::check;
 use crate::clock::NodeClock;
 use crate::databases;
 use crate::disk::{Disk, ORDERS, SimShare};
+use crate::flow::SimFlow;
 use crate::guarantee::{NodeGuarantee, SimGuarantee};
 use crate::network::Network;
 use crate::process::{Fate, Process};
@@ -93,6 +94,8 @@ pub struct World {
     pub store_trouble: Arc<StoreTrouble>,
     /// The target stores are servers that keep no tokens.
     pub tokenless: bool,
+    /// Mailboxes can be switched.
+    pub switches: bool,
     /// Orders to move requests so far.
     pub orders: Arc<AtomicU64>,
     witnesses: BTreeMap<String, Arc<Disk>>,
@@ -110,6 +113,7 @@ impl World {
             guarantee: Arc::default(),
             store_trouble: Arc::default(),
             tokenless: false,
+            switches: false,
             orders: Arc::default(),
             source,
             target,
@@ -160,9 +164,22 @@ impl World {
         self.mailboxes.push(mailbox);
     }
 
+    /// A user changes a mailbox, unless its source is locked or is none any more.
     pub fn edit(&self, name: &str, edit: impl FnOnce(&mut SimMailbox)) {
-        if let Some(mailbox) = locked(&self.shelf).get_mut(&format!("sim:{name}")) {
+        if let Some(mailbox) =
+            locked(&self.shelf).get_mut(&format!("sim:{name}")).filter(|mailbox| mailbox.leaks || !mailbox.locked && !mailbox.redirected)
+        {
             edit(mailbox);
+        }
+    }
+
+    /// A mailbox that has been switched is emptied and taken out of service.
+    pub fn abolish(&self, name: &str) {
+        if let Some(mailbox) = locked(&self.shelf).get_mut(&format!("sim:{name}")) {
+            let was = mailbox.clone();
+            mailbox.folders.values_mut().for_each(Vec::clear);
+            mailbox.changes += 1;
+            mailbox.abolished = Some(Box::new(was));
         }
     }
 
@@ -256,6 +273,12 @@ impl World {
                 tokenless: self.tokenless,
             }),
             guarantee: Arc::new(NodeGuarantee { world: self.guarantee.clone(), node: node.to_owned() }),
+            flow: Arc::new(SimFlow {
+                shelf: self.shelf.clone(),
+                guarantee: self.guarantee.clone(),
+                process: process.clone(),
+                switches: self.switches,
+            }),
             own,
             other,
         }

@@ -51,6 +51,7 @@ const CALM: Faults = Faults {
     databases: false,
     tokenless: false,
     orders: false,
+    switches: false,
 };
 
 macro_rules! swarms {

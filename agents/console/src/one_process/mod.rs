@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mailferry_core::engine::{Agent, Counts, Mailbox, Policy, SessionEnd, SessionReport, Surroundings};
-use mailferry_core::ports::{Role, RolePort, Share, StoresWithoutCopies, UnwatchedSteps};
+use mailferry_core::ports::{NoSwitch, Role, RolePort, Share, StoresWithoutCopies, UnwatchedSteps};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, ledger};
 use mailferry_core::trouble::Trouble;
@@ -213,6 +213,7 @@ fn agent(
         events: watch.clone(),
         stores: watch.clone(),
         guarantee: Arc::new(StoresWithoutCopies),
+        flow: Arc::new(NoSwitch),
         own,
         other,
     };

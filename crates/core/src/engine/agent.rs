@@ -13,7 +13,7 @@ use super::moves::Moves;
 use super::policy::Policy;
 use super::queues::SeenStandbys;
 use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
-use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, MailTarget, RolePort, Share, Stores};
+use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, MailFlow, MailTarget, RolePort, Share, Stores};
 use crate::settings::AgentKind;
 use crate::state::takeover::Takeover;
 use crate::state::{Database, StateError};
@@ -50,6 +50,7 @@ pub struct Surroundings {
     pub events: Arc<dyn EventSink>,
     pub stores: Arc<dyn Stores>,
     pub guarantee: Arc<dyn DataGuarantee>,
+    pub flow: Arc<dyn MailFlow>,
 }
 
 /// Why a session ends before its work is done.
@@ -109,6 +110,8 @@ pub struct Agent {
     pub(super) lasting: BTreeMap<MailboxId, super::lasting::Lasting>,
     /// Mailboxes whose data guarantee does not hold.
     pub(super) guarding: BTreeMap<(MailboxId, super::guarding::Question), super::guarding::Guarding>,
+    /// Switches that wait for copies of the target store.
+    pub(super) finishing: super::target::Finishing,
     /// Mailboxes of which a container was kept in this round.
     pub(super) kept: BTreeSet<MailboxId>,
     /// Links of a chain that are waited for, since when (R41).
@@ -129,6 +132,7 @@ pub struct Agent {
     /// Since when the target store is left alone after a claim, and under which epoch.
     pub(super) settling: Option<(Epoch, u64)>,
     again_in_ms: Option<u64>,
+    next_in_ms: Option<u64>,
 }
 
 impl Agent {
@@ -148,6 +152,7 @@ impl Agent {
             told: BTreeSet::new(),
             lasting: BTreeMap::new(),
             guarding: BTreeMap::new(),
+            finishing: BTreeMap::new(),
             kept: BTreeSet::new(),
             gaps: BTreeMap::new(),
             backoffs: BTreeMap::new(),
@@ -161,6 +166,7 @@ impl Agent {
             asked_ms: Cell::new(None),
             settling: None,
             again_in_ms: None,
+            next_in_ms: None,
         }
     }
 
@@ -211,7 +217,7 @@ impl Agent {
         self.stalls.clear();
         self.replication_failed = false;
         self.asked_ms.set(None);
-        self.again_in_ms = None;
+        (self.again_in_ms, self.next_in_ms) = (None, None);
         let end = match self.work() {
             Ok(end) => end,
             Err(halt) => self.halted(halt),
@@ -268,6 +274,7 @@ impl Agent {
             finished_ms: self.now_ms(),
             end,
             again_in_ms: self.again_in_ms,
+            next_in_ms: self.next_in_ms,
             counts: self.counts,
             stalls: self.stalls.clone(),
             moves,
@@ -280,6 +287,11 @@ impl Agent {
             lsn: replication.lsn,
             replication,
         }
+    }
+
+    /// The next session is wanted after so long, or earlier.
+    pub(super) fn wants_next_in(&mut self, ms: u64) {
+        self.next_in_ms = Some(self.next_in_ms.map_or(ms, |before| before.min(ms)));
     }
 
     pub(super) fn now_ms(&self) -> u64 {

@@ -134,6 +134,10 @@ impl Agent {
             return;
         }
         guarding.rolled_ms = Some(now_ms);
+        self.roll_journal_now(mailbox);
+    }
+
+    pub(super) fn roll_journal_now(&mut self, mailbox: MailboxId) {
         if let Err(cause) = self.around.guarantee.roll(&self.target_store(mailbox)) {
             let what = format!("the target store of mailbox {} could not be asked to roll its journal", self.label(mailbox));
             self.tell("guarantee.not-rolled", Level::Warning, Trouble::new(what).cause(cause).to_string());

@@ -1,6 +1,7 @@
 //! The numbers an agent works by; the settings say what each is for (docs/reference/settings.md).
 
 use mailferry_rules::cleanup::Patience;
+use mailferry_rules::guarantee::FinalWait;
 use mailferry_rules::moves;
 
 use crate::prv;
@@ -36,6 +37,8 @@ pub struct Policy {
     pub guarantee_ask_ms: u64,
     pub guarantee_stall_max_ms: u64,
     pub journal_roll_ms: u64,
+    /// Of a switch (R75).
+    pub final_wait: FinalWait,
     /// Move requests under way at the same time (R81), and how often one is tried again (R80).
     pub moves: moves::Limits,
     pub move_retries: moves::Retries,
@@ -70,6 +73,12 @@ impl Policy {
             guarantee_ask_ms: settings.guarantee_ask_interval.ms(),
             guarantee_stall_max_ms: settings.guarantee_stall_max.ms(),
             journal_roll_ms: settings.journal_roll_after.ms(),
+            final_wait: FinalWait {
+                lag_max_ms: settings.switch_lag_max.ms(),
+                ask_every_ms: settings.switch_ask_interval.ms(),
+                roll_after_ms: settings.journal_roll_after.ms(),
+                wait_max_ms: settings.switch_wait_max.ms(),
+            },
             moves: moves::Limits {
                 source_store: u64::from(settings.max_active_moves_per_source_store),
                 source_server: u64::from(settings.max_active_moves_per_source_server),

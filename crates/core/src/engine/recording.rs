@@ -7,7 +7,7 @@ use mailferry_rules::ids::{ContainerName, Sequence};
 use crate::model::Token;
 use crate::prv::Record;
 use crate::state::ledger::source::{self, KnownItem};
-use crate::state::ledger::{beside, inbound, stock};
+use crate::state::ledger::{beside, inbound, stock, switch};
 use crate::state::{Connection, SqlResult};
 
 pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> SqlResult<()> {
@@ -44,6 +44,10 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
         Record::Gone { folder, token } => source::record_gone(db, mailbox, *folder, token, sequence),
         Record::Census(census) if census.through == Token::LAST => stock::taken(db, mailbox),
         Record::Census(_) | Record::Unanswered { .. } => Ok(()),
+        Record::Ready { switch, last } => switch::asked(db, name, *switch, *last),
+        Record::Confirmed { sequence: of, epoch, .. } => {
+            switch::sent(db, ContainerName { mailbox, sequence: *of, epoch: *epoch }, sequence)
+        }
         Record::Wanted { token } => stock::wish_sent(db, mailbox, token, sequence),
         Record::Receipt(receipt) => inbound::receipt_sent(db, &receipt.container, Sequence(sequence.0)),
     }

@@ -117,6 +117,9 @@ pub struct SessionReport {
     /// What it waits for is over after so long: the next session is then, not after the usual sleep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_in_ms: Option<u64>,
+    /// It is done, and something is asked again after so long.
+    #[serde(default)]
+    pub next_in_ms: Option<u64>,
     pub counts: Counts,
     pub stalls: Vec<Stall>,
     /// Move requests and the last orders to them (source agent).

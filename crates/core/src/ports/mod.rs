@@ -2,12 +2,14 @@
 //! `mailferry-stores`) and one in memory (`mailferry-sim`); both pass the same suite (`crates/conformance`).
 
 mod events;
+mod flow;
 mod guarantee;
 mod share;
 mod store;
 mod world;
 
 pub use events::{Event, EventSink, Level};
+pub use flow::{MailFlow, NoSwitch, Switching};
 pub use guarantee::{DataGuarantee, StoresWithoutCopies};
 pub use share::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space, Vouched};
 pub use store::Stores;

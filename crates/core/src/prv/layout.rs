@@ -62,5 +62,7 @@ pub(super) mod kind {
     pub const WANTED: u8 = 13;
     pub const UNANSWERED: u8 = 128;
     pub const BESIDE: u8 = 129;
-    pub const LATER: u8 = 130;
+    pub const READY: u8 = 130;
+    pub const CONFIRMED: u8 = 131;
+    pub const LATER: u8 = 132;
 }

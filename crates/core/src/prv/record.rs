@@ -11,7 +11,7 @@ use super::error::{PrvError, within};
 use super::layout::{BLOCK_RAW_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEAD_BYTES, SIZE_AT_END, SKIPPED_MAX, kind};
 use crate::model::{
     Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
-    Skipped, Token,
+    Skipped, SwitchId, Token,
 };
 
 /// One change of a mailbox, or an answer. The order in a container is the order of applying.
@@ -39,6 +39,10 @@ pub enum Record {
     Unanswered { sequence: Sequence, epoch: Epoch },
     /// What stands beside the items of a folder now; what was sent before and is not named stays as it is.
     Beside { folder: u32, beside: Beside },
+    /// The source asks for the switch of the mailbox: may it be locked, or, `last`, is everything up to here there (R82)?
+    Ready { switch: SwitchId, last: bool },
+    /// The target's answer to the question in that container; `refused`: why not.
+    Confirmed { switch: SwitchId, sequence: Sequence, epoch: Epoch, refused: Option<String> },
 }
 
 /// Where a record lies in its block.
@@ -139,6 +143,18 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
         Record::Beside { folder, beside } => framed(out, kind::BESIDE, |out| {
             out.u32(*folder);
             put_beside(out, beside)
+        }),
+        Record::Ready { switch, last } => framed(out, kind::READY, |out| {
+            out.put(&switch.0);
+            out.u8((*last).into());
+            Ok(())
+        }),
+        Record::Confirmed { switch, sequence, epoch, refused } => framed(out, kind::CONFIRMED, |out| {
+            out.put(&switch.0);
+            out.u64(sequence.0);
+            out.u64(epoch.0);
+            out.u8(refused.is_some().into());
+            refused.as_ref().map_or(Ok(()), |why| out.bytes16("the length of a reason", why.as_bytes()))
         }),
     }
 }
@@ -306,6 +322,13 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
         kind::WANTED => Record::Wanted { token: token(&mut fields)? },
         kind::UNANSWERED => Record::Unanswered { sequence: Sequence(fields.u64()?), epoch: Epoch(fields.u64()?) },
         kind::BESIDE => Record::Beside { folder: fields.u32()?, beside: beside(&mut fields)? },
+        kind::READY => Record::Ready { switch: SwitchId(fields.array()?), last: yes_no(fields.u8()?)? },
+        kind::CONFIRMED => Record::Confirmed {
+            switch: SwitchId(fields.array()?),
+            sequence: Sequence(fields.u64()?),
+            epoch: Epoch(fields.u64()?),
+            refused: if yes_no(fields.u8()?)? { Some(fields.text16()?) } else { None },
+        },
         _ => return None,
     };
     fields.end().map(|()| record)

@@ -99,6 +99,30 @@ settings! {
     max_move_history_length "MaxMoveHistoryLength": u32 = 5, within 1..=100,
         agents [Source], section "Moves", rules ["R80"];
 
+    /// Program that locks the source of a mailbox, unlocks it, and leads its mail to the target.
+    /// Called as `program lock|unlock|redirect MAILBOX ID SWITCH`; what it does twice must be as if done once.
+    /// `none`: all of that is done by hand, and the agent only waits for the target's confirmation.
+    /// Empty: nothing is switched; move requests that are ready stay in step.
+    switch_command "SwitchCommand": String = String::new(),
+        agents [Source], section "Moves", rules ["R82"];
+
+    /// After how long the program is ended, and what it was to do counts as not done.
+    switch_command_timeout "SwitchCommandTimeout": Seconds = Seconds(60), within Seconds(1)..=Seconds::hours(1),
+        agents [Source], section "Moves", rules ["R82"];
+
+    /// How far copies of the target store may be behind when the source is locked.
+    switch_lag_max "SwitchLagMax": Seconds = Seconds::minutes(5), within Seconds(1)..=Seconds::hours(1),
+        agents [Target], section "Moves", rules ["R75"];
+
+    /// How often copies are asked for what is to be confirmed.
+    switch_ask_interval "SwitchAskInterval": Seconds = Seconds(10), within Seconds(1)..=Seconds::minutes(10),
+        agents [Target], section "Moves", rules ["R75"];
+
+    /// How long the source is locked without the target's confirmation, and the target waits for its copies.
+    /// Then nothing is switched, the source is open again, and the move request has failed.
+    switch_wait_max "SwitchWaitMax": Seconds = Seconds::minutes(30), within Seconds::minutes(1)..=Seconds::days(1),
+        agents [Source, Target], section "Moves", rules ["R75", "R82"];
+
     /// How often OUT is scanned, give or take 10 %.
     /// New files in OUT wake the agent within a second.
     transmission_poll_interval "TransmissionPollInterval": Seconds = Seconds(60), within Seconds(1)..=Seconds::days(1),

@@ -269,7 +269,7 @@ fn a_database_of_schema_1_is_brought_up_with_its_outbox_and_answers_the_same() {
     .unwrap();
     drop(old);
     let mut db = Database::open(&path, Arc::new(UnwatchedSteps)).unwrap();
-    assert_eq!(db.schema().version, 7);
+    assert_eq!(db.schema().version, 8);
     assert_eq!(db.outbox().unwrap(), Outbox { sets: 1, bytes: 1, first: Some(1) });
     assert_eq!((db.tail(0).unwrap(), db.times().unwrap()), (Tail { bytes: 1, oldest_ms: 0 }, Times::default()));
     assert_eq!(db.changes(0, 9, 1 << 20).unwrap()[0].committed_ms, 0);

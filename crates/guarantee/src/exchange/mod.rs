@@ -10,11 +10,11 @@ mod times;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mailferry_command::output_of;
 use mailferry_rules::guarantee::Copy;
 
 use crate::place::filled;
 use crate::provider::Provider;
-use crate::run::output_of;
 
 pub struct Exchange {
     pub database: String,

@@ -5,7 +5,6 @@
 //! pacemaker     the node on which Pacemaker has started a resource
 //! wsfc          the owner of a group of Windows Failover Clustering
 //! hold          how long an answer counts
-//! bounded       asking with a limit of time
 //! ```
 //!
 //! The engine asks before every step that another node could contradict, hundreds of times a second. A cluster manager answers in
@@ -18,13 +17,13 @@
 //! The road not taken: a thread that asks all the time. A process that hangs would act on what its thread said last, or need the same
 //! limit of age; and an idle agent would cost as much as a busy one.
 
-mod bounded;
 mod hold;
 mod pacemaker;
 mod static_role;
 mod wsfc;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use mailferry_core::ports::{Role, RolePort, Share};
 use mailferry_core::settings::{Cluster, Desired, RoleOrigin};
@@ -34,6 +33,9 @@ pub use static_role::{StaticRole, active_node, set_active_node};
 
 use self::hold::{Held, Kept, Moment};
 use crate::rules_side;
+
+/// What an answer of a cluster manager may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the origin said, and for how long it is worth.
 struct Answer {

@@ -47,7 +47,7 @@ fn copy_queue(copy: &Copy) -> Verdict {
 }
 
 /// Milliseconds as people read them.
-pub(super) fn seconds(ms: u64) -> alloc::string::String {
+pub(crate) fn seconds(ms: u64) -> alloc::string::String {
     match ms % 1000 {
         0 => format!("{} s", ms / 1000),
         rest => format!("{}.{rest:03} s", ms / 1000),

@@ -33,6 +33,7 @@ pub use constraint::{Constraint, Reach};
 pub use copies::{Copy, Index, State, same_serves, serving};
 pub use finish::{FinalWait, Finish, FinishStep, gate};
 pub use flush::{FLUSH_SKEW_MS, check_flush, flushed, guaranteed_until};
+pub(crate) use health::seconds;
 pub use health::{COPY_QUEUE_LIMIT, REPLAY_BESIDE_MAX_MS, check_health, health};
 pub use means::Means;
 pub use recommend::{Recommendation, recommend, warnings};

@@ -9,6 +9,7 @@
 //! priority  from Lowest to Emergency                                     R81
 //! request   what happens to a request, and what becomes of it            R80 R81
 //! orders    what may be ordered in which state, and why not              R80
+//! switch    the handshake by which a mailbox is switched                R82 R75
 //! admit     how many requests are under way at a store and a server      R81
 //! ```
 
@@ -17,6 +18,7 @@ mod orders;
 mod priority;
 mod request;
 mod state;
+mod switch;
 mod wishes;
 
 #[cfg(test)]
@@ -27,4 +29,5 @@ pub use orders::{Order, may};
 pub use priority::Priority;
 pub use request::{After, Detail, Failure, Progress, Request, Retries, Stage};
 pub use state::{Spent, State};
+pub use switch::{Known, Next, Phase, Switch};
 pub use wishes::{INTERVAL_MIN_MS, ITEM_LIMIT_ACCEPTED, Wishes};

@@ -22,10 +22,22 @@ pub enum Failure {
     Retries,
     /// The target has given up a container (R44).
     Archived,
+    /// The target has not confirmed that everything is there (R82).
+    NotConfirmed,
+    /// The source could not be locked, or mail not be led to the target (R82).
+    Switch,
 }
 
 impl Failure {
-    pub const ALL: [Failure; 5] = [Failure::BadItems, Failure::LargeItems, Failure::Source, Failure::Retries, Failure::Archived];
+    pub const ALL: [Failure; 7] = [
+        Failure::BadItems,
+        Failure::LargeItems,
+        Failure::Source,
+        Failure::Retries,
+        Failure::Archived,
+        Failure::NotConfirmed,
+        Failure::Switch,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -34,6 +46,8 @@ impl Failure {
             Failure::Source => "FailedSource",
             Failure::Retries => "FailedRetryLimit",
             Failure::Archived => "FailedContainerArchived",
+            Failure::NotConfirmed => "FailedNotConfirmed",
+            Failure::Switch => "FailedSwitch",
         }
     }
 
@@ -79,7 +93,7 @@ pub enum Detail {
     CompleteAfter,
     /// Ready; PreventCompletion.
     PreventCompletion,
-    /// Ready, and would be completed: this version cannot.
+    /// Ready, and would be completed if the source agent had a SwitchCommand.
     ReadyToComplete,
     Suspended,
     Completion,
@@ -252,7 +266,7 @@ impl Request {
         }
     }
 
-    /// Holds it against what the ledger says. `completes`: somebody can complete it.
+    /// Holds it against what the ledger says. `completes`: mailboxes can be switched here (R82).
     pub fn look_at(&mut self, progress: &Progress, completes: bool, now_ms: u64) -> After {
         if self.state.is_over() || self.state == State::Failed {
             return After::Same;
@@ -294,7 +308,7 @@ impl Request {
         None
     }
 
-    fn fail(&mut self, failure: Failure, why: String, now_ms: u64) {
+    pub fn fail(&mut self, failure: Failure, why: String, now_ms: u64) {
         (self.failure, self.message) = (Some(failure), why);
         self.enter(State::Failed, now_ms);
     }

@@ -354,3 +354,51 @@ fn what_has_no_name_is_limited_by_the_total_alone() {
     let waiting: Vec<_> = (0..5).map(|key| (Priority::Normal, 0, key, Place::default())).collect();
     assert_eq!(admitted(&limits, &waiting), [0, 1, 2]);
 }
+
+fn switch_in(phase: Phase) -> Switch {
+    Switch { phase, locked_ms: 1_000, ..Switch::begin() }
+}
+
+#[test]
+fn the_source_is_locked_only_when_it_may_be_and_switched_only_when_everything_is_confirmed() {
+    let refused = || Some(Err(String::from("copy B lags")));
+    for (packed, unanswered, verdict) in [
+        (true, 0, Some(Ok(()))),
+        (true, 0, None),
+        (false, 0, Some(Ok(()))),
+        (true, 1, Some(Ok(()))),
+        (true, 0, refused()),
+        (true, 9, refused()),
+    ] {
+        let known = Known { packed, unanswered, verdict: verdict.clone() };
+        let next = |phase| switch_in(phase).next(&known, 2_000, 60_000);
+        let all = packed && unanswered == 0 && verdict == Some(Ok(()));
+        match verdict {
+            Some(Err(_)) => {
+                let gives_up = |next| matches!(next, Next::GiveUp(Failure::NotConfirmed, why) if why.contains("copy B lags"));
+                assert!(gives_up(next(Phase::Asking)) && gives_up(next(Phase::Locked)));
+            }
+            _ => {
+                assert_eq!(next(Phase::Asking), if all { Next::Lock } else { Next::Wait }, "{known:?}");
+                assert_eq!(next(Phase::Locked), if all { Next::Redirect } else { Next::Wait }, "{known:?}");
+            }
+        }
+        // What is written down before it is done is done again.
+        assert_eq!([Phase::Locking, Phase::Switching, Phase::Unlocking].map(next), [Next::Lock, Next::Redirect, Next::Unlock]);
+        assert_eq!(next(Phase::Sweeping), if packed && unanswered == 0 { Next::Finish } else { Next::Wait });
+        assert_eq!(next(Phase::Done), Next::Wait);
+    }
+}
+
+#[test]
+fn a_lock_lasts_no_longer_than_it_may_whatever_the_clock_does() {
+    let known = Known { packed: true, unanswered: 1, verdict: None };
+    let mut switch = switch_in(Phase::Locked);
+    assert_eq!(switch.next(&known, 60_999, 60_000), Next::Wait);
+    assert!(matches!(switch.next(&known, 61_000, 60_000), Next::GiveUp(Failure::NotConfirmed, why) if why.contains("60 s")));
+    let mut switch = Switch { locked_ms: 900_000, ..switch_in(Phase::Locked) };
+    assert_eq!(switch.next(&known, 1_000, 60_000), Next::Wait, "the clock was set back: it begins anew");
+    assert!(matches!(switch.next(&known, 61_000, 60_000), Next::GiveUp(..)));
+    // Unlocked nobody waits for it.
+    assert_eq!(switch_in(Phase::Asking).next(&known, u64::MAX, 60_000), Next::Wait);
+}

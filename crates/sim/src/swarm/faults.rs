@@ -43,6 +43,8 @@ pub struct Faults {
     pub tokenless: bool,
     /// No fault either: operators make move requests, suspend and resume them. Without, every mailbox is kept in step all the time.
     pub orders: bool,
+    /// And mailboxes are switched. Not where two nodes may act: what locks a source cannot be asked between a command and its effect.
+    pub switches: bool,
 }
 
 impl Faults {
@@ -78,15 +80,23 @@ impl Faults {
             // Drawn last: older seeds stay what they were.
             takeovers: has(200),
             orders: false,
+            switches: false,
         };
         // From dice of their own: what is drawn after this stays what it was.
-        Faults { orders: dice.clone().fork().chance(200), ..faults }.consistent()
+        let mut own = dice.clone().fork();
+        Faults { orders: own.chance(200), switches: own.chance(500), ..faults }.consistent()
     }
 
     /// Roles move in the middle of sessions only where sessions can be interrupted.
     fn consistent(self) -> Faults {
         let dual = self.dual && self.interleaved;
-        Faults { dual, tokenless: self.tokenless && !dual && !self.both, takeovers: self.takeovers && !self.clocks, ..self }
+        Faults {
+            dual,
+            tokenless: self.tokenless && !dual && !self.both,
+            takeovers: self.takeovers && !self.clocks,
+            switches: self.switches && self.orders && !dual && !self.both,
+            ..self
+        }
     }
 
     /// Two nodes of a side may act at the same time.

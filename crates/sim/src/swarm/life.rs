@@ -46,6 +46,7 @@ impl Life {
         world.policy.import_batch_items = 1 + dice.below(3) as usize;
         world.policy.continue_without_replication = faults.alone;
         world.tokenless = faults.tokenless;
+        world.switches = faults.switches;
         fate.watch.demands_cover(!faults.alone);
         if faults.interleaved {
             fate.watch.expects_arrivals();
@@ -179,7 +180,7 @@ impl Life {
     }
 
     pub(super) fn order(&mut self) {
-        let (name, what) = (NAMES[self.dice.below(2) as usize], any_order(&mut self.dice));
+        let (name, what) = (NAMES[self.dice.below(2) as usize], any_order(&mut self.dice, self.faults.switches));
         self.note(|| format!("an order to {} the request of {name}", what.name()));
         self.world.order(name, what);
     }
@@ -200,6 +201,11 @@ impl Life {
             NAMES.iter().for_each(|name| drop(self.world.order(name, What::Resume)));
         }
         self.world.come_to_rest()?;
+        if self.faults.switches {
+            // Nobody looked for an hour: a switch that was under way has been given up, and an operator resumes it.
+            NAMES.iter().for_each(|name| drop(self.world.order(name, What::Resume)));
+            self.world.come_to_rest()?;
+        }
         if !self.nobody_is_whole() {
             return Ok(());
         }
@@ -264,7 +270,7 @@ fn meanwhile(world: &World, dice: &mut Dice, faults: Faults, fate: &Fate) {
             fate.note(|| format!("      --- {} is active on {} meanwhile", side.name(), world.active(side)));
         }
         2 if faults.orders => {
-            let (name, what) = (NAMES[dice.below(2) as usize], any_order(dice));
+            let (name, what) = (NAMES[dice.below(2) as usize], any_order(dice, faults.switches));
             fate.note(|| format!("      --- meanwhile an order to {} the request of {name}", what.name()));
             world.order(name, what);
         }
@@ -282,10 +288,12 @@ fn meanwhile(world: &World, dice: &mut Dice, faults: Faults, fate: &Fate) {
     }
 }
 
-fn any_order(dice: &mut Dice) -> What {
+fn any_order(dice: &mut Dice, switches: bool) -> What {
     let interval_ms = INTERVALS_MS[dice.below(3) as usize];
     let ask = |suspend_when_ready| Box::new(Ask { interval_ms: Some(interval_ms), suspend_when_ready, ..Ask::default() });
     match dice.below(8) {
+        0..3 if switches => What::New(ask(Some(dice.chance(300)))),
+        4 if switches => What::Complete,
         0..3 => What::New(ask(Some(true))),
         3 | 4 => What::Suspend { comment: String::new() },
         5 => What::Resume,

@@ -19,7 +19,7 @@ use crate::shell::{cargo, root, run};
 
 #[derive(clap::Args)]
 pub struct Mutants {
-    /// Only mutants whose name contains this
+    /// Only mutants whose name contains this, or of this rule
     #[arg(long, default_value = "")]
     only: String,
     /// Seeds of the swarm that each mutant has to pass
@@ -79,7 +79,8 @@ impl Mutants {
         let mutants = list()?;
         let program = build(&mutants)?;
         ensure!(matches!(self.ask(&program, 0)?, Caught::Never), "without any mutant something fails: mend that first");
-        let wanted: Vec<usize> = (0..mutants.len()).filter(|at| mutants[*at].name.contains(&self.only)).collect();
+        let wanted: Vec<usize> =
+            (0..mutants.len()).filter(|at| mutants[*at].name.contains(&self.only) || mutants[*at].rule == self.only).collect();
         let verdicts = self.ask_all(&program, &mutants, &wanted)?;
         println!("\n| rule | broken on purpose | caught by |\n|---|---|---|");
         for (at, caught) in &verdicts {

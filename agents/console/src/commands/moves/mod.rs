@@ -40,9 +40,9 @@ pub enum Command {
     Suspend(order::SuspendArgs),
     /// Go on with what is suspended or has failed (Resume-MoveRequest)
     Resume(order::Which),
-    /// Complete what is ready; this version does not switch mailboxes yet and refuses
+    /// Switch mailboxes to the target as soon as they are ready (Resume-MoveRequest -CompleteAfter); needs SwitchCommand
     Complete(order::Which),
-    /// Remove requests (Remove-MoveRequest); their mailboxes are then kept in step all the time again
+    /// Remove requests (Remove-MoveRequest); their mailboxes are kept in step all the time again, but for those that are switched
     Remove(order::Which),
     /// Count requests by state and batch, with their times
     Statistics(show::ListArgs),

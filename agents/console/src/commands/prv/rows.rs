@@ -127,6 +127,10 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
             "record": "beside", "folder_id": folder, "folder": folders.path(*folder), "rights": beside.rights,
             "annotations": beside.annotations.keys().collect::<Vec<_>>(),
         }),
+        Record::Ready { switch, last } => json!({ "record": "ready", "switch": switch.to_string(), "last": last }),
+        Record::Confirmed { switch, sequence, epoch, refused } => json!({
+            "record": "confirmed", "switch": switch.to_string(), "sequence": sequence.0, "epoch": epoch.0, "refused": refused,
+        }),
     }
 }
 
@@ -171,6 +175,10 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
             let (rights, annotations) = (text::count(rights, "name"), text::count(annotations, "annotation"));
             format!("beside       {}: rights of {rights}, {annotations}", folders.name(*folder))
         }
+        Record::Ready { switch, last: false } => format!("ready        may the source be locked for switch {switch}?"),
+        Record::Ready { switch, last: true } => format!("ready        is everything there for switch {switch}?"),
+        Record::Confirmed { switch, refused: None, .. } => format!("confirmed    switch {switch}"),
+        Record::Confirmed { switch, refused: Some(why), .. } => format!("refused      switch {switch}: {}", text::line(why)),
     }
 }
 

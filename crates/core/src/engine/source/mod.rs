@@ -11,6 +11,7 @@
 //! pack      one pass over a mailbox: changes into containers
 //! receipts  the target's answers
 //! plan      what the next pass would do
+//! switching the source's part of the switch
 //! ```
 
 mod beside;
@@ -22,6 +23,7 @@ mod places;
 mod plan;
 mod receipts;
 mod requests;
+mod switching;
 
 pub use plan::{MailboxPlan, plan};
 

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use mailferry_rules::moves::{Order as To, Request, Wishes, may};
+use mailferry_rules::moves::{Order as To, Phase, Request, Wishes, may};
 use mailferry_rules::session::Replicated;
 
+use super::requests::is_switched;
 use crate::engine::agent::{Agent, Halt};
 use crate::orders::{Ask, ORDER_AGE_MAX_MS, ORDER_BYTES_MAX, Order, What, is_order};
 use crate::ports::{Level, Share, SharePath};
@@ -15,6 +16,7 @@ use crate::spool;
 use crate::state::Connection;
 use crate::state::SqlResult;
 use crate::state::ledger::moves::{self, Done, Kept};
+use crate::state::ledger::switch;
 use crate::trouble::Trouble;
 
 /// Orders taken in one go; the rest comes next time.
@@ -90,7 +92,7 @@ impl Agent {
     fn take_order(&mut self, order: &Order) -> Result<(), Halt> {
         let (Some(mailbox), now_ms) = (order.mailbox(), self.now_ms()) else { return Ok(()) };
         let known = self.mailbox(mailbox).is_some();
-        let history = self.policy.move_history;
+        let (history, can_switch) = (self.policy.move_history, self.around.flow.can_switch());
         let verdict = self.db.write(|tx| {
             if moves::is_done(tx, &order.id)? {
                 return Ok(None);
@@ -100,7 +102,7 @@ impl Agent {
                     Err("it is older than 30 days: nobody means it any more".into())
                 }
                 _ if !known && order.what != What::Remove => Err("the committed project does not name its mailbox".into()),
-                _ => carry_out(tx, order, now_ms, history)?,
+                _ => carry_out(tx, order, now_ms, history, &can_switch)?,
             };
             let (what, refused) = (order.what.name().to_owned(), verdict.as_ref().err().cloned());
             moves::done(tx, &Done { id: order.id.clone(), mailbox, what, issued_ms: order.issued_ms, done_ms: now_ms, refused })?;
@@ -147,9 +149,12 @@ fn read(share: &dyn Share, file: &SharePath) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn carry_out(db: &Connection, order: &Order, now_ms: u64, history: u64) -> SqlResult<Verdict> {
+fn carry_out(db: &Connection, order: &Order, now_ms: u64, history: u64, can_switch: &Result<(), String>) -> SqlResult<Verdict> {
     let Some(mailbox) = order.mailbox() else { return Ok(Err("its mailbox is none".into())) };
     match (&order.what, moves::of(db, mailbox)?) {
+        (What::New(_), None) if is_switched(db, mailbox)? => {
+            Ok(Err("the mailbox has been switched: its source is no source any more".into()))
+        }
         (What::New(ask), None) => match ask.on(Wishes::default()) {
             Ok(wishes) => {
                 let (batch, comment) = (ask.batch.clone().unwrap_or_default(), ask.comment.clone().unwrap_or_default());
@@ -169,17 +174,22 @@ fn carry_out(db: &Connection, order: &Order, now_ms: u64, history: u64) -> SqlRe
             if let Err(why) = may(To::Remove, kept.request.state) {
                 return Ok(Err(why.into()));
             }
+            match switch::of(db, mailbox)?.map(|kept| kept.switch.phase) {
+                None | Some(Phase::Done) => {}
+                Some(Phase::Asking) => switch::end(db, mailbox)?,
+                Some(_) => return Ok(Err("its switch is not over, and its source may be locked: that ends by itself".into())),
+            }
             let did = format!("the move request, which was {}, is removed", kept.request.state.name());
             tell(db, &kept, order, now_ms, &did)?;
             moves::remove(db, mailbox)?;
             Ok(Ok(did))
         }
-        (what, Some(kept)) => change(db, kept, what, order, now_ms),
+        (what, Some(kept)) => change(db, kept, what, order, now_ms, can_switch),
     }
 }
 
 /// An order that leaves the request standing.
-fn change(db: &Connection, mut kept: Kept, what: &What, order: &Order, now_ms: u64) -> SqlResult<Verdict> {
+fn change(db: &Connection, mut kept: Kept, what: &What, order: &Order, now_ms: u64, can_switch: &Result<(), String>) -> SqlResult<Verdict> {
     let changed = match what {
         What::Suspend { comment } => kept.request.suspend(now_ms).map(|()| {
             if !comment.is_empty() {
@@ -188,10 +198,10 @@ fn change(db: &Connection, mut kept: Kept, what: &What, order: &Order, now_ms: u
             "suspended".to_owned()
         }),
         What::Resume => kept.request.resume(now_ms).map(|()| "resumed".to_owned()),
-        // R82 is not there: a mailbox that nobody switches must not be called completed.
-        What::Complete => may(To::Complete, kept.request.state)
-            .map_err(str::to_owned)
-            .and(Err("this version does not switch mailboxes: the request stays in step until the switch is built".into())),
+        // A mailbox that nobody switches must not be called completed.
+        What::Complete => {
+            can_switch.clone().and_then(|()| kept.request.complete()).map(|()| "to be completed as soon as it is ready".into())
+        }
         What::Set(ask) => set(&mut kept, ask),
         What::New(_) | What::Remove => Err("it is no change".into()),
     };

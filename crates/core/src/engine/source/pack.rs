@@ -90,6 +90,8 @@ impl Agent {
         if pass.unreadable.is_empty() {
             self.take_stock(&mut pass)?;
         }
+        self.ask_for_switch(&mut pass)?;
+        self.seal(&mut pass)?;
         self.calm("store.failed");
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! The target's answers (R40, R45).
 
+use mailferry_rules::ids::ContainerName;
+
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::{Handled, Incoming};
 use crate::engine::takeover::Trace;
 use crate::model::{Outcome, Receipt};
 use crate::ports::Level;
 use crate::prv::{Kind, Record};
-use crate::state::ledger::{beside, inbound, moves, outbound, source, stock};
+use crate::state::ledger::{beside, inbound, moves, outbound, source, stock, switch};
 use crate::state::{Connection, SqlResult};
 use crate::trouble::Trouble;
 
@@ -16,11 +18,15 @@ impl Agent {
     }
 
     fn take_receipt_container(&mut self, mut incoming: Incoming) -> Result<Handled, Halt> {
-        let (mut receipts, mut wanted) = (Vec::new(), Vec::new());
+        let (mut receipts, mut wanted, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
         loop {
             match incoming.reader.next() {
                 Ok(Some(Record::Receipt(receipt))) => receipts.push(receipt),
                 Ok(Some(Record::Wanted { token })) => wanted.push(token),
+                Ok(Some(Record::Confirmed { switch, sequence, epoch, refused })) => {
+                    let question = ContainerName { sequence, epoch, ..incoming.name };
+                    verdicts.push((question, switch, refused.map_or(Ok(()), Err)));
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(error) => {
@@ -51,6 +57,9 @@ impl Agent {
             }
             for token in &wanted {
                 stock::send_again(tx, incoming.name.mailbox, token)?;
+            }
+            for (question, id, verdict) in verdicts {
+                switch::answered(tx, question, id, verdict)?;
             }
             inbound::take(tx, &taken, incoming.arrival, false, now_ms)?;
             Ok(unknown)

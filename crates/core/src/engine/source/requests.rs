@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mailferry_rules::ids::MailboxId;
-use mailferry_rules::moves::{After, State, Under, admit};
+use mailferry_rules::moves::{After, Phase, State, Under, admit};
 
 use super::MailboxHalt;
 use super::pack::Pass;
@@ -15,7 +15,8 @@ use super::places::place_of;
 use crate::engine::agent::{Agent, Halt, Mailbox};
 use crate::ports::{Level, Retry, StoreError};
 use crate::state::ledger::moves::{self, Kept, NotThere};
-use crate::state::ledger::{inbound, stock};
+use crate::state::ledger::{inbound, stock, switch};
+use crate::state::{Connection, SqlResult};
 use crate::trouble::Trouble;
 
 impl Agent {
@@ -27,13 +28,14 @@ impl Agent {
             self.db.read(|db| Ok(moves::all(db)?))?.into_iter().map(|kept| (kept.mailbox, kept)).collect();
         // Whoever has left the project keeps its request, and nothing is done with it.
         requests.retain(|mailbox, _| self.mailbox(*mailbox).is_some());
+        let completes = self.around.flow.can_switch().is_ok();
         for kept in requests.values_mut() {
             let (was, now_ms) = (kept.request.state, self.now_ms());
             let progress = self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?;
-            // Nothing completes a request here: R82 is not there.
-            if kept.request.look_at(&progress, false, now_ms) == After::Changed {
+            if kept.request.look_at(&progress, completes, now_ms) == After::Changed {
                 self.keep_request(kept, was)?;
             }
+            self.go_on_with_switch(kept)?;
         }
         self.start_requests(&mut requests)?;
         let priority = |id: &MailboxId| requests.get(id).map(|kept| kept.request.wishes.priority).unwrap_or_default();
@@ -67,7 +69,7 @@ impl Agent {
     }
 
     /// Writes a request down; a new state is told.
-    fn keep_request(&mut self, kept: &Kept, was: State) -> Result<(), Halt> {
+    pub(super) fn keep_request(&mut self, kept: &Kept, was: State) -> Result<(), Halt> {
         let (now_ms, state) = (self.now_ms(), kept.request.state);
         let what = match kept.request.message.as_str() {
             "" => format!("{} after {}", state.name(), was.name()),
@@ -102,6 +104,9 @@ impl Agent {
     pub(super) fn pass_is_due(&self, mailbox: MailboxId) -> Result<bool, Halt> {
         let now_ms = self.now_ms();
         Ok(self.db.read(|db| {
+            if is_switched(db, mailbox)? {
+                return Ok(false);
+            }
             let Some(kept) = moves::of(db, mailbox)? else { return Ok(true) };
             let owed = stock::due(db, mailbox)?.is_some() || !inbound::receipts_to_send(db, mailbox)?.is_empty();
             Ok(kept.request.wants_a_pass(owed, now_ms))
@@ -150,4 +155,10 @@ impl Agent {
         let now_ms = self.now_ms();
         Ok(self.db.write(|tx| Ok(moves::set_unreadable(tx, mailbox, &pass.not_there, now_ms)?))?)
     }
+}
+
+/// A mailbox that is switched is no source any more, with or without its request: what happens to it there, and be it its end, says
+/// nothing about the target.
+pub(super) fn is_switched(db: &Connection, mailbox: MailboxId) -> SqlResult<bool> {
+    Ok(switch::of(db, mailbox)?.is_some_and(|kept| kept.switch.phase == Phase::Done))
 }

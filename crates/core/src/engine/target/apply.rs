@@ -14,7 +14,7 @@ use super::changes::Changes;
 use super::items::{Import, tell_claims};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
-use crate::model::{FolderPath, Outcome, Skipped, Token};
+use crate::model::{FolderPath, Outcome, Skipped, SwitchId, Token};
 use crate::ports::{Blast, Level, MailTarget, Retry, StoreError};
 use crate::prv::Record;
 use crate::state::StateError;
@@ -61,6 +61,8 @@ pub(super) struct Applied {
     pub receipts_again: Vec<Sequence>,
     /// Containers whose receipts it lacks.
     pub unanswered: Vec<ContainerName>,
+    /// The source's question about its switch, and whether it is the last one.
+    pub ready: Option<(SwitchId, bool)>,
 }
 
 impl Agent {
@@ -103,8 +105,8 @@ impl Agent {
             self.event("beside.lost", Level::Warning, text);
         }
         self.open_store = Some((mailbox, import.store));
-        let Import { changes, counts, skipped, receipts_again, unanswered, .. } = import;
-        Ok(Applied { changes, counts, skipped, receipts_again, unanswered })
+        let Import { changes, counts, skipped, receipts_again, unanswered, ready, .. } = import;
+        Ok(Applied { changes, counts, skipped, receipts_again, unanswered, ready })
     }
 
     /// What the index of the container names.
@@ -250,7 +252,12 @@ impl Agent {
             // Restored from the archive it is older than what was set since; the source has sent it again meanwhile.
             Record::Beside { .. } if import.restored => Ok(()),
             Record::Beside { folder, beside } => import.beside(folder, &beside),
-            Record::FolderGone { .. } | Record::Wanted { .. } => Ok(()),
+            // Out of the archive it is a question of the past.
+            Record::Ready { switch, last } => {
+                import.ready = (!import.restored).then_some((switch, last));
+                Ok(())
+            }
+            Record::FolderGone { .. } | Record::Wanted { .. } | Record::Confirmed { .. } => Ok(()),
         }
     }
 

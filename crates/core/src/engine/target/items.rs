@@ -6,7 +6,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
 
 use super::apply::{ApplyCounts, ApplyError};
 use super::changes::Changes;
-use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, TargetId, Token};
+use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, SwitchId, TargetId, Token};
 use crate::ports::{Appended, Blast, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::Reader;
 use crate::state::Database;
@@ -32,6 +32,8 @@ pub(super) struct Import {
     pub(super) beside_lost: Vec<String>,
     pub(super) receipts_again: Vec<Sequence>,
     pub(super) unanswered: Vec<ContainerName>,
+    /// The source's question about its switch, and whether it is the last one.
+    pub(super) ready: Option<(SwitchId, bool)>,
 }
 
 impl Import {
@@ -57,6 +59,7 @@ impl Import {
             beside_lost: Vec::new(),
             receipts_again: Vec::new(),
             unanswered: Vec::new(),
+            ready: None,
         }
     }
 

@@ -5,6 +5,7 @@
 //! apply     the records of a container, each exactly once
 //! items     its items, on their way into the store
 //! changes   what waits for the flush
+//! confirm   what the source asks before and at its switch
 //! receipts  the answers, packed and sent back
 //! failover  kept containers, applied again to the copy that took over
 //! verify    whether what is tracked stands there, where such a container is damaged
@@ -13,6 +14,7 @@
 
 mod apply;
 mod changes;
+mod confirm;
 mod failover;
 mod items;
 mod receipts;
@@ -20,6 +22,7 @@ mod stock;
 mod verify;
 
 use apply::{Applied, ApplyError};
+pub(super) use confirm::Finishing;
 use mailferry_rules::ids::ContainerName;
 use mailferry_rules::import::Arrival;
 
@@ -30,6 +33,7 @@ use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::{Blast, Level, Retry, StoreError};
 use crate::prv::Kind;
 use crate::spool;
+use crate::state::ledger::switch::{self, Asked};
 use crate::state::ledger::{inbound, serving};
 use crate::trouble::Trouble;
 
@@ -38,6 +42,7 @@ impl Agent {
         self.clear_leftovers()?;
         self.take_all(Kind::Mail, &mut |agent, incoming| agent.import(incoming))?;
         self.restore_archived()?;
+        self.confirm_switches()?;
         self.answer_all()
     }
 
@@ -66,7 +71,7 @@ impl Agent {
     }
 
     fn commit_import(&mut self, name: ContainerName, digest: Digest, arrival: Arrival, applied: Applied) -> Result<(), Halt> {
-        let Applied { changes, counts, skipped, receipts_again, unanswered } = applied;
+        let Applied { changes, counts, skipped, receipts_again, unanswered, ready } = applied;
         let mailbox = name.mailbox;
         let receipt = Receipt {
             container: name,
@@ -85,6 +90,9 @@ impl Agent {
             }
             inbound::take(tx, &receipt, arrival, true, now_ms)?;
             serving::keep(tx, &name)?;
+            if let Some((id, last)) = ready {
+                switch::ask(tx, &Asked { container: name, id, last, asked_ms: now_ms })?;
+            }
             Ok(unanswered.iter().try_for_each(|name| stock::answer_again(tx, *name, now_ms))?)
         })?;
         if counts.found > 0 {

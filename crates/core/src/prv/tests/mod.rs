@@ -13,7 +13,7 @@ use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 use super::{Header, Kind, Options, PrvError, Reader, Record, Summary, Writer, Written, salvage};
 use crate::model::{
     Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
-    Skipped, Token,
+    Skipped, SwitchId, Token,
 };
 
 /// Small steps of a well known generator (SplitMix64): the same numbers on every machine.
@@ -98,7 +98,7 @@ impl Dice {
     pub fn record(&mut self) -> Record {
         let folder = self.below(5) as u32;
         let token = Token(self.bytes());
-        match self.below(10) {
+        match self.below(12) {
             0 => {
                 let path = FolderPath((0..self.below(4)).map(|_| self.text()).collect());
                 let special_use = self.one_in(2).then(|| self.text());
@@ -115,6 +115,16 @@ impl Dice {
             6 => Record::Census(self.census()),
             7 => Record::Unanswered { sequence: Sequence(self.below(99)), epoch: Epoch(self.below(9)) },
             8 => Record::Beside { folder, beside: self.beside() },
+            9 => Record::Ready { switch: SwitchId(self.bytes()), last: self.one_in(2) },
+            10 => {
+                let refused = self.one_in(2).then(|| self.text());
+                Record::Confirmed {
+                    switch: SwitchId(self.bytes()),
+                    sequence: Sequence(self.below(99)),
+                    epoch: Epoch(self.below(9)),
+                    refused,
+                }
+            }
             _ => {
                 let skipped = self.below(4) as usize;
                 Record::Receipt(self.receipt(skipped))

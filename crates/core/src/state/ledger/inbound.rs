@@ -127,6 +127,8 @@ pub fn receipt_sent(db: &Connection, name: &ContainerName, sequence: Sequence) -
 pub fn send_receipts_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<()> {
     db.run("UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", params![mailbox.0, sequence.0 as i64])?;
     db.run("UPDATE wanted SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", params![mailbox.0, sequence.0 as i64])?;
+    let which = params![mailbox.0, sequence.0 as i64];
+    db.run("UPDATE confirmation SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", which)?;
     Ok(())
 }
 
@@ -182,10 +184,18 @@ pub fn skipped_again(db: &Connection, name: &ContainerName, skipped: &[Skipped])
     Ok(())
 }
 
-/// Mailboxes that have receipts or wishes to send.
+/// A container of this mailbox that was given up and has not been restored.
+pub fn archived(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<ContainerName>> {
+    db.prepare_cached("SELECT mailbox, seq, epoch FROM taken WHERE mailbox = ?1 AND outcome = 3 AND outcome > 1 LIMIT 1")?
+        .query_row([mailbox.0], |row| container(row, 0))
+        .optional()
+}
+
+/// Mailboxes that have receipts, wishes or a verdict to send.
 pub fn mailboxes_to_answer(db: &Connection) -> rusqlite::Result<Vec<MailboxId>> {
     let mut query = db.prepare_cached(
-        "SELECT mailbox FROM taken WHERE receipt_seq = 0 UNION SELECT mailbox FROM wanted WHERE seq = 0 ORDER BY mailbox",
+        "SELECT mailbox FROM taken WHERE receipt_seq = 0 UNION SELECT mailbox FROM wanted WHERE seq = 0
+         UNION SELECT mailbox FROM confirmation WHERE receipt_seq = 0 AND verdict IS NOT NULL ORDER BY mailbox",
     )?;
     let rows = query.query_map([], |row| Ok(MailboxId(row.get(0)?)))?;
     rows.collect()

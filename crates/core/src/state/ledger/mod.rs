@@ -12,6 +12,7 @@ pub mod serving;
 pub mod source;
 pub mod stamps;
 pub mod stock;
+pub mod switch;
 pub mod target;
 
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};

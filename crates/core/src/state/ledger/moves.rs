@@ -126,7 +126,7 @@ pub fn remove(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
 /// What was packed last did not arrive as it was sent: another pass is due.
 pub fn pack_again(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
     db.run("UPDATE move_request SET packed_ms = 0 WHERE mailbox = ?1", [mailbox.0])?;
-    Ok(())
+    super::switch::ask_again(db, mailbox)
 }
 
 /// What the limits of a request are held against.

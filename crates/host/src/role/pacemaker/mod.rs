@@ -12,12 +12,12 @@ mod decide;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use mailferry_command::ask;
 use mailferry_core::ports::Role;
 
 use self::decide::{Question, View, decide};
-use super::bounded::{PATIENCE, output_of};
 use super::hold::Kept;
-use super::{Answer, Members, Origin, Sign};
+use super::{Answer, Members, Origin, PATIENCE, Sign};
 
 /// Where config/pacemaker/mailferry/role puts its tokens.
 const TOKENS: &str = "/run/mailferry/role";
@@ -47,7 +47,7 @@ impl Pacemaker {
         if self.is_named_so.get().is_some() {
             return Ok(());
         }
-        let said = output_of("crm_node", &["-n"], PATIENCE)?;
+        let said = ask("crm_node", &["-n"], PATIENCE)?.text;
         let name = said.trim();
         match self.members.is_me(name) {
             _ if name.is_empty() => Err("Pacemaker does not run on this node, or this account may not ask it".into()),
@@ -61,7 +61,8 @@ impl Pacemaker {
 
     fn view(&self) -> Result<View, String> {
         self.has_its_name()?;
-        View::read(&output_of("crm_mon", ASK, PATIENCE)?, &self.resource)
+        // Whatever its exit code: the answer itself says whether it is one.
+        View::read(&ask("crm_mon", ASK, PATIENCE)?.text, &self.resource)
     }
 
     fn meaning_of(&self, view: &View) -> Answer {

@@ -15,7 +15,7 @@ use windows_sys::Win32::Networking::Clustering::{
 };
 
 use super::{Group, NodeState, View};
-use crate::role::bounded::PATIENCE;
+use crate::role::PATIENCE;
 
 const NAME_MAX: usize = 1024;
 

@@ -1,20 +1,46 @@
-//! Asking another program, with a limit of time and of bytes: a provider that hangs must not hang an agent.
+//! Asking another program, with a limit of time and of bytes: one that hangs must not hang an agent.
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-pub(crate) const ANSWER_BYTES_MAX: u64 = 1 << 20;
+/// What a program may write.
+pub const ANSWER_BYTES_MAX: u64 = 8 << 20;
 const COMPLAINT_BYTES_MAX: u64 = 4 << 10;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// What a program writes that ends well. `Err` says what was wrong with it: it could not be run, took too long, ended with
-/// another code than 0, wrote too much or no UTF-8.
-pub(crate) fn output_of(program: &str, arguments: &[String], patience: Duration) -> Result<String, String> {
+/// What a program has written, and how it ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Said {
+    program: String,
+    /// How it ended, when not well.
+    ended: Option<String>,
+    pub text: String,
+    complaint: Vec<u8>,
+}
+
+impl Said {
+    /// What it wrote, if it ended well; else its first complaint.
+    pub fn well(self) -> Result<String, String> {
+        match self.ended {
+            None => Ok(self.text),
+            Some(code) => Err(format!("{} ended with {code}{}", self.program, first_line(&self.complaint))),
+        }
+    }
+}
+
+/// What a program writes that ends well. `Err` says what was wrong with it.
+pub fn output_of<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) -> Result<String, String> {
+    ask(program, arguments, patience).and_then(Said::well)
+}
+
+/// `Err` says what was wrong: it could not be run, took too long, wrote too much or no UTF-8.
+pub fn ask<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) -> Result<Said, String> {
     let until = Instant::now() + patience;
     let mut command = Command::new(program);
-    command.args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments.iter().map(AsRef::as_ref)).env("LC_ALL", "C");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("{program} could not be run: {error}"))?;
     let out = child.stdout.take().map(|pipe| bytes_of(pipe, ANSWER_BYTES_MAX + 1));
     let complaint = child.stderr.take().map(|pipe| bytes_of(pipe, COMPLAINT_BYTES_MAX));
@@ -24,15 +50,14 @@ pub(crate) fn output_of(program: &str, arguments: &[String], patience: Duration)
     let said = out.recv_timeout(left());
     let ended = end(child, until);
     let (said, status) = (said.map_err(|_| late())?, ended.ok_or_else(late)?);
-    if !status.success() {
-        // Whoever inherited its pipes may hold them open.
-        let complaint = complaint.recv_timeout(left()).unwrap_or_default();
-        return Err(format!("{program} ended with {}{}", code(status), first_line(&complaint)));
-    }
     if said.len() as u64 > ANSWER_BYTES_MAX {
         return Err(format!("{program} wrote more than {ANSWER_BYTES_MAX} bytes"));
     }
-    String::from_utf8(said).map_err(|_| format!("what {program} wrote is no UTF-8"))
+    let text = String::from_utf8(said).map_err(|_| format!("what {program} wrote is no UTF-8"))?;
+    let ended = (!status.success()).then(|| code(status));
+    // Whoever inherited its pipes may hold them open.
+    let complaint = if ended.is_some() { complaint.recv_timeout(left()).unwrap_or_default() } else { Vec::new() };
+    Ok(Said { program: program.into(), ended, text, complaint })
 }
 
 /// Reads beside the program, so that it never waits for us.
@@ -80,7 +105,7 @@ mod tests {
     use super::*;
 
     fn sh(script: &str, patience_ms: u64) -> Result<String, String> {
-        output_of("sh", &["-c".into(), script.into()], Duration::from_millis(patience_ms))
+        output_of("sh", &["-c", script], Duration::from_millis(patience_ms))
     }
 
     #[test]
@@ -88,7 +113,14 @@ mod tests {
         assert_eq!(sh("echo '{}'", 60_000), Ok("{}\n".into()));
         assert_eq!(sh("echo '{}'; echo; echo ' no access' >&2; exit 3", 60_000), Err("sh ended with code 3: no access".into()));
         assert_eq!(sh("echo '{}'; kill -9 $$", 60_000), Err("sh ended with a signal".into()));
-        assert!(output_of("no-such-program", &[], Duration::from_secs(1)).is_err_and(|why| why.starts_with("no-such-program could not")));
+        let missing = ask::<&str>("no-such-program", &[], Duration::from_secs(1));
+        assert!(missing.is_err_and(|why| why.starts_with("no-such-program could not be run")));
+    }
+
+    #[test]
+    fn whoever_wants_it_has_an_answer_whatever_the_exit_code() {
+        let said = ask("sh", &["-c", "echo 1; echo 2; exit 102"], Duration::from_secs(60)).unwrap();
+        assert_eq!(said.text, "1\n2\n");
     }
 
     #[test]
@@ -102,7 +134,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_too_long_or_no_text_is_none() {
-        assert_eq!(sh("head -c 1048577 /dev/zero", 60_000), Err("sh wrote more than 1048576 bytes".into()));
+        assert_eq!(sh("head -c 8388609 /dev/zero", 60_000), Err("sh wrote more than 8388608 bytes".into()));
         assert_eq!(sh("printf '\\377'", 60_000), Err("what sh wrote is no UTF-8".into()));
     }
 }

@@ -1,0 +1,190 @@
+//! The source's part of the switch: ask, lock, ask again, lead mail to the target (R82). The rules say what is next
+//! (`rules::moves::switch`); what is about to be done outside is written down and replicated before it is done.
+
+use mailferry_rules::moves::{Failure, Known, Next, Phase, State, Switch};
+
+use super::MailboxHalt;
+use super::pack::Pass;
+use crate::engine::agent::{Agent, Halt};
+use crate::model::SwitchId;
+use crate::ports::{Level, Switching};
+use crate::prv::Record;
+use crate::state::ledger::moves::{self, Kept};
+use crate::state::ledger::{stock, switch};
+use crate::trouble::Trouble;
+
+enum Act {
+    Lock,
+    Unlock,
+    Redirect,
+}
+
+impl Agent {
+    /// Goes on with the switch of a request, or puts an end to it where the request is not being completed any more.
+    pub(super) fn go_on_with_switch(&mut self, kept: &mut Kept) -> Result<(), Halt> {
+        let mailbox = kept.mailbox;
+        let under_way = self.db.read(|db| Ok(switch::of(db, mailbox)?))?;
+        match (kept.request.state, under_way) {
+            (State::CompletionInProgress, Some(under_way)) => self.take_steps(kept, under_way),
+            (State::CompletionInProgress, None) => {
+                let begun = switch::Kept { mailbox, id: self.switch_id(kept), switch: Switch::begin(), asked: None, verdict: None };
+                kept.request.pack_again();
+                self.db.write(|tx| {
+                    moves::put(tx, kept)?;
+                    Ok(switch::put(tx, &begun)?)
+                })?;
+                self.counts.move_steps += 1;
+                Ok(())
+            }
+            (_, None) => Ok(()),
+            (_, Some(under_way)) if under_way.switch.phase.is_past_return() => Ok(()),
+            (_, Some(under_way)) if under_way.switch.phase == Phase::Unlocking => self.unlock_source(kept, under_way),
+            (state, Some(under_way)) => {
+                let (failure, why) = (Failure::Switch, format!("the move request is {}", state.name()));
+                self.give_up_switch(kept, under_way, failure, why)
+            }
+        }
+    }
+
+    fn switch_id(&self, kept: &Kept) -> SwitchId {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&kept.mailbox.0).update(&self.epoch.0.to_le_bytes()).update(&self.now_ms().to_le_bytes()).update(kept.id.as_bytes());
+        let mut id = SwitchId([0; 16]);
+        id.0.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        id
+    }
+
+    fn take_steps(&mut self, kept: &mut Kept, mut under_way: switch::Kept) -> Result<(), Halt> {
+        loop {
+            let (progress, owed) = self.db.read(|db| Ok((moves::progress(db, kept.mailbox)?, stock::due(db, kept.mailbox)?.is_some())))?;
+            let (packed, unanswered) = (kept.request.packed_ms != 0 && !owed, progress.unanswered);
+            let known = Known { packed, unanswered, verdict: under_way.verdict.clone() };
+            let (now_ms, wait_max_ms) = (self.now_ms(), self.policy.final_wait.wait_max_ms);
+            match under_way.switch.next(&known, now_ms, wait_max_ms) {
+                Next::Wait => return Ok(()),
+                Next::Lock => {
+                    if under_way.switch.phase == Phase::Asking {
+                        under_way.switch.locked_ms = now_ms.max(1);
+                        self.enter_phase(&mut under_way, Phase::Locking)?;
+                    }
+                    if let Err(why) = self.act_on_flow(kept, &under_way, &Act::Lock)? {
+                        return self.give_up_switch(kept, under_way, Failure::Switch, format!("the source could not be locked: {why}"));
+                    }
+                    self.pack_for(kept, &mut under_way, Phase::Locked)?;
+                }
+                Next::Redirect => {
+                    if under_way.switch.phase == Phase::Locked {
+                        self.enter_phase(&mut under_way, Phase::Switching)?;
+                    }
+                    if let Err(why) = self.act_on_flow(kept, &under_way, &Act::Redirect)? {
+                        return self.give_up_switch(
+                            kept,
+                            under_way,
+                            Failure::Switch,
+                            format!("mail could not be led to the target: {why}"),
+                        );
+                    }
+                    let lasted_ms = self.now_ms().saturating_sub(under_way.switch.locked_ms);
+                    let text = format!("mail goes to the target; the source was locked for {:.1} s until then", lasted_ms as f64 / 1000.0);
+                    self.db.write(|tx| Ok(moves::note(tx, kept, now_ms, &text)?))?;
+                    self.event("switch.done", Level::Info, format!("mailbox {}: {text}", self.label(kept.mailbox)));
+                    self.pack_for(kept, &mut under_way, Phase::Sweeping)?;
+                }
+                Next::Finish => {
+                    let (was, progress) = (kept.request.state, self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?);
+                    kept.request.completed(&progress, now_ms);
+                    under_way.switch.phase = Phase::Done;
+                    self.db.write(|tx| Ok(switch::put(tx, &under_way)?))?;
+                    return self.keep_request(kept, was);
+                }
+                Next::GiveUp(failure, why) => return self.give_up_switch(kept, under_way, failure, why),
+                Next::Unlock => return self.unlock_source(kept, under_way),
+            }
+        }
+    }
+
+    /// Written down, and known to the other node, before anything is done outside.
+    fn enter_phase(&mut self, under_way: &mut switch::Kept, phase: Phase) -> Result<(), Halt> {
+        under_way.switch.phase = phase;
+        (under_way.asked, under_way.verdict) = (None, None);
+        self.db.write(|tx| Ok(switch::put(tx, under_way)?))?;
+        self.counts.move_steps += 1;
+        self.after_item()
+    }
+
+    /// The next phase begins with a pass over the mailbox.
+    fn pack_for(&mut self, kept: &mut Kept, under_way: &mut switch::Kept, phase: Phase) -> Result<(), Halt> {
+        under_way.switch.phase = phase;
+        (under_way.asked, under_way.verdict) = (None, None);
+        kept.request.pack_again();
+        self.counts.move_steps += 1;
+        Ok(self.db.write(|tx| {
+            moves::put(tx, kept)?;
+            Ok(switch::put(tx, under_way)?)
+        })?)
+    }
+
+    fn act_on_flow(&mut self, kept: &Kept, under_way: &switch::Kept, act: &Act) -> Result<Result<(), String>, Halt> {
+        // Whoever was active before may be at the same: it has its time to see that it is not any more.
+        self.predecessor_has_let_go()?;
+        self.still_active()?;
+        let (name, id, switch) = (self.label(kept.mailbox), kept.mailbox.to_string(), under_way.id.to_string());
+        let what = Switching { mailbox: &name, id: &id, switch: &switch };
+        let flow = &self.around.flow;
+        Ok(match act {
+            Act::Lock => flow.lock(what),
+            Act::Unlock => flow.unlock(what),
+            Act::Redirect => flow.redirect(what),
+        })
+    }
+
+    /// Nothing is switched: the request fails, and the source is opened again where it may be locked.
+    fn give_up_switch(&mut self, kept: &mut Kept, mut under_way: switch::Kept, failure: Failure, why: String) -> Result<(), Halt> {
+        let was = kept.request.state;
+        if was == State::CompletionInProgress {
+            kept.request.fail(failure, format!("{why}; nothing is switched"), self.now_ms());
+        }
+        if under_way.switch.phase == Phase::Asking {
+            self.db.write(|tx| Ok(switch::end(tx, kept.mailbox)?))?;
+            return self.keep_request(kept, was);
+        }
+        (under_way.switch.failure, under_way.switch.why) = (Some(failure), why);
+        self.enter_phase(&mut under_way, Phase::Unlocking)?;
+        self.keep_request(kept, was)?;
+        self.unlock_source(kept, under_way)
+    }
+
+    /// Tried in every session until it is done.
+    fn unlock_source(&mut self, kept: &mut Kept, under_way: switch::Kept) -> Result<(), Halt> {
+        let label = self.label(kept.mailbox);
+        match self.act_on_flow(kept, &under_way, &Act::Unlock)? {
+            Ok(()) => {
+                self.db.write(|tx| Ok(switch::end(tx, kept.mailbox)?))?;
+                self.calm_about("switch.locked", std::slice::from_ref(&label));
+                self.event(
+                    "switch.given-up",
+                    Level::Warning,
+                    format!("mailbox {label}: the source is open again: {}", under_way.switch.why),
+                );
+                Ok(())
+            }
+            Err(why) => {
+                self.stall(label.clone(), format!("the source could not be unlocked: {why}"));
+                let trouble = Trouble::new(format!("the source of mailbox {label} could not be unlocked")).cause(why);
+                let trouble = trouble.now("nothing is switched, and users cannot work; it is tried in every session");
+                self.tell("switch.locked", Level::Error, trouble.hint("see what SwitchCommand says, or unlock it by hand").to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Behind everything that a pass has packed: the question of the phase, unless it is under way.
+    pub(super) fn ask_for_switch(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
+        let mailbox = pass.mailbox.id;
+        let Some(under_way) = self.db.read(|db| Ok(switch::of(db, mailbox)?))? else { return Ok(()) };
+        match under_way.switch.phase.question() {
+            Some(last) if under_way.asked.is_none() => self.write(pass, Record::Ready { switch: under_way.id, last }),
+            _ => Ok(()),
+        }
+    }
+}

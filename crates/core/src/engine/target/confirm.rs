@@ -1,0 +1,89 @@
+//! The target's part of the switch: may the source be locked, and is everything there (R82, R75)?
+//!
+//! Everything up to the question has been applied, for it came in the chain behind it. What is left to ask: whether a container has been
+//! given up, whether something is still asked for, and whether enough copies hold it. While that cannot be said, nothing is said.
+
+use std::collections::BTreeMap;
+
+use mailferry_rules::guarantee::{Answer, Finish, FinishStep, gate};
+use mailferry_rules::ids::MailboxId;
+
+use crate::engine::agent::{Agent, Halt};
+use crate::model::SwitchId;
+use crate::ports::Level;
+use crate::state::ledger::switch::{self, Asked};
+use crate::state::ledger::{inbound, stock};
+
+/// Questions that wait for their copies.
+pub(in crate::engine) type Finishing = BTreeMap<MailboxId, (SwitchId, bool, Finish)>;
+
+impl Agent {
+    pub(super) fn confirm_switches(&mut self) -> Result<(), Halt> {
+        for asked in self.db.read(|db| Ok(switch::open(db)?))? {
+            let mailbox = asked.container.mailbox;
+            if self.mailbox(mailbox).is_none() {
+                continue;
+            }
+            let Some(verdict) = self.verdict_on(&asked)? else { continue };
+            self.finishing.remove(&mailbox);
+            self.still_active()?;
+            self.db.write(|tx| Ok(switch::decide(tx, &asked, &verdict)?))?;
+            self.counts.move_steps += 1;
+            let label = self.label(mailbox);
+            match (verdict, asked.last) {
+                (Ok(()), false) => self.event("switch.may-begin", Level::Info, format!("mailbox {label}: the source may be locked")),
+                (Ok(()), true) => {
+                    let text = format!("mailbox {label}: everything up to {} is applied and guaranteed", asked.container);
+                    self.event("switch.confirmed", Level::Info, text);
+                }
+                (Err(why), _) => {
+                    self.event("switch.refused", Level::Warning, format!("mailbox {label}: the switch is refused: {why}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `None`: cannot be said yet.
+    fn verdict_on(&mut self, asked: &Asked) -> Result<Option<Result<(), String>>, Halt> {
+        let mailbox = asked.container.mailbox;
+        let (archived, wanted) = self.db.read(|db| Ok((inbound::archived(db, mailbox)?, stock::wants_any(db, mailbox)?)))?;
+        if let Some(name) = archived {
+            return Ok(Some(Err(format!("container {name} is kept in ARCHIVE and not applied"))));
+        }
+        let answer = match wanted {
+            true => Answer::NotSatisfied("items that a census names are asked for and have not come".into()),
+            false => self.guaranteed_for(asked)?,
+        };
+        let (now_ms, times) = (self.now_ms(), self.policy.final_wait);
+        let known = self.finishing.remove(&mailbox).filter(|(id, last, _)| (*id, *last) == (asked.id, asked.last));
+        let mut finish = known.map_or_else(|| Finish::begin(asked.asked_ms), |(.., finish)| finish);
+        let step = finish.after(&answer, now_ms, &times);
+        self.finishing.insert(mailbox, (asked.id, asked.last, finish));
+        match step {
+            FinishStep::Flushed => Ok(Some(Ok(()))),
+            FinishStep::Failed(why) => Ok(Some(Err(why))),
+            FinishStep::Wait { ask_ms, roll } => {
+                if roll {
+                    self.roll_journal_now(mailbox);
+                }
+                let why = answer.reason().unwrap_or_default().to_owned();
+                self.stall(self.label(mailbox), format!("its switch waits: {why}"));
+                self.wants_next_in(ask_ms.saturating_sub(now_ms));
+                Ok(None)
+            }
+        }
+    }
+
+    fn guaranteed_for(&mut self, asked: &Asked) -> Result<Answer, Halt> {
+        let mailbox = asked.container.mailbox;
+        let Some(taken_ms) = self.db.read(|db| Ok(inbound::taken_at(db, &asked.container)?))? else {
+            return Ok(Answer::NotSatisfied(format!("{} has not been applied", asked.container)));
+        };
+        let store = self.target_store(mailbox);
+        let commit_ms = if asked.last { taken_ms } else { gate(taken_ms, self.policy.final_wait.lag_max_ms) };
+        let flushed = self.around.guarantee.flushed(&store, commit_ms);
+        // Behind that question: the copies may agree on what the one that serves now has never had.
+        Ok(self.same_copy_serves(mailbox)?.and(flushed))
+    }
+}

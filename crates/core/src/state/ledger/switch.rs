@@ -1,0 +1,162 @@
+//! Switches under way at the source, and what the target is asked to confirm (R82).
+
+use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
+use mailferry_rules::moves::{Failure, Phase, Switch};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::container;
+use crate::model::SwitchId;
+use crate::state::statements::Statements;
+
+/// A switch as it stands in the ledger of the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    pub mailbox: MailboxId,
+    pub id: SwitchId,
+    pub switch: Switch,
+    /// The container that carried the question of its phase.
+    pub asked: Option<(Sequence, Epoch)>,
+    /// The target's answer to it; `Err`: why not.
+    pub verdict: Option<Result<(), String>>,
+}
+
+pub fn of(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<Kept>> {
+    db.prepare_cached("SELECT id, phase, locked_ms, failure, why, asked_seq, asked_epoch, verdict FROM move_switch WHERE mailbox = ?1")?
+        .query_row([mailbox.0], |row| {
+            let phase: String = row.get(1)?;
+            let phase = Phase::named(&phase).ok_or(rusqlite::Error::InvalidColumnType(1, phase, Type::Text))?;
+            let failure: Option<String> = row.get(3)?;
+            let (asked, epoch): (i64, i64) = (row.get(5)?, row.get(6)?);
+            Ok(Kept {
+                mailbox,
+                id: SwitchId(row.get(0)?),
+                switch: Switch {
+                    phase,
+                    locked_ms: row.get::<_, i64>(2)? as u64,
+                    failure: failure.as_deref().and_then(Failure::named),
+                    why: row.get(4)?,
+                },
+                asked: (asked != 0).then_some((Sequence(asked as u64), Epoch(epoch as u64))),
+                verdict: verdict(row, 7)?,
+            })
+        })
+        .optional()
+}
+
+fn verdict(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Result<(), String>>> {
+    let text: Option<String> = row.get(at)?;
+    Ok(text.map(|text| if text.is_empty() { Ok(()) } else { Err(text) }))
+}
+
+fn text_of(verdict: &Result<(), String>) -> &str {
+    match verdict {
+        Ok(()) => "",
+        Err(why) if why.is_empty() => "no reason was given",
+        Err(why) => why,
+    }
+}
+
+pub fn put(db: &Connection, kept: &Kept) -> rusqlite::Result<()> {
+    let Kept { mailbox, id, switch, asked, verdict } = kept;
+    db.run(
+        "INSERT OR REPLACE INTO move_switch (mailbox, id, phase, locked_ms, failure, why, asked_seq, asked_epoch, verdict)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            mailbox.0,
+            id.0,
+            switch.phase.name(),
+            switch.locked_ms as i64,
+            switch.failure.map(Failure::name),
+            switch.why,
+            asked.map_or(0, |(sequence, _)| sequence.0 as i64),
+            asked.map_or(0, |(_, epoch)| epoch.0 as i64),
+            verdict.as_ref().map(text_of),
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn end(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
+    db.run("DELETE FROM move_switch WHERE mailbox = ?1", [mailbox.0])?;
+    Ok(())
+}
+
+/// A container carries the question of a switch; one of another phase, or of a switch that is over, says nothing any more.
+pub fn asked(db: &Connection, by: ContainerName, id: SwitchId, last: bool) -> rusqlite::Result<()> {
+    match of(db, by.mailbox)?.filter(|kept| kept.id == id && kept.switch.phase.question() == Some(last)) {
+        Some(kept) => put(db, &Kept { asked: Some((by.sequence, by.epoch)), verdict: None, ..kept }),
+        None => Ok(()),
+    }
+}
+
+/// The target has answered the question in that container; the answer to another is of the past.
+pub fn answered(db: &Connection, question: ContainerName, id: SwitchId, verdict: Result<(), String>) -> rusqlite::Result<()> {
+    let asked = Some((question.sequence, question.epoch));
+    match of(db, question.mailbox)?.filter(|kept| kept.id == id && kept.asked == asked) {
+        Some(kept) => put(db, &Kept { verdict: Some(verdict), ..kept }),
+        None => Ok(()),
+    }
+}
+
+/// Something did not arrive as it was sent, and comes again behind the question: that is put again, behind it.
+pub fn ask_again(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
+    db.run("UPDATE move_switch SET asked_seq = 0, asked_epoch = 0, verdict = NULL WHERE mailbox = ?1", [mailbox.0])?;
+    Ok(())
+}
+
+/// What the target is asked to confirm.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// With the question.
+    pub container: ContainerName,
+    pub id: SwitchId,
+    pub last: bool,
+    pub asked_ms: u64,
+}
+
+pub fn ask(db: &Connection, asked: &Asked) -> rusqlite::Result<()> {
+    let Asked { container, id, last, asked_ms } = asked;
+    db.run(
+        "INSERT OR REPLACE INTO confirmation (mailbox, id, last, seq, epoch, asked_ms, verdict, receipt_seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, 0)",
+        params![container.mailbox.0, id.0, last, container.sequence.0 as i64, container.epoch.0 as i64, *asked_ms as i64],
+    )?;
+    Ok(())
+}
+
+/// Questions without a verdict.
+pub fn open(db: &Connection) -> rusqlite::Result<Vec<Asked>> {
+    let mut query =
+        db.prepare_cached("SELECT mailbox, seq, epoch, id, last, asked_ms FROM confirmation WHERE verdict IS NULL ORDER BY mailbox")?;
+    let rows = query.query_map([], |row| {
+        let (id, asked_ms) = (SwitchId(row.get(3)?), row.get::<_, i64>(5)? as u64);
+        Ok(Asked { container: container(row, 0)?, id, last: row.get(4)?, asked_ms })
+    })?;
+    rows.collect()
+}
+
+pub fn decide(db: &Connection, asked: &Asked, verdict: &Result<(), String>) -> rusqlite::Result<()> {
+    db.run(
+        "UPDATE confirmation SET verdict = ?4, receipt_seq = 0 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![asked.container.mailbox.0, asked.container.sequence.0 as i64, asked.container.epoch.0 as i64, text_of(verdict)],
+    )?;
+    Ok(())
+}
+
+/// A verdict that has not been sent back: the switch, the container with the question, and why it is refused.
+pub fn to_send(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<(SwitchId, ContainerName, Option<String>)>> {
+    let sql = "SELECT mailbox, seq, epoch, id, verdict FROM confirmation WHERE mailbox = ?1 AND verdict IS NOT NULL AND receipt_seq = 0";
+    db.prepare_cached(sql)?
+        .query_row([mailbox.0], |row| Ok((SwitchId(row.get(3)?), container(row, 0)?, verdict(row, 4)?.and_then(Result::err))))
+        .optional()
+}
+
+/// The verdict on the question in that container went out in container `sequence` of the way back.
+pub fn sent(db: &Connection, question: ContainerName, sequence: Sequence) -> rusqlite::Result<()> {
+    db.run(
+        "UPDATE confirmation SET receipt_seq = ?4 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![question.mailbox.0, question.sequence.0 as i64, question.epoch.0 as i64, sequence.0 as i64],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The switch of one mailbox: a handshake in two phases, and what the source does next (R82, R75).
+//!
+//! ```text
+//! Asking     the target is asked whether the source may be locked: nothing given up, and its copies close enough behind?
+//! Locking    it may: written down before the source is locked
+//! Locked     the last delta goes out, and behind it the question whether everything up to there is applied and guaranteed
+//! Switching  it is: written down before mail is led to the target
+//! Sweeping   what came to the source all the same is brought over
+//! Done       the source is no source any more
+//! Unlocking  something came in between: nothing is switched, and the source is to be open again
+//! ```
+//! The source alone acts. Without a confirmation it does not switch, and one that comes too late is of a switch that is over: its
+//! number says so.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::Failure;
+use crate::guarantee::seconds;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    Asking,
+    Locking,
+    Locked,
+    Switching,
+    Sweeping,
+    Done,
+    Unlocking,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 7] =
+        [Phase::Asking, Phase::Locking, Phase::Locked, Phase::Switching, Phase::Sweeping, Phase::Done, Phase::Unlocking];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Asking => "Asking",
+            Phase::Locking => "Locking",
+            Phase::Locked => "Locked",
+            Phase::Switching => "Switching",
+            Phase::Sweeping => "Sweeping",
+            Phase::Done => "Done",
+            Phase::Unlocking => "Unlocking",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Phase> {
+        Phase::ALL.into_iter().find(|phase| phase.name() == name)
+    }
+
+    /// Which question the phase puts to the target; true: the last one.
+    pub fn question(self) -> Option<bool> {
+        match self {
+            Phase::Asking => Some(false),
+            Phase::Locked => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Mail may be led to the target already: there is no way back but on.
+    pub fn is_past_return(self) -> bool {
+        matches!(self, Phase::Switching | Phase::Sweeping | Phase::Done)
+    }
+}
+
+/// A switch under way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Switch {
+    pub phase: Phase,
+    /// Since when the source is locked, or about to be; 0: it is not.
+    pub locked_ms: u64,
+    /// While `Unlocking`: why.
+    pub failure: Option<Failure>,
+    pub why: String,
+}
+
+/// What the ledger says about it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Known {
+    /// A pass has come to its end in this phase.
+    pub packed: bool,
+    /// Containers without an answer.
+    pub unanswered: u64,
+    /// The target's answer to the question of this phase.
+    pub verdict: Option<Result<(), String>>,
+}
+
+/// What the source does next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Next {
+    Wait,
+    Lock,
+    Redirect,
+    /// Everything is over there.
+    Finish,
+    /// Nothing is switched; the source is opened again where it may be locked.
+    GiveUp(Failure, String),
+    Unlock,
+}
+
+impl Switch {
+    pub fn begin() -> Self {
+        Switch { phase: Phase::Asking, locked_ms: 0, failure: None, why: String::new() }
+    }
+
+    /// `wait_max_ms`: how long the source may be locked without a confirmation.
+    pub fn next(&mut self, known: &Known, now_ms: u64, wait_max_ms: u64) -> Next {
+        // A clock that was set back makes the lock last no longer.
+        self.locked_ms = self.locked_ms.min(now_ms);
+        let refused = || match &known.verdict {
+            Some(Err(why)) => Some(Next::GiveUp(Failure::NotConfirmed, format!("the target has refused: {why}"))),
+            _ => None,
+        };
+        let all_there = known.packed && known.unanswered == 0;
+        match self.phase {
+            Phase::Asking => refused().unwrap_or(if known.verdict.is_some() && all_there { Next::Lock } else { Next::Wait }),
+            Phase::Locking => Next::Lock,
+            Phase::Locked if known.verdict == Some(Ok(())) && all_there => Next::Redirect,
+            Phase::Locked => refused().unwrap_or_else(|| match now_ms - self.locked_ms >= wait_max_ms {
+                true => Next::GiveUp(Failure::NotConfirmed, format!("the target has not confirmed within {}", seconds(wait_max_ms))),
+                false => Next::Wait,
+            }),
+            Phase::Switching => Next::Redirect,
+            Phase::Sweeping if all_there => Next::Finish,
+            Phase::Sweeping | Phase::Done => Next::Wait,
+            Phase::Unlocking => Next::Unlock,
+        }
+    }
+}

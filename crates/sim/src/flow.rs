@@ -1,0 +1,72 @@
+//! Where mail flows to: a source that is locked takes no changes of its users; and a switch is looked at in the moment it is made (R82).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mailferry_core::model::FolderPath;
+use mailferry_core::ports::{MailFlow, Switching};
+
+use crate::check::contents;
+use crate::guarantee::SimGuarantee;
+use crate::process::Process;
+use crate::store::{Shelf, SimMailbox, locked};
+
+/// As the source agent of one node reaches it.
+pub struct SimFlow {
+    pub shelf: Shelf,
+    pub guarantee: Arc<SimGuarantee>,
+    pub process: Arc<Process>,
+    /// Mailboxes are switched in this world.
+    pub switches: bool,
+}
+
+impl SimFlow {
+    fn act(&self, what: Switching<'_>, word: &str, effect: impl FnOnce(&mut SimMailbox)) -> Result<(), String> {
+        let url = format!("sim:{}", what.mailbox);
+        let effect = || match locked(&self.shelf).get_mut(&url) {
+            Some(mailbox) => {
+                effect(mailbox);
+                Ok(())
+            }
+            None => Err(format!("there is no mailbox {}", what.mailbox)),
+        };
+        self.process.act(|| format!("{word} {}", what.mailbox), effect, |cause| cause)
+    }
+}
+
+impl MailFlow for SimFlow {
+    fn can_switch(&self) -> Result<(), String> {
+        if self.switches { Ok(()) } else { Err("nothing switches mailboxes here".into()) }
+    }
+
+    fn lock(&self, what: Switching<'_>) -> Result<(), String> {
+        self.act(what, "lock", |mailbox| mailbox.locked = true)
+    }
+
+    fn unlock(&self, what: Switching<'_>) -> Result<(), String> {
+        self.act(what, "unlock", |mailbox| mailbox.locked = false)
+    }
+
+    fn redirect(&self, what: Switching<'_>) -> Result<(), String> {
+        let switched = self.act(what, "redirect", |mailbox| mailbox.redirected = true);
+        let (source, target) = (format!("sim:{}", what.mailbox), format!("sim:new-{}", what.mailbox));
+        let shelf = locked(&self.shelf);
+        let (Some(source), Some(now)) = (shelf.get(&source).filter(|source| source.redirected && !source.leaks), shelf.get(&target)) else {
+            return switched;
+        };
+        let mut copies = vec![("the target", now.clone())];
+        copies.extend(self.guarantee.passive(&target).map(|passive| ("no passive copy", passive)));
+        for (which, copy) in copies {
+            let (wanted, arrived) = (all(source), all(&copy));
+            if wanted != arrived {
+                self.process.watch().breaks(format!("R82: {} is switched, and {which} has {arrived:?} of {wanted:?}", what.mailbox));
+            }
+        }
+        switched
+    }
+}
+
+/// Folders with items, and these.
+fn all(mailbox: &SimMailbox) -> BTreeMap<&FolderPath, Vec<String>> {
+    mailbox.folders.iter().filter(|(_, items)| !items.is_empty()).map(|(folder, items)| (folder, contents(items))).collect()
+}
