@@ -23,6 +23,7 @@ mod plan;
 mod receipts;
 mod requests;
 
+pub use beside::mapped as mapped_rights;
 pub use plan::{MailboxPlan, plan};
 
 use super::agent::{Agent, Halt};
