@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{agent, check, commit, demo, guarantee, init, migrate, moves, nodes, prv, verify};
+use commands::{agent, check, commit, demo, guarantee, init, migrate, moves, nodes, prv, rehearse, verify};
 use exit::Exit;
 use screen::Screen;
 
@@ -33,6 +33,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Rehearse(rehearse::Args),
     Migrate(migrate::Args),
     Verify(verify::Args),
     Init(init::Args),
@@ -70,6 +71,7 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Guarantee(command) => guarantee::run(&command, screen),
         Command::Prv(command) => prv::run(&command, screen),
         Command::Demo(args) => demo::run(&args, screen),
+        Command::Rehearse(args) => rehearse::run(&args, screen),
         Command::Migrate(args) => migrate::run(&args, screen),
         Command::Status(args) => nodes::status(&args, screen),
         Command::Debts(args) => nodes::debts(&args, screen),

@@ -11,6 +11,7 @@
 //! engine       the agents: gather facts, ask mailferry-rules, do one durable step, record it
 //! settings     project file, config.ini, reference
 //! compare      whether two mailboxes hold the same mail
+//! rehearse     what can go wrong, before a byte moves (docs/reference/hazards.md)
 //! trouble      an error as the operator reads it
 //! ```
 //!
@@ -25,6 +26,7 @@ pub mod model;
 pub mod orders;
 pub mod ports;
 pub mod prv;
+pub mod rehearse;
 pub mod replication;
 pub mod settings;
 pub mod spool;

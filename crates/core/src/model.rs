@@ -202,6 +202,16 @@ pub struct InternalDate {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemKey(pub Vec<u8>);
 
+impl ItemKey {
+    /// As a person can look for it: its text where it is one, else its bytes as hex digits.
+    pub fn text(&self) -> String {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.into(),
+            _ => self.0.iter().fold(String::from("hex:"), |text, byte| text + &format!("{byte:02x}")),
+        }
+    }
+}
+
 impl fmt::Debug for ItemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ItemKey({})", String::from_utf8_lossy(&self.0))

@@ -5,6 +5,7 @@
 //! error       how far an error reaches, with the server's own words
 //! wire        bytes: lines with literals, tokens, responses, commands, sets of UIDs
 //! transport   TCP, TLS, COMPRESS=DEFLATE under one type
+//! http        one POST, for the endpoints that give tokens
 //! login       SASL mechanisms, SCRAM, where secrets come from
 //! connection  one connection: queue commands, take responses, stream bodies
 //! session     from the greeting to a usable connection: STARTTLS, login, capabilities, NAMESPACE, COMPRESS
@@ -16,6 +17,7 @@
 
 mod connection;
 mod error;
+mod http;
 mod login;
 mod session;
 mod transport;
@@ -23,6 +25,7 @@ mod wire;
 
 pub use connection::{Connection, Done, Event, Selected, Tag, ended_as};
 pub use error::{ImapError, Kind};
+pub use http::{Answer, HttpUrl};
 pub use login::{Account, Mechanism, Secret};
 pub use session::{Endpoint, Security, connect};
 pub use transport::Trust;

@@ -35,9 +35,13 @@ pub struct Endpoint {
 
 impl Endpoint {
     fn is_here(&self) -> bool {
-        let address = self.host.parse::<std::net::IpAddr>();
-        self.host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+        is_this_machine(&self.host)
     }
+}
+
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Connects and logs in.

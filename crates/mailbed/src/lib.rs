@@ -7,6 +7,7 @@
 //! | [`corpus`], [`fill`], [`mutate`] | mail from a seed, put into a server, and changed there |
 //! | [`compare`] | whether two servers hold the same mail, read with [`talk`] and not with the client under test |
 //! | [`tap`] | a wire between a client and a server on which something happens at a byte |
+//! | [`token_server`] | an endpoint that gives access tokens, by a script |
 //! | [`raw_copy`] | the least that a copier does: what no client can be faster than |
 //!
 //! Nothing here knows the crates under test: what proves them must not share their mistakes.
@@ -21,3 +22,5 @@ pub mod raw_copy;
 pub mod servers;
 pub mod talk;
 pub mod tap;
+#[cfg(unix)]
+pub mod token_server;

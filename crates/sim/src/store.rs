@@ -211,6 +211,7 @@ impl MailSource for SimSource {
                 key: ItemKey(item.key),
                 marks: item.marks,
                 date: item.date,
+                dated: true,
                 sender: None,
                 size: Some(item.bytes.len() as u64),
             })

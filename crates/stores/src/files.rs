@@ -4,10 +4,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mailferry_core::model::InternalDate;
+
+/// Whether names of files that differ in case only are two.
+pub(crate) const TELLS_CASE: bool = cfg!(all(unix, not(target_os = "macos")));
 
 /// A file name as bytes. On Windows names are Unicode, and what is not is read with replacement signs.
 pub(crate) fn bytes_of(name: &OsStr) -> Vec<u8> {
@@ -147,6 +150,45 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     drop(file);
     fs::rename(part, path)?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Where the next version of a secret is written, readable by nobody else; made before that is known, so that it is known to have a place.
+pub(crate) struct SecretPart {
+    file: File,
+    path: PathBuf,
+    /// Of the version before it; never a link.
+    of: PathBuf,
+}
+
+impl SecretPart {
+    pub(crate) fn beside(path: &Path) -> io::Result<SecretPart> {
+        let of = path.canonicalize()?;
+        let mut part = of.as_os_str().to_owned();
+        part.push(".mailferry-new");
+        let path = PathBuf::from(part);
+        remove_if_there(&path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(SecretPart { file: options.open(&path)?, path, of })
+    }
+
+    /// Takes the place of the version before it, durably.
+    pub(crate) fn keep(mut self, secret: &str) -> io::Result<()> {
+        self.file.write_all(secret.as_bytes())?;
+        self.file.write_all(b"\n")?;
+        self.file.sync_all()?;
+        fs::rename(&self.path, &self.of)?;
+        self.of.parent().map_or(Ok(()), sync_dir)
+    }
+}
+
+impl Drop for SecretPart {
+    fn drop(&mut self) {
+        // Not there any more where it was kept.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {

@@ -26,9 +26,9 @@ mod mutf7;
 mod opener;
 mod url;
 
-pub use imap::{Access, ImapSource, ImapTarget, ImapUrl, readable_by_others, secret_from_file};
-pub use maildir::{MaildirSource, MaildirTarget};
+pub use imap::{Access, ImapSource, ImapSurvey, ImapTarget, ImapUrl, readable_by_others, secret_from_file, secret_from_variable};
+pub use maildir::{MaildirSource, MaildirSurvey, MaildirTarget};
 pub use mailferry_imap::Secret;
-pub use mbox::{MboxSource, MboxTarget, Variant};
+pub use mbox::{MboxSource, MboxSurvey, MboxTarget, Variant};
 pub use opener::StoresByUrl;
-pub use url::{DiskUrl, Scheme, StoreUrl, open_source, open_target};
+pub use url::{DiskUrl, Scheme, StoreUrl, open_source, open_target, survey_with};

@@ -6,10 +6,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use mailferry_core::ports::{Blast, MailSource, MailTarget, Retry, StoreError};
+use mailferry_core::ports::{Blast, MailSource, MailTarget, Retry, StoreError, TargetSurvey};
 use mailferry_core::trouble::Trouble;
 
-use crate::{Access, ImapSource, ImapTarget, ImapUrl, MaildirSource, MaildirTarget, MboxSource, MboxTarget, Variant, files};
+use crate::{
+    Access, ImapSource, ImapSurvey, ImapTarget, ImapUrl, MaildirSource, MaildirSurvey, MaildirTarget, MboxSource, MboxSurvey, MboxTarget,
+    Variant, files,
+};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scheme {
@@ -167,6 +170,19 @@ pub fn target_with(url: &StoreUrl, access: &Access) -> Result<Box<dyn MailTarget
     match disk.scheme {
         Scheme::Maildir => Ok(Box::new(MaildirTarget::open(&disk.path)?)),
         Scheme::Mbox | Scheme::Mboxrd => Ok(Box::new(MboxTarget::open(&disk.path)?)),
+        Scheme::Mboxo | Scheme::Mboxcl2 => Err(refused(disk)),
+    }
+}
+
+/// Looks at what is to be filled, and changes nothing: a mailbox on disk need not be there yet.
+pub fn survey_with(url: &StoreUrl, access: &Access) -> Result<Box<dyn TargetSurvey>, StoreError> {
+    let disk = match url {
+        StoreUrl::Disk(disk) => disk,
+        StoreUrl::Imap(url) => return Ok(Box::new(ImapSurvey::open(url, access)?)),
+    };
+    match disk.scheme {
+        Scheme::Maildir => Ok(Box::new(MaildirSurvey::open(&disk.path))),
+        Scheme::Mbox | Scheme::Mboxrd => Ok(Box::new(MboxSurvey::open(&disk.path))),
         Scheme::Mboxo | Scheme::Mboxcl2 => Err(refused(disk)),
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use mailferry_core::rehearse::hazards_reference;
 use mailferry_core::settings::{AgentKind, config_ini_sample, project_reference, project_sample, settings_reference};
 
 use crate::shell::root;
@@ -34,6 +35,7 @@ fn files() -> Vec<(PathBuf, String)> {
     files.push(("config/project.toml".into(), project_sample().into()));
     files.push(("docs/reference/settings.md".into(), settings_reference()));
     files.push(("docs/reference/project.md".into(), project_reference()));
+    files.push(("docs/reference/hazards.md".into(), hazards_reference()));
     files.into_iter().map(|(path, text)| (root().join(path), text.replace("\r\n", "\n"))).collect()
 }
 

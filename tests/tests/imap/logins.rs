@@ -23,7 +23,13 @@ const MAIL: &[u8] = b"Subject: one\r\n\r\nbody\r\n";
 
 /// Everything that this process logs, down to the last level.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("nobody panicked")).into_owned()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -44,7 +50,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-fn logged() -> &'static Log {
+pub fn logged() -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
         let log = Log::default();
@@ -55,16 +61,16 @@ fn logged() -> &'static Log {
 }
 
 /// As it stands, and in the forms in which mechanisms send it.
-fn shows(text: &str, user: &str, secret: &str) -> bool {
+pub fn shows(text: &str, user: &str, secret: &str) -> bool {
     let plain = base64(format!("\0{user}\0{secret}").as_bytes());
     [secret.to_owned(), base64(secret.as_bytes()), plain].iter().any(|form| text.contains(form.trim_end_matches('=')))
 }
 
-fn in_an_hour() -> u64 {
+pub fn in_an_hour() -> u64 {
     now_s() + 3600
 }
 
-fn now_s() -> u64 {
+pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs()
 }
 
@@ -89,7 +95,7 @@ fn blake_name(text: &str) -> String {
 }
 
 /// Reads the only message by this address.
-fn reads(url: &str) -> Result<(), String> {
+pub fn reads(url: &str) -> Result<(), String> {
     let url = StoreUrl::parse(url).map_err(|trouble| trouble.to_string())?;
     let mut source = open_source(&url).map_err(|error| error.to_string())?;
     source.folders().map_err(|error| error.to_string())?;
@@ -107,7 +113,7 @@ fn reads(url: &str) -> Result<(), String> {
 }
 
 /// With one message for the first user.
-fn with_a_message(server: Server) -> Server {
+pub fn with_a_message(server: Server) -> Server {
     let mut talk = server.talk(1).expect("a login");
     assert!(talk.append("INBOX", "(\\Seen) \"04-Jan-2010 10:00:00 +0000\"", MAIL).expect("an answer").is_ok());
     server
@@ -138,7 +144,7 @@ fn every_way_in(server: &Server, logins: &[(&str, &str)]) {
             assert!(said.contains("the login was refused") && !said.contains("a guess"), "{said}");
         }
     }
-    let text = String::from_utf8_lossy(&log.0.lock().expect("nobody panicked")).into_owned();
+    let text = log.text();
     assert!(text.contains("TRACE") && text.contains("LIST"), "the log is not one of everything");
     for (login, secret) in logins {
         assert!(!shows(&text, &user, secret), "{login}: the secret is in the log");
@@ -318,7 +324,7 @@ fn a_token_is_renewed(at_source: bool, option: impl Fn(&Path) -> String) {
     assert!(!shows(&said, "u01", &stale), "{said}");
 }
 
-fn lets_in(at: SocketAddr, token: &str) -> bool {
+pub fn lets_in(at: SocketAddr, token: &str) -> bool {
     let mut talk = Talk::connect(at).expect("a greeting");
     let response = base64(format!("user=u01\x01auth=Bearer {token}\x01\x01").as_bytes());
     let tag = talk.begin(format!("AUTHENTICATE XOAUTH2 {response}").as_bytes()).expect("sent");

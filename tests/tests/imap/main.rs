@@ -15,4 +15,6 @@ mod killed;
 mod kit;
 mod logins;
 mod migrate;
+mod rehearse;
 mod room;
+mod tokens;

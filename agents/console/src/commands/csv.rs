@@ -1,7 +1,8 @@
 //! Comma-separated values (RFC 4180), as spreadsheets write them: quotes, line ends within quotes, a byte order mark, and a semicolon or
 //! tab for a comma where the first line is written so. Lines that are empty or begin with `#` are passed over.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use mailferry_core::trouble::Trouble;
 
@@ -140,6 +141,17 @@ impl<'t> Reader<'t> {
             self.take(1);
         }
     }
+}
+
+/// Where a file is written before it takes the place of the one before it.
+pub fn part(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
+}
+
+pub fn unwritten(path: &Path, error: &io::Error) -> Trouble {
+    Trouble::new("could not write the report").place(path.display()).cause(error).hint("name another file")
 }
 
 /// One field, quoted where it has to be. A cell that a spreadsheet would take for a formula is shown as text.

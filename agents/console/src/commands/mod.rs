@@ -12,4 +12,5 @@ pub mod moves;
 pub mod nodes;
 mod project;
 pub mod prv;
+pub mod rehearse;
 pub mod verify;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use mailferry_core::compare::{Choices, Comparison, Difference, Holding, What, compare, key_text};
+use mailferry_core::compare::{Choices, Comparison, Difference, Holding, What, compare};
 use mailferry_core::ports::MailSource;
 use mailferry_core::trouble::Trouble;
 use mailferry_stores::{StoreUrl, open_source};
@@ -103,14 +103,14 @@ fn describe(what: &What) -> String {
         What::Subscription { source, target } => sides(yes_no(*source), yes_no(*target)),
         What::SpecialUse { source, target } => sides(source.as_deref().unwrap_or("none"), target.as_deref().unwrap_or("none")),
         What::ItemMissing { item } | What::ItemExtra { item } | What::ItemDoubled { item } => item.to_string(),
-        What::ItemUnreadable { side, number, key, cause } => format!("{side} #{number} {}: {cause}", key_text(&key.0)),
-        What::ItemGone { side, number, key } => format!("{side} #{number} {}: it went away while it was read", key_text(&key.0)),
+        What::ItemUnreadable { side, number, key, cause } => format!("{side} #{number} {}: {cause}", key.text()),
+        What::ItemGone { side, number, key } => format!("{side} #{number} {}: it went away while it was read", key.text()),
         What::MarksDiffer { item, at_target, source, target } => {
-            format!("{item}, at the target #{} {}: {}", at_target.number, key_text(&at_target.key.0), sides(source, target))
+            format!("{item}, at the target #{} {}: {}", at_target.number, at_target.key.text(), sides(source, target))
         }
         What::DateDiffers { item, at_target, source_s, target_s } => {
             let dates = sides(text::date(*source_s), text::date(*target_s));
-            format!("{item}, at the target #{} {}: {dates}", at_target.number, key_text(&at_target.key.0))
+            format!("{item}, at the target #{} {}: {dates}", at_target.number, at_target.key.text())
         }
     }
 }

@@ -6,6 +6,7 @@ mod hints;
 mod list;
 mod project;
 mod prv;
+mod rehearse;
 mod role;
 mod verify;
 mod world;

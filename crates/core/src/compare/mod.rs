@@ -24,7 +24,7 @@ mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use report::{Comparison, Difference, Holding, ItemPlace, MarksText, What, key_text};
+pub use report::{Comparison, Difference, Holding, ItemPlace, MarksText, What};
 
 use crate::model::{FolderInfo, FolderPath};
 use crate::ports::{Blast, MailSource, StoreError};

@@ -189,17 +189,9 @@ impl Comparison {
     }
 }
 
-/// A key as a person can look for it: its text where it is one, else its bytes as hex digits.
-pub fn key_text(key: &[u8]) -> String {
-    match std::str::from_utf8(key) {
-        Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.into(),
-        _ => key.iter().fold(String::from("hex:"), |text, byte| text + &format!("{byte:02x}")),
-    }
-}
-
 impl fmt::Display for ItemPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{} {} ({} bytes, {})", self.number, key_text(&self.key.0), self.size, self.digest)
+        write!(f, "#{} {} ({} bytes, {})", self.number, self.key.text(), self.size, self.digest)
     }
 }
 
@@ -214,7 +206,7 @@ fn names<S: Serializer>(folder: &FolderPath, serializer: S) -> Result<S::Ok, S::
 }
 
 fn text<S: Serializer>(key: &ItemKey, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&key_text(&key.0))
+    serializer.serialize_str(&key.text())
 }
 
 fn shown<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {

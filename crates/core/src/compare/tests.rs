@@ -112,6 +112,7 @@ impl MailSource for Shelf {
                 move_hint: None,
                 marks: mail.marks.clone(),
                 date: mail.date,
+                dated: true,
                 sender: None,
                 size: Some(77),
             })
@@ -341,6 +342,6 @@ fn the_kind_of_a_difference_is_the_one_in_the_json() {
 
 #[test]
 fn a_key_is_shown_as_the_text_it_is_or_as_its_bytes() {
-    assert_eq!(key_text(b"1700.M1P2.host,S=5"), "1700.M1P2.host,S=5");
-    assert_eq!([key_text(b""), key_text(b"a\x1b[m"), key_text(&[0xff, 0x00])], ["hex:", "hex:611b5b6d", "hex:ff00"]);
+    assert_eq!(ItemKey(b"1700.M1P2.host,S=5".to_vec()).text(), "1700.M1P2.host,S=5");
+    assert_eq!([&b""[..], b"a\x1b[m", &[0xff, 0x00]].map(|key| ItemKey(key.to_vec()).text()), ["hex:", "hex:611b5b6d", "hex:ff00"]);
 }

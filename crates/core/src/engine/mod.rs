@@ -50,4 +50,5 @@ pub use moves::{MoveReport, Moves, OrderReport};
 pub use policy::Policy;
 pub use queues::{CopyQueueReport, ReplayQueueReport, ReplicationReport};
 pub use report::{Counts, DebtReport, SessionEnd, SessionReport, Stall, Standing};
+pub(crate) use source::mapped_rights;
 pub use source::{MailboxPlan, plan};

@@ -6,6 +6,7 @@ mod flow;
 mod guarantee;
 mod share;
 mod store;
+mod survey;
 mod world;
 
 pub use events::{Event, EventSink, Level};
@@ -14,7 +15,8 @@ pub use guarantee::{DataGuarantee, StoresWithoutCopies};
 pub use share::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space, Vouched};
 pub use store::Stores;
 pub use store::{
-    Appended, Blast, Counted, Delta, KeepsBeside, MailSource, MailTarget, May, NewItem, OpenItem, Quota, Retry, SeenBeside, SeenItem,
-    StoreError, Walked, Wanted,
+    Appended, Blast, Counted, Delta, KeepsBeside, Lack, MailSource, MailTarget, May, NewItem, OpenItem, Quota, Retry, SeenBeside, SeenItem,
+    Shut, StoreError, Walked, Wanted,
 };
+pub use survey::{Naming, Standing, TargetSurvey};
 pub use world::{Clock, Role, RolePort, Steps, UnwatchedSteps};

@@ -38,6 +38,16 @@ pub trait MailSource: Send {
         })
     }
 
+    /// How many items a folder has.
+    fn count(&mut self, folder: &FolderPath) -> Result<u64, StoreError> {
+        let mut count = 0;
+        self.scan(folder, &mut |_| {
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
     /// Whether there is any item in any folder. What cannot be read may hold some.
     fn holds_any(&mut self) -> bool {
         let Ok(folders) = self.folders() else { return true };
@@ -80,6 +90,16 @@ pub trait MailSource: Send {
     /// The bytes of one item, streamed. `None` when it is no longer there.
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError>;
 
+    /// An item as people look for it in this store.
+    fn name_of(&self, key: &ItemKey) -> String {
+        key.text()
+    }
+
+    /// What would make passes faster, and this store does not have.
+    fn lacks(&mut self) -> Vec<Lack> {
+        Vec::new()
+    }
+
     /// Begins to go once through a folder of which nothing is known: of each item that `step` shows, the bytes come next, for `open`.
     /// False: this store gains nothing by it, and is asked by `scan` and `open`.
     fn walk(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
@@ -112,6 +132,8 @@ pub struct SeenItem {
     pub move_hint: Option<Vec<u8>>,
     pub marks: Marks,
     pub date: InternalDate,
+    /// The store gives the date itself; else it is taken from elsewhere, as from a header, or there is none.
+    pub dated: bool,
     /// mbox envelope sender.
     pub sender: Option<String>,
     /// Bytes, where the store knows without reading them.
@@ -229,6 +251,15 @@ pub trait MailTarget: Send {
     }
 }
 
+/// What a store could have and does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lack {
+    /// Numbers that tell what has changed (CONDSTORE).
+    ChangeNumbers,
+    /// The name of what was just appended (UIDPLUS).
+    AppendedNames,
+}
+
 /// A limit of what a mailbox may hold.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct Quota {
@@ -258,6 +289,25 @@ impl Counted {
 impl Quota {
     pub fn free(&self) -> u64 {
         self.limit.saturating_sub(self.used)
+    }
+
+    /// How much of what is to come has no room.
+    pub fn lacking(&self, items: u64, bytes: u64) -> u64 {
+        self.of(items, bytes).saturating_sub(self.free())
+    }
+
+    /// Where it lacks room: what is to come and what is free.
+    pub fn shortage(&self, items: u64, bytes: u64) -> String {
+        let (unit, coming, free) = (self.counted.unit(), self.of(items, bytes), self.free());
+        format!("{coming} {unit} are to come, {free} {unit} are free: {self}")
+    }
+
+    /// Of items and their bytes, what this quota counts.
+    fn of(&self, items: u64, bytes: u64) -> u64 {
+        match self.counted {
+            Counted::Bytes => bytes,
+            Counted::Items => items,
+        }
     }
 }
 
@@ -340,11 +390,32 @@ pub struct StoreError {
     pub no_space: bool,
     /// The disk of the store or the way to it is gone or dead: says nothing about what was to be read or written.
     pub away: bool,
+    /// Nobody was let in.
+    pub shut: Option<Shut>,
+}
+
+/// Why a store lets nobody in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shut {
+    /// User and secret are refused.
+    Login,
+    /// It does not prove that it is the one that was meant.
+    Certificate,
 }
 
 impl StoreError {
     pub fn new(blast: Blast, retry: Retry, what: impl Into<String>, place: impl Into<String>, cause: impl Into<String>) -> Self {
-        StoreError { blast, retry, what: what.into(), place: place.into(), cause: cause.into(), hint: None, no_space: false, away: false }
+        StoreError {
+            blast,
+            retry,
+            what: what.into(),
+            place: place.into(),
+            cause: cause.into(),
+            hint: None,
+            no_space: false,
+            away: false,
+            shut: None,
+        }
     }
 
     /// A folder that was asked for by its path.

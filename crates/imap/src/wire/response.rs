@@ -117,6 +117,7 @@ impl Listed {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct StatusItems {
     pub messages: Option<u32>,
+    pub recent: Option<u32>,
     pub uid_next: Option<u32>,
     pub uid_validity: Option<u32>,
     pub highest_modseq: Option<u64>,
@@ -368,6 +369,7 @@ fn status_items(cursor: &mut Cursor<'_>) -> StatusItems {
         let short = u32::try_from(number).ok();
         match name.as_slice() {
             b"MESSAGES" => items.messages = short,
+            b"RECENT" => items.recent = short,
             b"UIDNEXT" => items.uid_next = short,
             b"UIDVALIDITY" => items.uid_validity = short,
             b"HIGHESTMODSEQ" => items.highest_modseq = Some(number),

@@ -14,6 +14,11 @@ pub struct Ca {
 }
 
 impl Ca {
+    /// For a server on this machine that is none of mail.
+    pub fn of_this_machine(folder: &Path) -> Result<Self> {
+        Ca::make(folder, IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), false)
+    }
+
     /// Signs one certificate, for `localhost` and the address.
     pub(crate) fn make(folder: &Path, address: IpAddr, expired: bool) -> Result<Self> {
         fs::create_dir_all(folder).context("no folder for certificates")?;

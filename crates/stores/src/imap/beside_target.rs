@@ -10,6 +10,17 @@ use mailferry_imap::{Command, ImapError, Kind, Response};
 use super::rights::{Letters, Names};
 use super::target::ImapTarget;
 
+pub const NO_SUCH_RIGHTS: &str = "the server has no such rights";
+
+/// Whether anybody of this name may get rights here, and why not.
+pub fn judged(owner: &str, names: Names, who: &str) -> Result<(), &'static str> {
+    let bare = who.strip_prefix('-').unwrap_or(who);
+    if [owner, "owner"].iter().any(|own| own.eq_ignore_ascii_case(bare)) {
+        return Err("that is the owner here");
+    }
+    if names.know(who) { Ok(()) } else { Err("such a name means something else here; map it with RightsMap") }
+}
+
 /// One name in one folder.
 struct Wish<'a> {
     who: &'a str,
@@ -39,21 +50,17 @@ impl ImapTarget {
         let mut lost = Vec::new();
         let (mut denied, mut given) = (Vec::new(), Vec::new());
         for (who, rights) in rights {
-            let (kind, why) = match () {
-                () if self.is_owner(who) => (None, "that is the owner here"),
-                () if !names.know(who) => (None, "such a name means something else here; map it with RightsMap"),
-                () => (Some(if who.starts_with('-') { &mut denied } else { &mut given }), ""),
-            };
-            match kind {
-                Some(kind) => {
+            match judged(&self.owner, names, who) {
+                Ok(()) => {
                     let (set, left) = letters.write(rights, who.starts_with('-'));
                     if !left.is_empty() {
-                        lost.push(told(who, &left, "the server has no such rights"));
+                        lost.push(told(who, &left, NO_SUCH_RIGHTS));
                     }
+                    let kind = if who.starts_with('-') { &mut denied } else { &mut given };
                     kind.push(Wish { who, rights: letters.read(&set) });
                 }
-                None if rights.is_empty() => {}
-                None => lost.push(told(who, rights, why)),
+                Err(_) if rights.is_empty() => {}
+                Err(why) => lost.push(told(who, rights, why)),
             }
         }
         let mut denies_all = rights.iter().all(|(who, rights)| !who.starts_with('-') || rights.is_empty() || names.know(who));
@@ -79,11 +86,6 @@ impl ImapTarget {
         let wishes: Vec<Wish<'_>> = denied.into_iter().chain(given).collect();
         lost.extend(self.compare_rights(folder, name, &wishes, &letters)?);
         Ok(lost)
-    }
-
-    fn is_owner(&self, who: &str) -> bool {
-        let who = who.strip_prefix('-').unwrap_or(who);
-        [self.owner.as_str(), "owner"].iter().any(|own| own.eq_ignore_ascii_case(who))
     }
 
     /// No letters: the name is taken off the list. `Some`: why the server refuses.

@@ -1,12 +1,12 @@
 //! One connection driven from a thread of an agent. The agent's thread does the reading and writing itself: no other thread is
 //! woken for it, and the server reads or writes ahead as far as the buffers of the connection reach.
 
-use mailferry_core::ports::{Blast, Retry, StoreError};
-use mailferry_core::trouble::Trouble;
+use mailferry_core::ports::{Blast, Retry, Shut, StoreError};
 use mailferry_imap::{Code, Connection, ImapError, Kind};
 use tokio::runtime::Runtime;
 
 use super::access::Access;
+use super::refresh::NoSecret;
 use super::room::{self, Lack};
 use super::settings::ImapUrl;
 use super::throttle;
@@ -82,16 +82,20 @@ impl Drop for Line {
 impl Live {
     fn log_in(url: &ImapUrl, access: &Access) -> Result<Live, StoreError> {
         let place = url.to_string();
-        let settings =
-            |trouble: Trouble| StoreError::new(Blast::Mailbox, Retry::Never, "log in to a mail server", place.clone(), trouble.to_string());
-        let (endpoint, account) = (url.endpoint().map_err(settings)?, url.account(access.secret(url)).map_err(settings)?);
+        let endpoint = url.endpoint().map_err(|trouble| no_secret(&place, trouble.into()))?;
+        let account = || url.account(access.secret(url)).map_err(|none| no_secret(&place, none));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
             .map_err(|error| StoreError::io(Blast::Store, "prepare a connection", place.clone(), &error))?;
-        let connection =
-            runtime.block_on(mailferry_imap::connect(&endpoint, &account)).map_err(|error| store_error(error, &place, Blast::Mailbox))?;
+        let connect = |account| runtime.block_on(mailferry_imap::connect(&endpoint, &account));
+        let connected = match connect(account()?) {
+            // A token that was held ends when the server says so, whatever was said when it was given.
+            Err(error) if matches!(error.kind, Kind::Login(_)) && url.forget_token() => connect(account()?),
+            connected => connected,
+        };
+        let connection = connected.map_err(|error| store_error(error, &place, Blast::Mailbox))?;
         Ok(Live { runtime, connection })
     }
 
@@ -115,6 +119,12 @@ impl Drop for Live {
     }
 }
 
+fn no_secret(place: &str, none: NoSecret) -> StoreError {
+    let retry = if none.passes { Retry::Later } else { Retry::Never };
+    let error = StoreError::new(Blast::Mailbox, retry, "log in to a mail server", place, none.trouble.to_string());
+    StoreError { shut: none.is_refused.then_some(Shut::Login), ..error }
+}
+
 fn store_error(error: ImapError, place: &str, blast: Blast) -> StoreError {
     let cause = error.kind.to_string();
     let made = |blast, retry| StoreError::new(blast, retry, error.what.clone(), place, cause.clone());
@@ -124,9 +134,11 @@ fn store_error(error: ImapError, place: &str, blast: Blast) -> StoreError {
             made.away = true;
             made
         }
-        Kind::Tls(_) => made(Blast::Store, Retry::Never)
+        Kind::Tls(_) => StoreError { shut: Some(Shut::Certificate), ..made(Blast::Store, Retry::Never) }
             .hint("add ?ca=FILE with the authority's certificate, or check host name and clock; see docs/OPERATING.md"),
-        Kind::Login(_) => made(Blast::Mailbox, Retry::Never).hint("check user, password and the option auth"),
+        Kind::Login(_) => {
+            StoreError { shut: Some(Shut::Login), ..made(Blast::Mailbox, Retry::Never) }.hint("check user, password and the option auth")
+        }
         Kind::Settings(_) => made(Blast::Mailbox, Retry::Never),
         Kind::Protocol(_) => made(blast.max(Blast::Mailbox), Retry::Later),
         Kind::No { code, text } if room::lack(code.as_ref(), text) == Some(Lack::TooBig) => made(blast, Retry::Never),

@@ -41,6 +41,12 @@ impl Storable {
         is_atom(keyword) && self.permanent.as_deref().is_none_or(named)
     }
 
+    /// A keyword, or a flag of the standard by its name.
+    pub fn keeps(&self, mark: &str) -> bool {
+        let is_flag = Flags::NAMES.iter().any(|(_, name)| name.eq_ignore_ascii_case(mark));
+        if is_flag { self.flag(mark) } else { self.keyword(mark) }
+    }
+
     fn flag(&self, name: &str) -> bool {
         self.permanent.as_deref().is_none_or(|list| list.iter().any(|there| there.eq_ignore_ascii_case(name)))
     }

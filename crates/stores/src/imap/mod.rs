@@ -3,6 +3,7 @@
 //! ```text
 //! access    secrets that were given, connections kept for the next store
 //! settings  imap://user@host/?...: server, account, where the secret is
+//! refresh   access tokens by the refresh-token grant
 //! line      one connection driven from a thread of an agent, its errors in the words of the port
 //! account   folders by their names at the server, with namespace and separator
 //! names     names of folders there and back (T17)
@@ -14,6 +15,7 @@
 //! beside    rights and annotations at the source, beside_target at the target (T27)
 //! rights    their letters and names
 //! labels    Gmail: each message once, its labels as keywords (T20)
+//! survey    what a target would do with what is to come
 //! target    writing: appends in flight, everything else in turn
 //! batch     appends that go together and are answered later
 //! repair    what may be changed on a message that a server refuses (X05)
@@ -43,18 +45,21 @@ mod marks;
 mod names;
 mod receipts;
 mod recovery;
+mod refresh;
 mod repair;
 mod rights;
 mod room;
 mod settings;
 mod source;
+mod survey;
 mod target;
 mod throttle;
 mod walk;
 
 pub use access::Access;
-pub use settings::{ImapUrl, from_file as secret_from_file, readable_by_others};
+pub use settings::{ImapUrl, from_file as secret_from_file, from_variable as secret_from_variable, readable_by_others};
 pub use source::ImapSource;
+pub use survey::ImapSurvey;
 pub use target::ImapTarget;
 
 /// UIDVALIDITY and UID, in the order of arrival.

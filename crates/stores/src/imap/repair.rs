@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use mailferry_core::rehearse::{LINE_BYTES_MAX, is_field};
+
 /// The bytes as they go over the wire.
 pub fn on_the_wire(body: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\r', body).is_some() || memchr::memchr(b'\n', body).is_none() {
@@ -65,15 +67,13 @@ fn nul_bytes(body: &[u8]) -> Option<Vec<u8>> {
 /// The text stays a text: what begins with no field is a body (T10).
 fn no_header(body: &[u8]) -> Option<Vec<u8>> {
     let first = body.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let name = first.split(|byte| *byte == b':').next().filter(|name| name.len() < first.len());
-    let is_field = name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic));
     let is_empty = first.trim_ascii().is_empty();
-    (!is_field && !is_empty).then(|| [b"\r\n", body].concat())
+    (!is_field(first) && !is_empty).then(|| [b"\r\n", body].concat())
 }
 
 /// RFC 5322, 2.1.1. A signature would not hold any more, so that a message with a signed part stays as it is.
 fn long_lines(body: &[u8]) -> Option<Vec<u8>> {
-    const MAX: usize = 998;
+    const MAX: usize = LINE_BYTES_MAX;
     let is_long = |line: &[u8]| line.len() > MAX + 2;
     if memchr::memmem::find(&body.to_ascii_lowercase(), b"multipart/signed").is_some()
         || !body.split_inclusive(|byte| *byte == b'\n').any(is_long)

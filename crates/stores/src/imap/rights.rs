@@ -78,6 +78,16 @@ impl Names {
         }
     }
 
+    /// Names of folders that this kind of server is known to refuse, as they go over the wire. What others refuse is seen when it is tried.
+    pub fn refuse(self, name: &[u8], separator: Option<u8>) -> bool {
+        let mut levels = name.split(|byte| Some(*byte) == separator);
+        match self {
+            Names::Dovecot => name.starts_with(b"~") || levels.any(|level| matches!(level, b"cur" | b"new" | b"tmp")),
+            Names::Cyrus => name.starts_with(b"!") || name.iter().any(|byte| b"%\"\\{;<^|".contains(byte)),
+            Names::Others => false,
+        }
+    }
+
     pub fn know(self, who: &str) -> bool {
         let who = who.strip_prefix('-').unwrap_or(who);
         let of_dovecot = who.starts_with(['$', '!', '#']) || matches!(who, "authenticated" | "owner");
@@ -109,6 +119,14 @@ mod tests {
         assert_eq!(old.write("lrkte", false), ("lrcd".into(), String::new()));
         assert_eq!(old.write("lrtx", false), ("lr".into(), "tx".into()));
         assert_eq!(old.write("t", true), ("d".into(), String::new()), "who may not do one of them may do none");
+    }
+
+    #[test]
+    fn names_of_folders_that_a_kind_of_server_refuses_are_known() {
+        let refused = |kind: Names, name: &str| kind.refuse(name.as_bytes(), Some(b'/'));
+        assert!(["cur", "a/tmp", "~me"].iter().all(|name| refused(Names::Dovecot, name) && !refused(Names::Cyrus, name)));
+        assert!(["100%", "!x", "a;b", "a\\b"].iter().all(|name| refused(Names::Cyrus, name) && !refused(Names::Dovecot, name)));
+        assert!(["curt", "a~", "a.tmp", "x!"].iter().all(|name| !refused(Names::Dovecot, name) && !refused(Names::Cyrus, name)));
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl ImapTarget {
         }
     }
 
-    fn size_max(&mut self, folder: &FolderPath) -> Result<Option<u64>, StoreError> {
+    pub(super) fn size_max(&mut self, folder: &FolderPath) -> Result<Option<u64>, StoreError> {
         let known = match &self.limits {
             Limits { of_all: Some(most), .. } => Some(Some(*most)),
             Limits { of_folders: Some(known), .. } => known.get(folder).copied(),

@@ -8,6 +8,9 @@
 //! | `login` | whose secret it is: a master user (Dovecot: `alice*master`), or an administrator with `act-as` | the user |
 //! | `act-as` | `yes`: log in with `login` and act as the user (RFC 4616, authzid; Cyrus) | `no` |
 //! | `password-env`, `password-file`, `password-command` | the secret: a variable, the first line of a file, of what a command prints | `MAILFERRY_PASSWORD` |
+//! | `token-endpoint`, `token-client` | with `xoauth2` and `oauthbearer`: where access tokens are asked for, and the client's id (RFC 6749, 6) | - |
+//! | `refresh-token-file`, `refresh-token-env` | the refresh token; one that the server changes is written into the file | - |
+//! | `token-secret-file`, `token-secret-env` | the client's secret, where it has one | - |
 //! | `compress` | `yes`: COMPRESS=DEFLATE where offered, for links below about 50 MB/s | `no` |
 //! | `timeout` | seconds the server may say nothing | 300 |
 //! | `labels` | Gmail as a source. `once`: each message in one folder, its other labels as keywords; `folders`: in the folder of each label | `once` |
@@ -22,11 +25,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use mailferry_core::trouble::Trouble;
-use mailferry_imap::{Account, Endpoint, Mechanism, Secret, Security, Trust};
+use mailferry_imap::{Account, Endpoint, HttpUrl, Mechanism, Secret, Security, Trust};
 
 use super::receipts::Receipts;
+use super::refresh::{Grant, NoSecret, Place};
 
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 18] = [
     "tls",
     "ca",
     "auth",
@@ -35,6 +39,12 @@ const OPTIONS: [&str; 12] = [
     "password-env",
     "password-file",
     "password-command",
+    "token-endpoint",
+    "token-client",
+    "token-secret-env",
+    "token-secret-file",
+    "refresh-token-env",
+    "refresh-token-file",
     "compress",
     "timeout",
     "labels",
@@ -42,6 +52,8 @@ const OPTIONS: [&str; 12] = [
 ];
 const PASSWORD_VARIABLE: &str = "MAILFERRY_PASSWORD";
 const TIMEOUT_S: u64 = 300;
+/// Where a secret may be.
+const SECRETS: [&str; 5] = ["password-file", "password-env", "password-command", "refresh-token-file", "refresh-token-env"];
 
 /// The address of an account. Prints as it was written; there is no secret in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,7 +120,7 @@ impl ImapUrl {
     }
 
     /// Fetches the secret, each time anew, unless it was `given`.
-    pub fn account(&self, given: Option<Secret>) -> Result<Account, Trouble> {
+    pub fn account(&self, given: Option<Secret>) -> Result<Account, NoSecret> {
         let login = self.login().to_owned();
         let act_as = self.flag("act-as").then(|| self.user.clone());
         Ok(Account {
@@ -124,16 +136,43 @@ impl ImapUrl {
         self.endpoint().map(|_| ())
     }
 
+    /// Of a refresh-token grant: the access token that is held is not given again. False: none is held.
+    pub fn forget_token(&self) -> bool {
+        self.grant().is_ok_and(|grant| grant.is_some_and(|grant| grant.forget()))
+    }
+
+    fn grant(&self) -> Result<Option<Grant>, Trouble> {
+        let (Some(shown), Some(client)) = (self.option("token-endpoint"), self.option("token-client")) else { return Ok(None) };
+        let place = match (self.option("refresh-token-file"), self.option("refresh-token-env")) {
+            (Some(path), _) => Place::File(path.into()),
+            (None, Some(name)) => Place::Env(name.to_owned()),
+            (None, None) => return Ok(None),
+        };
+        let endpoint = HttpUrl::parse(shown).map_err(|cause| Trouble::new("could not use a token endpoint").place(shown).cause(cause))?;
+        let client_secret = match (self.option("token-secret-file"), self.option("token-secret-env")) {
+            (Some(path), _) => Some(from_file(Path::new(path))?),
+            (None, Some(name)) => Some(from_variable(name, "the secret of a client")?),
+            (None, None) => None,
+        };
+        let shown = shown.split('?').next().unwrap_or_default().to_owned();
+        let mailbox = self.endpoint()?;
+        let (trust, patience) = (mailbox.trust, mailbox.patience);
+        Ok(Some(Grant { endpoint, shown, client: client.to_owned(), client_secret, place, trust, patience }))
+    }
+
     /// The secret is where the address says. A command may ask somebody, or take a token that lives for minutes: it is run when it is
     /// needed.
     pub fn check_secret(&self) -> Result<(), Trouble> {
-        if self.option("password-command").is_some() { Ok(()) } else { self.secret().map(|_| ()) }
+        match self.grant()? {
+            Some(grant) => grant.stored().map(|_| ()),
+            None if self.option("password-command").is_some() => Ok(()),
+            None => self.secret().map(|_| ()).map_err(|none| *none.trouble),
+        }
     }
 
     /// Whether the address says where its secret is.
     pub fn names_secret(&self) -> bool {
-        ["password-file", "password-env", "password-command"].iter().any(|name| self.option(name).is_some())
-            || std::env::var_os(PASSWORD_VARIABLE).is_some()
+        SECRETS.iter().any(|name| self.option(name).is_some()) || std::env::var_os(PASSWORD_VARIABLE).is_some()
     }
 
     /// Whether Gmail's labels become keywords.
@@ -155,12 +194,15 @@ impl ImapUrl {
         self.option("login").unwrap_or(&self.user)
     }
 
-    fn secret(&self) -> Result<Secret, Trouble> {
+    fn secret(&self) -> Result<Secret, NoSecret> {
+        if let Some(grant) = self.grant()? {
+            return grant.access();
+        }
         if let Some(path) = self.option("password-file") {
-            return from_file(Path::new(path));
+            return Ok(from_file(Path::new(path))?);
         }
         if let Some(command) = self.option("password-command") {
-            return from_command(command);
+            return Ok(from_command(command)?);
         }
         let name = self.option("password-env").unwrap_or(PASSWORD_VARIABLE);
         let missing = || {
@@ -169,7 +211,7 @@ impl ImapUrl {
                 .cause(format!("there is no environment variable {name}"))
                 .hint("add ?password-file=PATH, ?password-env=NAME or ?password-command=COMMAND to the address")
         };
-        std::env::var(name).map(Secret).map_err(|_| missing())
+        Ok(std::env::var(name).map(Secret).map_err(|_| missing())?)
     }
 }
 
@@ -196,7 +238,7 @@ fn parsed(text: &str, tls: bool, rest: &str) -> Result<ImapUrl, Trouble> {
     }
     let (host, port) = host_and_port(server, tls).ok_or_else(|| bad("host or port cannot be read".into()))?;
     let user = decoded(user).filter(|user| !user.is_empty()).ok_or_else(|| bad("there is no user in it".into()))?;
-    let options = options(query).map_err(&bad)?;
+    let options = options(query).and_then(|options| together(&options).map(|()| options)).map_err(&bad)?;
     Ok(ImapUrl { text: text.to_owned(), tls, user, host, port, options })
 }
 
@@ -232,6 +274,33 @@ fn options(query: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(options)
 }
 
+/// One place for a secret, and all that a grant needs.
+fn together(options: &BTreeMap<String, String>) -> Result<(), String> {
+    let has = |name: &str| options.contains_key(name);
+    let given: Vec<&str> = SECRETS.into_iter().filter(|name| has(name)).collect();
+    let refreshes = has("refresh-token-file") || has("refresh-token-env");
+    if refreshes && given.len() > 1 {
+        return Err(format!("the secret is named more than once, by {}", given.join(" and ")));
+    }
+    let of_grant = OPTIONS.iter().find(|name| name.starts_with("token-") && has(name));
+    if let Some(name) = of_grant.filter(|_| !refreshes) {
+        return Err(format!("`{name}` is for a refresh token, and none is named: add refresh-token-file or refresh-token-env"));
+    }
+    if !refreshes {
+        return Ok(());
+    }
+    if let Some(name) = ["token-endpoint", "token-client"].into_iter().find(|name| !has(name)) {
+        return Err(format!("a refresh token needs `{name}`"));
+    }
+    if has("token-secret-file") && has("token-secret-env") {
+        return Err("the secret of the client is named twice".into());
+    }
+    match options.get("auth").map(String::as_str) {
+        Some("xoauth2" | "oauthbearer") => Ok(()),
+        _ => Err("a refresh token is for `auth=xoauth2` or `auth=oauthbearer`".into()),
+    }
+}
+
 fn allowed(name: &str, value: &str) -> Result<(), String> {
     let good = match name {
         "tls" => matches!(value, "starttls" | "off"),
@@ -239,6 +308,7 @@ fn allowed(name: &str, value: &str) -> Result<(), String> {
         "act-as" | "compress" => matches!(value, "yes" | "no"),
         "labels" => matches!(value, "once" | "folders"),
         "receipts" => Receipts::named(value).is_some(),
+        "token-endpoint" => return HttpUrl::parse(value).map(|_| ()).map_err(|cause| format!("`token-endpoint` cannot be used: {cause}")),
         "timeout" => value.parse::<u64>().is_ok_and(|seconds| (1..=86_400).contains(&seconds)),
         _ => !value.is_empty(),
     };
@@ -274,7 +344,7 @@ fn decoded(text: &str) -> Option<String> {
 /// The first line of a file that nobody else may read.
 pub fn from_file(path: &Path) -> Result<Secret, Trouble> {
     let trouble = |cause: String| Trouble::new("could not read a password").place(path.display()).cause(cause);
-    let text = std::fs::read_to_string(path).map_err(|error| trouble(error.to_string()).hint("check the option password-file"))?;
+    let text = std::fs::read_to_string(path).map_err(|error| trouble(error.to_string()).hint("check the option that names it"))?;
     if readable_by_others(path) {
         return Err(trouble("other users of this machine may read the file".into()).hint("chmod 600, and change the password"));
     }
@@ -291,6 +361,13 @@ pub fn readable_by_others(path: &Path) -> bool {
 #[cfg(not(unix))]
 pub fn readable_by_others(_: &Path) -> bool {
     false
+}
+
+/// The value of a variable of the environment.
+pub fn from_variable(name: &str, what: &str) -> Result<Secret, Trouble> {
+    let missing = || Trouble::new(format!("could not find {what}")).cause(format!("there is no environment variable {name}"));
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret);
+    value.ok_or_else(|| missing().hint("set it for this run, or name a file"))
 }
 
 fn from_command(command: &str) -> Result<Secret, Trouble> {
@@ -322,7 +399,7 @@ mod tests {
     fn an_address_names_user_server_and_options() {
         let url = parse("imaps://alice%40example.org@mail.example.org/?auth=plain&password-command=echo%20x").expect("an address");
         assert_eq!((url.user(), url.host.as_str(), url.port), ("alice@example.org", "mail.example.org", 993));
-        assert_eq!(url.account(None).expect("an account").secret, Secret("x".into()));
+        assert_eq!(url.account(None).map_err(|none| none.trouble).expect("an account").secret, Secret("x".into()));
         let url = parse("imap://alice@[::1]:1143?tls=off").expect("an address");
         assert_eq!((url.host.as_str(), url.port), ("::1", 1143));
         assert_eq!(url.endpoint().expect("an endpoint").security, Security::Plain);
@@ -346,6 +423,21 @@ mod tests {
         {
             assert!(parse(text).expect_err(text).contains("hint:"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_refresh_token_needs_all_of_its_options_and_stands_alone() {
+        let all = "auth=xoauth2&token-endpoint=https://login.example.org/token&token-client=id&refresh-token-file=/t";
+        assert!(parse(&format!("imaps://a@h?{all}")).is_ok_and(|url| url.names_secret()));
+        for part in all.split('&') {
+            let less = all.split('&').filter(|other| *other != part).collect::<Vec<_>>().join("&");
+            assert!(parse(&format!("imaps://a@h?{less}")).is_err(), "without {part}");
+        }
+        for more in ["password-file=/p", "refresh-token-env=X", "token-secret-env=X&token-secret-file=/s"] {
+            assert!(parse(&format!("imaps://a@h?{all}&{more}")).is_err(), "with {more}");
+        }
+        let said = parse(&format!("imaps://a@h?{}", all.replace("https", "http"))).expect_err("readable by everybody");
+        assert!(said.contains("only this machine"), "{said}");
     }
 
     #[cfg(unix)]

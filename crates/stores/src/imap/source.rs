@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 
 use mailferry_core::model::{Digest, FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
-use mailferry_core::ports::{Blast, Delta, MailSource, OpenItem, Retry, SeenBeside, SeenItem, StoreError, Walked};
+use mailferry_core::ports::{Blast, Delta, Lack, MailSource, OpenItem, Retry, SeenBeside, SeenItem, StoreError, Walked};
 use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
 use super::access::Access;
@@ -321,6 +321,16 @@ impl MailSource for ImapSource {
         Ok(())
     }
 
+    fn name_of(&self, key: &ItemKey) -> String {
+        parse_key(&key.0).map_or_else(|| key.text(), |(_, uid)| format!("UID {uid}"))
+    }
+
+    fn lacks(&mut self) -> Vec<Lack> {
+        let connection = self.line.connection();
+        let has = connection.has("CONDSTORE") || connection.has("QRESYNC");
+        (!has).then_some(Lack::ChangeNumbers).into_iter().collect()
+    }
+
     /// A server that counts messages need not show them.
     fn holds_any(&mut self) -> bool {
         let Ok(folders) = self.folders() else { return true };
@@ -559,11 +569,12 @@ pub(super) fn date_of(fetch: &Fetch) -> Option<InternalDate> {
 
 pub(super) fn seen(fetch: Fetch, validity: u32, dates: &HashMap<u32, InternalDate>) -> Option<SeenItem> {
     let uid = fetch.uid?;
-    let date = date_of(&fetch).or_else(|| dates.get(&uid).copied()).unwrap_or_default();
+    let given = date_of(&fetch);
+    let date = given.or_else(|| dates.get(&uid).copied()).unwrap_or_default();
     let marks: Marks = fetch.flags.map(|flags| marks::parse(&flags)).unwrap_or_default();
     // A size of zero is a lie (T05).
     let size = fetch.size.filter(|size| *size > 0);
-    Some(SeenItem { key: ItemKey(key(validity, uid)), move_hint: None, marks, date, sender: None, size })
+    Some(SeenItem { key: ItemKey(key(validity, uid)), move_hint: None, marks, date, dated: given.is_some(), sender: None, size })
 }
 
 /// The bytes of one message as they come. A connection that breaks among them is made anew, once: the message is asked for again, and

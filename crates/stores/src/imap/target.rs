@@ -31,7 +31,7 @@ const IN_FLIGHT_BYTES_MAX: usize = 6 << 20;
 
 pub struct ImapTarget {
     pub(super) line: Line,
-    folders: Folders,
+    pub(super) folders: Folders,
     pub(super) selected: Option<(FolderPath, Selected)>,
     /// Permanent flags of folders, as far as they were asked for.
     storable: HashMap<FolderPath, Storable>,

@@ -34,6 +34,12 @@ struct Claim {
 
 /// Every folder below the root, parents first.
 pub(super) fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
+    let found = look(root)?;
+    if found.is_empty() { Err(no_folders(root)) } else { Ok(found) }
+}
+
+/// The same, where there may be none.
+pub(super) fn look(root: &Path) -> Result<Vec<Found>, StoreError> {
     let mut claims = Vec::new();
     if has_cur(root)? {
         claims.push(Claim { path: vec!["INBOX".into()], raw: Vec::new(), dir: root.into(), canonical: true });
@@ -45,9 +51,6 @@ pub(super) fn survey(root: &Path) -> Result<Vec<Found>, StoreError> {
             None if files::is_lost_and_found(&raw) => (),
             None => claim_nested(&raw, &dir, &mut claims)?,
         }
-    }
-    if claims.is_empty() {
-        return Err(no_folders(root));
     }
     let subscribed = subscriptions::read(root).map_err(|error| folder_error("read the subscriptions", root, &error))?;
     let settled = settle(claims);

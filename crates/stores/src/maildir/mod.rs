@@ -17,12 +17,14 @@ mod message_name;
 mod source;
 mod steps;
 mod subscriptions;
+mod survey;
 mod target;
 mod target_folder;
 #[cfg(test)]
 mod tests;
 
 pub use source::MaildirSource;
+pub use survey::MaildirSurvey;
 pub use target::MaildirTarget;
 
 use mailferry_core::ports::{Blast, StoreError};

@@ -135,6 +135,7 @@ fn see(spot: &Spot, ordinal: usize, dir: &Path, keywords: &KeywordTable) -> Resu
         key,
         marks: Marks { flags: flags_of(letters), keywords: keywords.keywords_of(letters) },
         date: written_date(base).unwrap_or_else(|| files::date_of(modified)),
+        dated: true,
         sender: None,
         size: meta.is_file().then_some(meta.len()),
     }))

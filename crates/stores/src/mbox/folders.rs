@@ -23,6 +23,12 @@ const COMPANIONS: [&str; 4] = [BELOW, ".lock", ".msf", ".mailferry-new"];
 pub(super) type Folders = BTreeMap<Vec<String>, Option<PathBuf>>;
 
 pub(super) fn survey(root: &Path) -> Result<Folders, StoreError> {
+    let folders = look(root)?;
+    if folders.is_empty() { Err(no_folders(root)) } else { Ok(folders) }
+}
+
+/// The same, where there may be none.
+pub(super) fn look(root: &Path) -> Result<Folders, StoreError> {
     let failed = |error: &io::Error| StoreError::io(Blast::Mailbox, "open an mbox store", root.display().to_string(), error);
     let meta = fs::metadata(root).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => missing(root),
@@ -45,9 +51,6 @@ pub(super) fn survey(root: &Path) -> Result<Folders, StoreError> {
                 tracing::warn!(file = %path.display(), "left out: it does not begin as an mbox does");
             }
         }
-    }
-    if folders.is_empty() {
-        return Err(no_folders(root));
     }
     name_inbox(&mut folders);
     add_parents(&mut folders);

@@ -19,6 +19,7 @@ mod lock;
 mod parse;
 mod rewrite;
 mod source;
+mod survey;
 mod tail;
 mod target;
 mod target_file;
@@ -28,6 +29,7 @@ mod unquote;
 mod variant;
 
 pub use source::MboxSource;
+pub use survey::MboxSurvey;
 pub use target::MboxTarget;
 pub use variant::Variant;
 

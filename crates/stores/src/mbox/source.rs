@@ -143,6 +143,7 @@ fn see(message: Message, ordinal: u32) -> SeenItem {
         move_hint: Some(key.clone()),
         key: ItemKey(key),
         date: message.date(),
+        dated: message.date() != mailferry_core::model::InternalDate::default(),
         sender: message.sender(),
         size: Some(message.size),
         marks: message.marks,

@@ -9,8 +9,8 @@
 //! list     many mailboxes
 //! ```
 
-mod list;
-mod one;
+pub(super) mod list;
+pub(super) mod one;
 mod room;
 mod secrets;
 
@@ -68,7 +68,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let policy = policy(args)?;
+    let policy = policy(&args.set, args.apply_deletions)?;
     mailferry_host::keep_little_memory();
     if let Some(file) = &args.list {
         let list = list::read(file)?;
@@ -105,7 +105,7 @@ const BLOCK_BYTES: usize = 256 << 10;
 /// A batch ends with waiting for the server.
 const BATCH_ITEMS: usize = 5_000;
 
-fn policy(args: &Args) -> anyhow::Result<Policy> {
+pub(super) fn policy(set: &[String], apply_deletions: bool) -> anyhow::Result<Policy> {
     let mut settings = AgentSettings {
         free_space_floor: "0".parse().map_err(|error| anyhow::anyhow!("{error:?}"))?,
         container_size_max: ByteSize::mib(CONTAINER_MIB),
@@ -113,7 +113,7 @@ fn policy(args: &Args) -> anyhow::Result<Policy> {
         ..AgentSettings::default()
     };
     let mut level = COMPRESSION_LEVEL;
-    for text in &args.set {
+    for text in set {
         let (key, value) = text.split_once('=').ok_or_else(|| {
             WrongUse(Trouble::new(format!("`{text}` is not of the form KEY=VALUE")).hint("for example --set ContainerItemsMax=500"))
         })?;
@@ -124,14 +124,14 @@ fn policy(args: &Args) -> anyhow::Result<Policy> {
             level = settings.compression_level as i32;
         }
     }
-    settings.apply_deletions |= args.apply_deletions;
+    settings.apply_deletions |= apply_deletions;
     let policy = Policy::of(&settings);
     let container_bytes_first = policy.container_bytes_max.min(FIRST_CONTAINER_BYTES);
     Ok(Policy { compression_level: level, block_bytes: BLOCK_BYTES, container_bytes_first, ..policy })
 }
 
 /// Ctrl-C and a service's stop end the run after its durable step.
-fn stop_on_signal() -> Arc<AtomicBool> {
+pub(super) fn stop_on_signal() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     mailferry_host::on_stop_signal({
         let stop = stop.clone();

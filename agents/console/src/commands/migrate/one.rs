@@ -113,6 +113,14 @@ pub fn rehearse(pair: &Pair, work: &Path, way: &Way) -> anyhow::Result<Rehearsal
     Ok(Rehearsal::new(planned?, quotas.map_err(Trouble::from)?, left_behind.map_err(Trouble::from)?))
 }
 
+/// What is still to come of a mailbox, items and bytes. `None`: no run has brought anything yet.
+pub fn to_come(pair: &Pair, work: &Path, way: &Way) -> anyhow::Result<Option<(u64, u64)>> {
+    let known = if work.is_dir() { WorkFolder::make(work)?.opened("source", AgentKind::Source)? } else { None };
+    let Some(known) = known else { return Ok(None) };
+    let plan = planned(pair, Some(&known), way)?;
+    Ok(Some((plan.to_send, plan.to_send_bytes)))
+}
+
 fn planned(pair: &Pair, known: Option<&Database>, way: &Way) -> Result<MailboxPlan, Trouble> {
     let mut reader = way.access.source(&pair.source.to_string())?;
     plan(known, &pair.mailbox(), reader.as_mut())
@@ -206,7 +214,7 @@ fn tell_shortage(pair: &Pair, work: &WorkFolder, way: &Way, quotas: Vec<Quota>, 
     Ok(())
 }
 
-fn let_go(pair: &Pair, way: &Way) {
+pub fn let_go(pair: &Pair, way: &Way) {
     for url in [&pair.source, &pair.target] {
         way.access.let_go(&url.to_string());
     }

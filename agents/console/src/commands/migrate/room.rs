@@ -1,7 +1,7 @@
 //! Whether what is to come fits into the quotas of the target. Told before the copy begins; a full target makes it wait, not lose.
 
 use mailferry_core::engine::MailboxPlan;
-use mailferry_core::ports::{Counted, Quota};
+use mailferry_core::ports::Quota;
 use mailferry_core::trouble::Trouble;
 use serde::Serialize;
 
@@ -18,34 +18,24 @@ pub struct Rehearsal {
 
 impl Rehearsal {
     pub fn new(plan: MailboxPlan, quotas: Vec<Quota>, left_behind: Vec<String>) -> Self {
-        let fits = quotas.iter().all(|quota| lacking(&plan, quota) == 0);
+        let fits = quotas.iter().all(|quota| quota.lacking(plan.to_send, plan.to_send_bytes) == 0);
         Rehearsal { plan, quotas, fits, left_behind }
     }
 
     /// What to tell where it does not fit.
     pub fn shortage(&self, target: &str) -> Option<Trouble> {
-        let short = self.quotas.iter().find(|quota| lacking(&self.plan, quota) > 0)?;
-        let unit = short.counted.unit();
-        let (coming, free) = (coming(&self.plan, short.counted), short.free());
-        let cause = format!("{coming} {unit} are to come, {free} {unit} are free: {short}");
-        let short = Trouble::new("the target has no room for all of it").place(target).cause(cause);
-        Some(short.hint(format!("raise the quota by {} {unit}, or free as many", coming - free)))
+        let (items, bytes) = (self.plan.to_send, self.plan.to_send_bytes);
+        let short = self.quotas.iter().find(|quota| quota.lacking(items, bytes) > 0)?;
+        let (unit, lacking) = (short.counted.unit(), short.lacking(items, bytes));
+        let short = Trouble::new("the target has no room for all of it").place(target).cause(short.shortage(items, bytes));
+        Some(short.hint(format!("raise the quota by {lacking} {unit}, or free as many")))
     }
-}
-
-fn coming(plan: &MailboxPlan, counted: Counted) -> u64 {
-    match counted {
-        Counted::Bytes => plan.to_send_bytes,
-        Counted::Items => plan.to_send,
-    }
-}
-
-fn lacking(plan: &MailboxPlan, quota: &Quota) -> u64 {
-    coming(plan, quota.counted).saturating_sub(quota.free())
 }
 
 #[cfg(test)]
 mod tests {
+    use mailferry_core::ports::Counted;
+
     use super::*;
 
     #[test]

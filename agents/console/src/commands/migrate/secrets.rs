@@ -6,16 +6,12 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use mailferry_core::trouble::Trouble;
-use mailferry_stores::{ImapUrl, Secret, StoreUrl, secret_from_file};
+use mailferry_stores::{ImapUrl, Secret, StoreUrl, secret_from_file, secret_from_variable};
 
 use super::one::Pair;
 
 pub fn from_env(name: &str) -> Result<Secret, Trouble> {
-    let missing = || {
-        let trouble = Trouble::new("could not find a password").cause(format!("there is no environment variable {name}"));
-        trouble.hint("set it for this run, or name a file")
-    };
-    std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret).ok_or_else(missing)
+    secret_from_variable(name, "a password")
 }
 
 pub fn from_file(path: &Path) -> Result<Secret, Trouble> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use mailferry_core::compare::key_text;
 use mailferry_core::model::{Digest, Envelope, FolderInfo, Marks, Outcome, Receipt};
 use mailferry_core::prv::{Header, Kind, Record};
 use serde::Serialize;
@@ -58,7 +57,7 @@ impl<'a> ItemRow<'a> {
             token: envelope.token.to_string(),
             folder_id: folder,
             folder: folders.path(folder),
-            key: key_text(&envelope.key.0),
+            key: envelope.key.text(),
             size,
             digest: digest.to_string(),
             marks: marks(&envelope.marks),
@@ -111,7 +110,7 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
         }),
         Record::Moved { token, from, to, key, marks: new } => json!({
             "record": "moved", "token": token.to_string(), "from_id": from, "from": folders.path(*from), "to_id": to,
-            "to": folders.path(*to), "key": key_text(&key.0), "marks": marks(new),
+            "to": folders.path(*to), "key": key.text(), "marks": marks(new),
         }),
         Record::Gone { folder, token } => json!({
             "record": "gone", "folder_id": folder, "folder": folders.path(*folder), "token": token.to_string(),

@@ -56,7 +56,7 @@ fn news(old: &Beside, seen: SeenBeside, policy: &Policy) -> Beside {
 }
 
 /// By the names of the target. Of two names that become one nobody gets what one of them alone had; what is denied to one is denied.
-fn mapped(rights: BTreeMap<String, String>, policy: &Policy) -> BTreeMap<String, String> {
+pub fn mapped(rights: BTreeMap<String, String>, policy: &Policy) -> BTreeMap<String, String> {
     let mut mapped: BTreeMap<String, String> = BTreeMap::new();
     for (who, letters) in rights {
         let name = policy.rights_map.of(&who);

@@ -25,6 +25,7 @@ mod receipts;
 mod requests;
 mod switching;
 
+pub use beside::mapped as mapped_rights;
 pub use plan::{MailboxPlan, plan};
 
 use super::agent::{Agent, Halt};

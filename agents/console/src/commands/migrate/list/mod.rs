@@ -3,11 +3,13 @@
 //! ```text
 //! csv       values separated by commas
 //! pairs     the lines of the list, checked before anything is begun
+//! pool      several mailboxes at a time
 //! schedule  which mailbox is next
 //! report    the summary, on the screen and in files
 //! ```
 
 mod pairs;
+mod pool;
 mod report;
 mod schedule;
 
@@ -16,57 +18,42 @@ use std::io::{self, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar};
-use mailferry_stores::StoreUrl;
 
-use super::one::{self, Done, Pair, Way};
+use super::one::{self, Done, Way};
 use crate::exit::Exit;
 use crate::one_process::Watch;
 use crate::screen::{self, Screen};
 use crate::text;
-use pairs::{Entry, List};
 use report::{Files, Report, Row, State};
-use schedule::{Needs, Next, Queue};
 
-pub use pairs::read;
-
-/// What a mailbox takes at its ends: one connection, and at the target for moments a second, which looks while the first writes.
-const AT_SOURCE: usize = 1;
-const AT_TARGET: usize = 2;
+pub use pairs::{Entry, List, read};
+pub use pool::{Limits, work_off};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// With --list: mailboxes moved at a time [default: 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    jobs: Option<u16>,
-    /// With --list: connections to one server at a time; a mailbox takes one at its source, and up to two at its target [default: 20]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1_000))]
-    per_server: Option<u16>,
+    #[command(flatten)]
+    limits: Limits,
     /// With --list: write a report; .csv or .json, may be said twice. Default: beside the list, as .report.csv
     #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
 }
 
-const JOBS: u16 = 4;
-const PER_SERVER: u16 = 20;
-
 impl Options {
     pub fn any(&self) -> bool {
-        self.jobs.is_some() || self.per_server.is_some() || !self.report.is_empty()
+        self.limits.any() || !self.report.is_empty()
     }
 }
 
 /// What the jobs share.
 struct Bulk<'a> {
-    entries: &'a [Entry],
+    mailboxes: usize,
     way: &'a Way,
     work: Option<&'a Path>,
     rehearsal: bool,
-    queue: Mutex<Queue>,
-    changed: Condvar,
     rows: Mutex<BTreeMap<usize, Row>>,
     bar: ProgressBar,
     passed: Arc<[AtomicU64; 2]>,
@@ -83,24 +70,23 @@ pub fn run(
 ) -> anyhow::Result<Exit> {
     let files = Files::prepare(&options.report, file)?;
     let began = Instant::now();
-    let jobs = usize::from(options.jobs.unwrap_or(JOBS)).min(list.entries.len());
-    let places = usize::from(options.per_server.unwrap_or(PER_SERVER));
-    let needs = list.entries.iter().map(|entry| needs(&entry.pair, places)).collect();
     let bulk = Bulk {
-        entries: &list.entries,
+        mailboxes: list.entries.len(),
         way,
         work,
         rehearsal,
-        queue: Mutex::new(Queue::new(needs, places)),
-        changed: Condvar::new(),
         rows: Mutex::default(),
         bar: screen::spinner(),
         passed: Arc::default(),
     };
-    std::thread::scope(|scope| (0..jobs).for_each(|_| drop(scope.spawn(|| bulk.work_off()))));
+    let jobs = pool::work_off(&list.entries, &options.limits, &way.stop, &|number, entry| bulk.take(number, entry));
     bulk.bar.finish_and_clear();
-    let report =
-        Report { mailboxes: bulk.rows(), jobs, seconds: began.elapsed().as_secs_f64(), interrupted: way.stop.load(Ordering::Relaxed) };
+    let report = Report {
+        mailboxes: bulk.rows(&list.entries),
+        jobs,
+        seconds: began.elapsed().as_secs_f64(),
+        interrupted: way.stop.load(Ordering::Relaxed),
+    };
     report.print(screen)?;
     files.write(&report)?;
     if !screen.json {
@@ -109,47 +95,12 @@ pub fn run(
     Ok(report.exit())
 }
 
-/// An account is worked on by one mailbox at a time.
-fn needs(pair: &Pair, places: usize) -> Needs {
-    let ends = [(&pair.source, AT_SOURCE), (&pair.target, AT_TARGET)];
-    let mut needs = Needs::new();
-    for (url, count) in ends {
-        let StoreUrl::Imap(imap) = url else { continue };
-        let server = format!("server {}", imap.server());
-        match needs.iter_mut().find(|(name, _)| *name == server) {
-            Some((_, both)) => *both += count,
-            None => needs.push((server, count)),
-        }
-        needs.extend(url.account().map(|account| (format!("account {account}"), places)));
-    }
-    needs
-}
-
 impl Bulk<'_> {
-    fn work_off(&self) {
-        while let Some(number) = self.next() {
-            let entry = &self.entries[number];
-            let moved = catch_unwind(AssertUnwindSafe(|| self.one(entry)));
-            let row = moved.unwrap_or_else(|_| failed(entry, "a mistake in this program ended it; what it said stands above".into(), 0.0));
-            self.tell(&row);
-            self.rows.lock().unwrap_or_else(PoisonError::into_inner).insert(number, row);
-            self.queue.lock().unwrap_or_else(PoisonError::into_inner).done(number);
-            self.changed.notify_all();
-        }
-    }
-
-    fn next(&self) -> Option<usize> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if self.way.stop.load(Ordering::Relaxed) {
-                return None;
-            }
-            match queue.next() {
-                Next::Begin(number) => return Some(number),
-                Next::End => return None,
-                Next::Wait => queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
+    fn take(&self, number: usize, entry: &Entry) {
+        let moved = catch_unwind(AssertUnwindSafe(|| self.one(entry)));
+        let row = moved.unwrap_or_else(|_| failed(entry, "a mistake in this program ended it; what it said stands above".into(), 0.0));
+        self.tell(&row);
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner).insert(number, row);
     }
 
     fn one(&self, entry: &Entry) -> Row {
@@ -197,15 +148,15 @@ impl Bulk<'_> {
         let count = self.rows.lock().unwrap_or_else(PoisonError::into_inner).len() + 1;
         let (name, state) = (text::line(&row.name), format!("{:?}", row.state).to_lowercase());
         let first = row.message.lines().next().map(|line| format!(": {}", text::line(line))).unwrap_or_default();
-        let line = format!("{count}/{} {name}: {state}, {} appended{first}", self.entries.len(), text::count(row.appended, "item"));
+        let line = format!("{count}/{} {name}: {state}, {} appended{first}", self.mailboxes, text::count(row.appended, "item"));
         self.bar.suspend(|| drop(writeln!(io::stderr(), "{line}")));
     }
 
     /// In the order of the list, with those whose turn did not come.
-    fn rows(&self) -> Vec<Row> {
+    fn rows(&self, entries: &[Entry]) -> Vec<Row> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = |entry| Row { state: State::Waiting, ..blank(entry) };
-        self.entries.iter().enumerate().map(|(number, entry)| rows.remove(&number).unwrap_or_else(|| waiting(entry))).collect()
+        entries.iter().enumerate().map(|(number, entry)| rows.remove(&number).unwrap_or_else(|| waiting(entry))).collect()
     }
 }
 

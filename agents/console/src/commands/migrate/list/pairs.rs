@@ -45,6 +45,11 @@ pub struct List {
 }
 
 impl List {
+    /// One mailbox that is in no list.
+    pub fn of_one(pair: Pair) -> List {
+        List { entries: vec![Entry { line: 0, name: named(&pair.source), pair }], given: BTreeMap::new() }
+    }
+
     /// The secrets it gives, and those that are asked for on the terminal.
     pub fn secrets(&self) -> anyhow::Result<BTreeMap<String, Secret>> {
         let stores = self.entries.iter().flat_map(|entry| [&entry.pair.source, &entry.pair.target]);

@@ -10,7 +10,7 @@ use indicatif::{HumanBytes, HumanCount};
 use mailferry_core::trouble::Trouble;
 use serde::Serialize;
 
-use crate::commands::csv;
+use crate::commands::csv::{self, part, unwritten};
 use crate::exit::{Exit, WrongUse};
 use crate::screen::Screen;
 use crate::text;
@@ -192,14 +192,4 @@ impl Files {
     pub fn tell(&self, screen: &mut Screen) -> io::Result<()> {
         self.0.keys().try_for_each(|path| writeln!(screen, "report: {}", path.display()))
     }
-}
-
-fn part(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    path.with_file_name(name)
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Trouble {
-    Trouble::new("could not write the report").place(path.display()).cause(error).hint("name another file with --report")
 }
