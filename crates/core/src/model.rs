@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use mailferry_rules::ids::NotAName;
+
 /// BLAKE3 of some bytes: of an item's RFC 5322 bytes exactly as read, of a block, of a whole container.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digest(pub [u8; 32]);
@@ -16,6 +18,20 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::str::FromStr for Digest {
+    type Err = NotAName;
+
+    fn from_str(text: &str) -> Result<Self, NotAName> {
+        let wrong = || NotAName { text: text.into(), wanted: "a digest (64 lower-case hex digits)" };
+        let (first, second) = text.split_at_checked(32).ok_or_else(wrong)?;
+        let half = |text: &str| text.parse::<mailferry_rules::ids::MailboxId>().map_err(|_| wrong());
+        let mut digest = [0; 32];
+        digest[..16].copy_from_slice(&half(first)?.0);
+        digest[16..].copy_from_slice(&half(second)?.0);
+        Ok(Digest(digest))
     }
 }
 
@@ -49,7 +65,7 @@ impl fmt::Debug for Token {
 }
 
 impl std::str::FromStr for Token {
-    type Err = mailferry_rules::ids::NotAName;
+    type Err = NotAName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse::<mailferry_rules::ids::MailboxId>().map(|id| Token(id.0))

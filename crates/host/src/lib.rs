@@ -6,6 +6,7 @@
 //! direct   the same on one disk, for one process that is all agents
 //! role     who is active, from a file at the witness or a cluster manager
 //! clock    the wall clock
+//! keys     what manifests are signed with
 //! memory   what the allocator keeps
 //! logs     events to files and the terminal
 //! wiring   desired.toml and config.ini into an agent
@@ -20,6 +21,7 @@ mod cli;
 mod clock;
 mod direct;
 mod files;
+mod keys;
 mod logs;
 mod memory;
 mod queues;
@@ -32,10 +34,11 @@ pub use checks::{Check, check_agent};
 pub use cli::{AgentCommand, agent_main, run_agent_command};
 pub use clock::SystemClock;
 pub use direct::DirectShare;
+pub use keys::{public_file, signing_key};
 pub use logs::{LogEvents, LogTo, start_logs};
 pub use memory::keep_little_memory;
 pub use queues::queue_lines;
 pub use role::{RoleReader, StaticRole, active_node, set_active_node};
-pub use service::{Service, Wake, on_stop_signal};
+pub use service::{Service, Wake, copy_out, on_stop_signal};
 pub use share::LocalShare;
 pub use wiring::{AgentHome, GuaranteeOpener, Openers, StoreOpener, engine_mailboxes, no_guarantee, rules_side};

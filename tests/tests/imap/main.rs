@@ -14,5 +14,6 @@ mod hostile;
 mod killed;
 mod kit;
 mod logins;
+mod manifest;
 mod migrate;
 mod room;

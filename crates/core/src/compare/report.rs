@@ -189,12 +189,26 @@ impl Comparison {
     }
 }
 
+const HEX: &str = "hex:";
+
 /// A key as a person can look for it: its text where it is one, else its bytes as hex digits.
 pub fn key_text(key: &[u8]) -> String {
     match std::str::from_utf8(key) {
-        Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.into(),
-        _ => key.iter().fold(String::from("hex:"), |text, byte| text + &format!("{byte:02x}")),
+        Ok(text) if !text.is_empty() && !text.starts_with(HEX) && !text.chars().any(char::is_control) => text.into(),
+        _ => key.iter().fold(String::from(HEX), |text, byte| text + &format!("{byte:02x}")),
     }
+}
+
+/// The key behind such a text; `None` when `key_text` writes no key so.
+pub fn key_bytes(text: &str) -> Option<Vec<u8>> {
+    let key = match text.strip_prefix(HEX) {
+        None => text.as_bytes().to_vec(),
+        Some(digits) => {
+            let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            digits.as_bytes().chunks(2).map(byte).collect::<Option<_>>()?
+        }
+    };
+    (key_text(&key) == text).then_some(key)
 }
 
 impl fmt::Display for ItemPlace {

@@ -13,6 +13,6 @@ pub use share::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, 
 pub use store::Stores;
 pub use store::{
     Appended, Blast, Counted, Delta, KeepsBeside, MailSource, MailTarget, May, NewItem, OpenItem, Quota, Retry, SeenBeside, SeenItem,
-    StoreError, Walked, Wanted,
+    ShownAs, StoreError, Walked, Wanted,
 };
 pub use world::{Clock, Role, RolePort, Steps, UnwatchedSteps};

@@ -21,6 +21,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[include_str!("schema_5.sql")],
     &[include_str!("schema_6.sql")],
     &[LOCAL_3, include_str!("schema_7.sql")],
+    &[include_str!("schema_8.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.
