@@ -37,7 +37,7 @@ fn reader(bytes: &[u8], key: PublicKey) -> Reader<BufReader<&[u8]>> {
 fn items(bytes: &[u8], key: PublicKey) -> Vec<Item> {
     let (mut reader, mut items) = (reader(bytes, key), Vec::new());
     while let Some(entry) = reader.next().expect("sound") {
-        items.extend(if let Entry::Item(item) = entry { Some(item) } else { None });
+        items.extend(if let Entry::Item(item) = entry { Some(*item) } else { None });
     }
     items
 }

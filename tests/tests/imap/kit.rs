@@ -54,8 +54,7 @@ pub fn run(source: &str, target: &str, work: &Path) -> Output {
 pub fn proven(source: &str, target: &str, work: &Path) -> (serde_json::Value, serde_json::Value) {
     let file = work.join("proof.manifest").display().to_string();
     let output = console(&["--json", "migrate", source, target, "--work", &work.display().to_string(), "--manifest", &file]);
-    let read = |bytes: &[u8]| serde_json::from_slice(bytes);
-    let made: serde_json::Value = read(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let made = answer(&output);
     (made["manifest"].clone(), verified(target, work, &[]).1)
 }
 
@@ -63,8 +62,13 @@ pub fn proven(source: &str, target: &str, work: &Path) -> (serde_json::Value, se
 pub fn verified(target: &str, work: &Path, more: &[&str]) -> (Option<i32>, serde_json::Value) {
     let (file, key) = (work.join("proof.manifest").display().to_string(), work.join("proof.pub").display().to_string());
     let output = console(&[&["--json", "verify", "--manifest", &file, target, "--key", &key], more].concat());
-    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-    (output.status.code(), report)
+    (output.status.code(), answer(&output))
+}
+
+fn answer(output: &Output) -> serde_json::Value {
+    let read = serde_json::from_slice(&output.stdout);
+    assert!(read.is_ok(), "no answer: {}", String::from_utf8_lossy(&output.stderr));
+    read.expect("it was read")
 }
 
 /// The counts of the last manifest.
@@ -76,10 +80,7 @@ pub fn counted(work: &Path) -> serde_json::Value {
 
 /// What `mailferry verify` says, whatever that is.
 pub fn verify(source: &str, target: &str) -> serde_json::Value {
-    let output = console(&["--json", "verify", source, target]);
-    let read = serde_json::from_slice(&output.stdout);
-    assert!(read.is_ok(), "no report: {}", String::from_utf8_lossy(&output.stderr));
-    read.expect("it was read")
+    answer(&console(&["--json", "verify", source, target]))
 }
 
 /// What differs between the accounts of a user, as the servers tell it.

@@ -49,7 +49,7 @@ pub enum ManifestError {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Entry {
     Folder(Folder),
-    Item(Item),
+    Item(Box<Item>),
     EndOfFolder(Root),
 }
 
@@ -136,7 +136,7 @@ impl<R: BufRead> Reader<R> {
                 let Some((tree, items)) = &mut self.folder else { return Err(self.forged("an item outside of a folder")) };
                 tree.push(text);
                 *items += 1;
-                Ok(Some(Entry::Item(item)))
+                Ok(Some(Entry::Item(Box::new(item))))
             }
             Line::Root(root) => match self.folder.take() {
                 Some((tree, items)) if root == (Root { root: tree.root(), items }) => {

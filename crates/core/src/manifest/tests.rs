@@ -95,7 +95,7 @@ fn a_manifest_reads_back_as_it_was_written() {
     while let Some(entry) = reader.next().expect("read") {
         match entry {
             Entry::Folder(folder) => back.push((folder, Vec::new())),
-            Entry::Item(item) => back.last_mut().expect("a folder").1.push(item),
+            Entry::Item(item) => back.last_mut().expect("a folder").1.push(*item),
             Entry::EndOfFolder(_) => {}
         }
     }

@@ -159,7 +159,7 @@ pub fn verify<R: BufRead>(
     while let Some(entry) = reader.next()? {
         match entry {
             Entry::Folder(folder) => verifying.enter(folder)?,
-            Entry::Item(item) => verifying.item(item)?,
+            Entry::Item(item) => verifying.item(*item)?,
             Entry::EndOfFolder(_) => verifying.leave()?,
         }
     }

@@ -52,7 +52,7 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
         if let Entry::Item(item) = entry
             && tokens.contains(&item.token)
         {
-            found.push(item);
+            found.push(*item);
         }
     }
     if let Some(token) = tokens.iter().find(|token| !found.iter().any(|item| item.token == **token)) {

@@ -98,7 +98,7 @@ impl<'a, W: Write> Evidence<'a, W> {
             self.next_folder()?;
         }
         self.folder = None;
-        Ok(self.writer.folder(&Folder { target: None, source: None }).map_err(unwritten)?)
+        self.writer.folder(&Folder { target: None, source: None }).map_err(unwritten)
     }
 
     pub fn left_out(&mut self, item: LeftOut) -> Result<(), Trouble> {
@@ -263,7 +263,7 @@ impl Earlier {
                 }
             }
             self.item = match self.reader.next() {
-                Ok(Some(Entry::Item(item))) => Some(item),
+                Ok(Some(Entry::Item(item))) => Some(*item),
                 Ok(Some(Entry::Folder(Folder { target: Some(target), .. }))) => {
                     self.folder = serde_json::to_vec(&target).unwrap_or_default();
                     None
