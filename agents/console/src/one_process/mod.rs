@@ -133,8 +133,10 @@ fn proven(target: &mut Agent, work: &WorkFolder, mailbox: &Mailbox, out: &Path) 
     mailferry_host::copy_out(target, &made, out)?;
     let public = mailferry_host::public_file(&work.signing_key());
     let beside = out.with_extension("pub");
-    std::fs::copy(&public, &beside)
-        .map_err(|error| Trouble::new("could not copy the public key of the manifest").place(beside.display()).cause(error))?;
+    std::fs::copy(&public, &beside).map_err(|error| {
+        let hint = format!("the key is in {} too", public.display());
+        Trouble::new("could not copy the public key of the manifest").place(beside.display()).cause(error).hint(hint)
+    })?;
     Ok(made)
 }
 

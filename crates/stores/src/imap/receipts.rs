@@ -94,7 +94,7 @@ mod tests {
         assert!(rearm(&mut mail));
         assert_eq!(mail, MAIL);
         let mut read = Vec::new();
-        let mut mail = &MAIL[..];
+        let mut mail: &[u8] = MAIL;
         let (changed, mut disarmed) = disarmed(&mut mail).expect("read");
         disarmed.read_to_end(&mut read).expect("read");
         assert!(changed);

@@ -63,7 +63,8 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     }
     if let Some(item) = found.iter().find(|item| item.state == State::There && item.keywords_lost.is_empty() && item.reread_date.is_none())
     {
-        return Err(WrongUse(Trouble::new(format!("item {} is at the target as it was: there is nothing to approve", item.token))).into());
+        let trouble = Trouble::new(format!("item {} is at the target as it was: there is nothing to approve", item.token));
+        return Err(WrongUse(trouble.hint("`manifest show --items` lists what counts in the score")).into());
     }
     let file = args.approvals.clone().unwrap_or_else(|| args.file.with_file_name(format!("{}.approvals", header.mailbox)));
     let approved = Approved { who, when_ms: SystemClock.now_ms(), why: args.why.clone() };
