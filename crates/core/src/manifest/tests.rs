@@ -183,6 +183,20 @@ fn a_seal_of_another_manifest_or_by_another_key_is_refused() {
     assert!(matches!(read(&claimed), Err(ManifestError::Forged { .. })), "signed by another key than it says");
 }
 
+/// The seal is not under its own signature.
+#[test]
+fn a_seal_that_is_spelled_in_another_way_is_refused() {
+    let good = String::from_utf8(good()).expect("text");
+    for (from, to) in [
+        ("{\"line\":\"seal\",", "{ \"line\":\"seal\","),
+        ("\"line\":\"seal\"", "\"line\":\"s\\u0065al\""),
+        ("\"content\":", "\"content\": "),
+    ] {
+        let other = good.replacen(from, to, 1);
+        assert!(other != good && matches!(read(other.as_bytes()), Err(ManifestError::Forged { .. })), "{to}");
+    }
+}
+
 /// Whoever has the key could sign anything; but not two places for one item, or a summary that its lines do not make.
 #[test]
 fn what_is_out_of_order_is_neither_written_nor_read() {
