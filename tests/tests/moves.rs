@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mailferry_core::engine::MoveReport;
 use mailferry_core::settings::Side;
-use mailferry_tests::{Bed, Plan, Services, console, prove, prove_mailbox, sample, wait_until};
+use mailferry_tests::{Bed, Plan, Services, console, damage, prove, prove_mailbox, sample, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -182,6 +182,8 @@ fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more(
     assert!(notes().ends_with(&["lock alice".into(), "redirect alice".into()]), "{:?}", notes());
     assert!(completed.history.iter().any(|line| line.what.contains("the source was locked for")), "{:?}", completed.history);
     prove_mailbox(bed.mailbox("alice"));
+    let manifests = ["TGT1", "TGT2"].map(|node| fs::read_dir(bed.share(node).join("NTA/MANIFEST")).map_or(0, Iterator::count));
+    assert!(manifests.iter().sum::<usize>() > 0, "the target was read again before the source was locked");
 
     // The old mailbox is emptied: that says nothing about the new one, with or without its request.
     let count = |place: &str| fs::read_dir(bed.path(place)).map_or(0, Iterator::count);
@@ -201,4 +203,22 @@ fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more(
 #[cfg(unix)]
 fn notes(folder: &Path) -> Vec<String> {
     fs::read_to_string(folder.join("switch.log")).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// What was planted at the target is found before anything is locked (X04).
+#[cfg(unix)]
+#[test]
+fn a_mailbox_whose_manifest_scores_poor_is_not_switched() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = switch_program(folder.path()).display().to_string();
+    let bed = Plan::new(1, 1).sample("alice", 8).settings(&format!("[settings.source]\nSwitchCommand = {program:?}")).build();
+    done(&moves(&bed, &["new", "alice", "--SuspendWhenReadyToComplete"]));
+    bed.settle();
+    let message = ["cur", "new"].iter().find_map(|sub| damage::files(&bed.path("mail/new/alice").join(sub)).pop());
+    damage::flip_a_byte(&message.expect("a message"));
+    done(&moves(&bed, &["complete", "alice"]));
+    bed.settle();
+    let failed = request(&bed, "alice").expect("a request");
+    assert!(failed.state == "Failed" && failed.message.contains("scores Poor"), "{}: {}", failed.state, failed.message);
+    assert_eq!(notes(folder.path()), Vec::<String>::new(), "nothing was locked");
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{agent, check, commit, demo, guarantee, init, migrate, moves, nodes, prv, rehearse, verify};
+use commands::{agent, check, commit, demo, guarantee, init, manifest, migrate, moves, nodes, prv, rehearse, verify};
 use exit::Exit;
 use screen::Screen;
 
@@ -36,6 +36,8 @@ enum Command {
     Rehearse(rehearse::Args),
     Migrate(migrate::Args),
     Verify(verify::Args),
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     Init(init::Args),
     Check(check::Args),
     Commit(commit::Args),
@@ -68,6 +70,7 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args, screen),
         Command::Commit(args) => commit::run(&args, screen),
         Command::Verify(args) => verify::run(&args, screen),
+        Command::Manifest(command) => manifest::run(&command, screen),
         Command::Guarantee(command) => guarantee::run(&command, screen),
         Command::Prv(command) => prv::run(&command, screen),
         Command::Demo(args) => demo::run(&args, screen),

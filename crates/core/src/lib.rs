@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! model        items, folders, flags, digests: the words every other module speaks
+//! passage      how an item came to the target
+//! manifest     proof of migration (docs/formats/manifest.md)
 //! orders       orders to the source agent about move requests (docs/formats/order.md)
 //! ports        what the engine may ask of the outside: mail stores, shares, clock, role, events
 //! prv          the container format (docs/formats/prv.md)
@@ -22,8 +24,10 @@
 mod chunk;
 pub mod compare;
 pub mod engine;
+pub mod manifest;
 pub mod model;
 pub mod orders;
+pub mod passage;
 pub mod ports;
 pub mod prv;
 pub mod rehearse;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use mailferry_rules::ids::NotAName;
+
 /// BLAKE3 of some bytes: of an item's RFC 5322 bytes exactly as read, of a block, of a whole container.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digest(pub [u8; 32]);
@@ -16,6 +18,20 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::str::FromStr for Digest {
+    type Err = NotAName;
+
+    fn from_str(text: &str) -> Result<Self, NotAName> {
+        let wrong = || NotAName { text: text.into(), wanted: "a digest (64 lower-case hex digits)" };
+        let (first, second) = text.split_at_checked(32).ok_or_else(wrong)?;
+        let half = |text: &str| text.parse::<mailferry_rules::ids::MailboxId>().map_err(|_| wrong());
+        let mut digest = [0; 32];
+        digest[..16].copy_from_slice(&half(first)?.0);
+        digest[16..].copy_from_slice(&half(second)?.0);
+        Ok(Digest(digest))
     }
 }
 
@@ -49,7 +65,7 @@ impl fmt::Debug for Token {
 }
 
 impl std::str::FromStr for Token {
-    type Err = mailferry_rules::ids::NotAName;
+    type Err = NotAName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse::<mailferry_rules::ids::MailboxId>().map(|id| Token(id.0))
@@ -202,13 +218,32 @@ pub struct InternalDate {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemKey(pub Vec<u8>);
 
-impl ItemKey {
-    /// As a person can look for it: its text where it is one, else its bytes as hex digits.
-    pub fn text(&self) -> String {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.into(),
-            _ => self.0.iter().fold(String::from("hex:"), |text, byte| text + &format!("{byte:02x}")),
+const HEX: &str = "hex:";
+
+/// A key as a person can look for it: its text where it is one, else its bytes as hex digits.
+pub fn key_text(key: &[u8]) -> String {
+    match std::str::from_utf8(key) {
+        Ok(text) if !text.is_empty() && !text.starts_with(HEX) && !text.chars().any(char::is_control) => text.into(),
+        _ => key.iter().fold(String::from(HEX), |text, byte| text + &format!("{byte:02x}")),
+    }
+}
+
+/// The key behind such a text; `None` when `key_text` writes no key so.
+pub fn key_bytes(text: &str) -> Option<Vec<u8>> {
+    let key = match text.strip_prefix(HEX) {
+        None => text.as_bytes().to_vec(),
+        Some(digits) => {
+            let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            digits.as_bytes().chunks(2).map(byte).collect::<Option<_>>()?
         }
+    };
+    (key_text(&key) == text).then_some(key)
+}
+
+impl ItemKey {
+    /// As a person can look for it.
+    pub fn text(&self) -> String {
+        key_text(&self.0)
     }
 }
 

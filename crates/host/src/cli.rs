@@ -1,15 +1,15 @@
-//! The command line of the three agents: `run`, `run --once`, `status`, `check`.
+//! The command line of the three agents: `run`, `run --once`, `status`, `check`, and of the target agent `manifest`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use mailferry_core::engine::{SessionEnd, SessionReport};
+use mailferry_core::engine::{Manifested, SessionEnd, SessionReport};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::trouble::Trouble;
 
-use crate::{AgentHome, Openers, Service, check_agent, queue_lines};
+use crate::{AgentHome, Openers, Service, check_agent, public_file, queue_lines};
 
 /// Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part: something waits.
 #[derive(Parser)]
@@ -42,6 +42,17 @@ pub enum AgentCommand {
         place: Place,
         #[arg(long)]
         json: bool,
+    },
+    /// Read the target of a mailbox again and sign what is found (target agent)
+    Manifest {
+        #[command(flatten)]
+        place: Place,
+        /// Id of the mailbox, 32 hex digits, or its name
+        #[arg(long, value_name = "ID")]
+        mailbox: String,
+        /// Copy the manifest to this file; it stays in NTA/MANIFEST of the share too
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Check configuration, folders, rights and free space
     Check {
@@ -84,6 +95,12 @@ pub fn run_agent_command(kind: AgentKind, openers: Openers, command: AgentComman
             Ok(exit_of(&report))
         }
         AgentCommand::Status { place, json } => status(&AgentHome::new(kind, place.config), json),
+        AgentCommand::Manifest { place, mailbox, out } => {
+            let service = Service { home: AgentHome::new(kind, place.config), openers, overrides: place.set, to_terminal: true };
+            let made = service.manifest(&mailbox, out.as_deref())?;
+            print_manifest(&made, &service.home);
+            Ok(ExitCode::from(if made.may_complete() { 0 } else { 3 }))
+        }
         AgentCommand::Check { place } => {
             let checks = check_agent(&AgentHome::new(kind, place.config), &openers, &place.set);
             for check in &checks {
@@ -113,6 +130,16 @@ fn status(home: &AgentHome, json: bool) -> Result<ExitCode, Trouble> {
         print_report(&report);
     }
     Ok(exit_of(&report))
+}
+
+fn print_manifest(made: &Manifested, home: &AgentHome) {
+    println!("manifest {} of {} items: {}", made.number, made.counts.items, made.score);
+    for reason in made.counts.found().reasons() {
+        println!("  {:<16} {} {}", reason.score.name(), reason.count, reason.what);
+    }
+    println!("  file             {}", made.place);
+    println!("  digest           {}", made.digest);
+    println!("  signed by        {} ({})", made.key, public_file(&home.signing_key()).display());
 }
 
 fn exit_of(report: &SessionReport) -> ExitCode {

@@ -7,6 +7,7 @@
 //! role     who is active, from a file at the witness or a cluster manager
 //! clock    the wall clock
 //! flow     locks sources and leads mail to targets
+//! keys     what manifests are signed with
 //! memory   what the allocator keeps
 //! logs     events to files and the terminal
 //! wiring   desired.toml and config.ini into an agent
@@ -22,6 +23,7 @@ mod clock;
 mod direct;
 mod files;
 mod flow;
+mod keys;
 mod logs;
 mod memory;
 mod queues;
@@ -34,10 +36,11 @@ pub use checks::{Check, check_agent};
 pub use cli::{AgentCommand, agent_main, run_agent_command};
 pub use clock::SystemClock;
 pub use direct::DirectShare;
+pub use keys::{public_file, signing_key};
 pub use logs::{LogEvents, LogTo, start_logs};
 pub use memory::keep_little_memory;
 pub use queues::queue_lines;
 pub use role::{RoleReader, StaticRole, active_node, set_active_node};
-pub use service::{Service, Wake, on_stop_signal};
+pub use service::{Service, Wake, copy_out, on_stop_signal};
 pub use share::LocalShare;
 pub use wiring::{AgentHome, GuaranteeOpener, Openers, StoreOpener, engine_mailboxes, no_guarantee, rules_side};

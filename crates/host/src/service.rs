@@ -7,11 +7,12 @@
 //! waiting for the interval to pass.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mailferry_core::engine::{Agent, SessionEnd, SessionReport};
+use mailferry_core::engine::{Agent, Manifested, SessionEnd, SessionReport};
 use mailferry_core::ports::{Clock, Event, EventSink, Level, Share, SharePath};
 use mailferry_core::settings::{AgentKind, AgentSettings, Desired, Finding, Loaded};
 use mailferry_core::spool::{Area, orders};
@@ -38,6 +39,13 @@ pub struct Service {
     pub overrides: Vec<String>,
     /// Events to the terminal instead of the log file.
     pub to_terminal: bool,
+}
+
+/// Copies a manifest to a file of its own.
+pub fn copy_out(agent: &Agent, made: &Manifested, out: &Path) -> Result<(), Trouble> {
+    let trouble = |error: &std::io::Error| Trouble::new("could not copy the manifest").place(out.display()).cause(error);
+    let (mut from, mut to) = (agent.open_manifest(made)?, std::fs::File::create(out).map_err(|error| trouble(&error))?);
+    std::io::copy(&mut from, &mut to).and_then(|_| to.sync_all()).map_err(|error| trouble(&error))
 }
 
 /// Whether the loop goes on.
@@ -71,6 +79,25 @@ impl Service {
         }
         self.publish(&report);
         Ok(report)
+    }
+
+    /// Makes a manifest outside of the service.
+    pub fn manifest(&self, mailbox: &str, out: Option<&Path>) -> Result<Manifested, Trouble> {
+        let _lock = self.home.lock()?;
+        let desired = self.home.desired()?;
+        let loaded = self.loaded(&desired)?;
+        let role = self.home.role(&desired)?;
+        let mut agent = self.home.agent(&desired, &loaded, role, self.openers.clone())?;
+        let named = agent.mailboxes().iter().find(|known| known.name == mailbox).map(|known| known.id);
+        let id = named.map_or_else(|| mailbox.parse(), Ok).map_err(|_| {
+            let trouble = Trouble::new("could not make a manifest").cause(format!("this agent has no mailbox {mailbox}"));
+            trouble.hint("name one of the project file, or its id of 32 hex digits")
+        })?;
+        let made = agent.manifest(id)?;
+        if let Some(out) = out {
+            copy_out(&agent, &made, out)?;
+        }
+        Ok(made)
     }
 
     fn loaded(&self, desired: &Desired) -> Result<Loaded, Trouble> {

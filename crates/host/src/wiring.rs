@@ -64,6 +64,11 @@ impl AgentHome {
         folder.join(format!("{}.log", self.kind))
     }
 
+    /// What this agent signs with, never copied to another node.
+    pub fn signing_key(&self) -> PathBuf {
+        self.beside("manifest.key")
+    }
+
     /// Made by the console: the next session tries every deletion debt.
     pub fn retry_request(&self) -> PathBuf {
         self.beside("retry-debts")
@@ -117,6 +122,10 @@ impl AgentHome {
         db.set_outbox_bytes_max(loaded.settings.replication_outbox_max.0);
         let mut agent = Agent::new(self.surroundings(desired, loaded, role, openers)?, Policy::of(&loaded.settings), db);
         agent.set_mailboxes(engine_mailboxes(desired));
+        if self.kind == AgentKind::Target {
+            let (file, label) = (self.signing_key(), format!("{} {}", desired.own_cluster().name, desired.node));
+            agent = agent.signing_with(Arc::new(move || crate::signing_key(&file, &label)));
+        }
         Ok(agent)
     }
 

@@ -15,6 +15,7 @@
 //! session    what a failed replication forbids                           R11 R12
 //! guarantee  do enough copies hold it? stalls and the finalisation         R70-R76
 //! moves      requests to move a mailbox: states, orders, limits             R80 R81
+//! score      how well a mailbox has arrived                                R84
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ pub mod ids;
 pub mod import;
 pub mod moves;
 pub mod publish;
+pub mod score;
 pub mod session;
 pub mod ship;
 pub mod topology;

@@ -69,7 +69,7 @@ impl SimServer {
             )?;
             self.taken.insert(key.clone());
             self.answers.insert(ticket.clone(), key.clone());
-            self.settled.push((TargetId(ticket), Ok(Appended { id: TargetId(key), keywords_lost: Vec::new() })));
+            self.settled.push((TargetId(ticket), Ok(Appended::unaltered(TargetId(key)))));
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ impl MailTarget for SimServer {
         let ticket = format!("ticket {}", self.tickets).into_bytes();
         let (marks, date) = (item.envelope.marks.clone(), item.envelope.date);
         self.waiting.push((folder.clone(), SimItem { key: ticket.clone(), bytes, marks, date, token: None }));
-        Ok(Appended { id: TargetId(ticket), keywords_lost: Vec::new() })
+        Ok(Appended::unaltered(TargetId(ticket)))
     }
 
     fn set_marks(&mut self, folder: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError> {

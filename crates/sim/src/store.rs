@@ -354,7 +354,7 @@ impl MailTarget for SimTarget {
         let number = locked(&self.shelf).get_mut(&self.url).map_or(0, SimMailbox::next_number);
         let key = format!("t{number:04}-{token}").into_bytes();
         self.stage(Op::Append(folder.clone(), SimItem { key: key.clone(), bytes, marks, date, token: Some(token) }))?;
-        Ok(Appended { id: TargetId(key), keywords_lost: Vec::new() })
+        Ok(Appended::unaltered(TargetId(key)))
     }
 
     fn set_marks(&mut self, folder: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError> {

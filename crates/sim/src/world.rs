@@ -1,16 +1,19 @@
 //! Two sides of nodes, the agents on them, and sessions in a fixed order.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use mailferry_core::engine::{Agent, Mailbox, Policy, SessionReport, Surroundings};
+use mailferry_core::engine::{Agent, Mailbox, Manifested, Policy, SessionReport, Surroundings};
+use mailferry_core::manifest::SigningKey;
 use mailferry_core::model::{Digest, FolderPath};
 use mailferry_core::orders::{Order, What};
 use mailferry_core::ports::{Clock, Event, EventSink, Level, RolePort, Share};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, StateError};
+use mailferry_core::trouble::Trouble;
 use mailferry_rules::ids::MailboxId;
 use mailferry_rules::topology::Side;
 
@@ -293,6 +296,22 @@ impl World {
             format!("      {node} {kind}: {:?}{}", report.end, waits.collect::<String>())
         });
         self.finish(player).then_some(report)
+    }
+
+    /// The target agent of a node makes a manifest, signed with a key of the node's own, and the bytes of its file. `None`: its node is
+    /// down, or it died in the middle.
+    pub fn manifest(&mut self, node: &str, mailbox: &str) -> Option<Result<(Manifested, Vec<u8>), Trouble>> {
+        let id = self.mailboxes.iter().find(|known| known.name == mailbox)?.id;
+        let mut player = self.begin(node, AgentKind::Target)?;
+        let seed = Digest::of(node.as_bytes()).0;
+        player.agent =
+            player.agent.signing_with(Arc::new(move || SigningKey::of_seed(seed).map_err(|error| Trouble::new(error.to_string()))));
+        let made = player.agent.manifest(id).and_then(|made| {
+            let (mut bytes, failed) = (Vec::new(), |error: std::io::Error| Trouble::new(error.to_string()));
+            player.agent.open_manifest(&made)?.read_to_end(&mut bytes).map_err(failed)?;
+            Ok((made, bytes))
+        });
+        self.finish(player).then_some(made)
     }
 
     /// Sessions that run in turns. `next` says who has the next turns, of so many players, and how many; it may do to the

@@ -233,15 +233,7 @@ fn item(db: &mut Database, shape: &Shape, number: u64) -> Result<(), StateError>
 
 fn track(db: &mailferry_core::state::Connection, mailbox: MailboxId, token: Token, digest: Digest) -> mailferry_core::state::SqlResult<()> {
     let id = TargetId(token.0.to_vec());
-    let tracked = ledger::target::Tracked {
-        token,
-        folder: FolderPath(vec!["F1".into()]),
-        id,
-        digest,
-        marks: Marks::default(),
-        gone: false,
-        date: Some(0),
-    };
+    let tracked = ledger::target::Tracked::found(token, FolderPath(vec!["F1".into()]), id, digest, Marks::default());
     ledger::target::track(db, mailbox, &tracked)
 }
 

@@ -47,6 +47,11 @@ fn moves(from: &Server, to: &Server, user: usize, messages: usize) {
     assert_eq!((report.compared, first["appended"].as_u64()), (messages, Some(messages as u64)), "{route}: {first}");
     let second = migrate(&source, &target, &work);
     assert_eq!((second["appended"].as_u64(), second["containers"].as_u64()), (Some(0), Some(0)), "{route}: {second}");
+    let (made, proof) = proven(&source, &target, &work);
+    let counts = counted(&work);
+    assert_eq!((&counts["damaged"], &counts["missing"], &counts["items"]), (&0.into(), &0.into(), &messages.into()), "{route}: {counts}");
+    assert_eq!(counts["altered"], changed, "{route}: what the server has changed is known as such: {counts}");
+    assert!(made["score"] != "Poor" && proof["holds"] == proof["expected"], "{route}: {made} {proof}");
     let verified = verify(&source, &target);
     let count = |kind: &str| verified["counts"][kind].as_u64().unwrap_or(0);
     let differ = verified["counts"].as_object().map_or(0, |counts| counts.values().filter_map(Value::as_u64).sum());

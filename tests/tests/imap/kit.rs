@@ -50,12 +50,37 @@ pub fn run(source: &str, target: &str, work: &Path) -> Output {
     console(&["--json", "migrate", source, target, "--apply-deletions", "--work", &work.display().to_string()])
 }
 
+/// One more pass, which makes a manifest, and what `verify` says of it and the target: both as JSON.
+pub fn proven(source: &str, target: &str, work: &Path) -> (serde_json::Value, serde_json::Value) {
+    let file = work.join("proof.manifest").display().to_string();
+    let output = console(&["--json", "migrate", source, target, "--work", &work.display().to_string(), "--manifest", &file]);
+    let made = answer(&output);
+    (made["manifest"].clone(), verified(target, work, &[]).1)
+}
+
+/// What `verify --manifest` says of the last manifest, and its exit code.
+pub fn verified(target: &str, work: &Path, more: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let (file, key) = (work.join("proof.manifest").display().to_string(), work.join("proof.pub").display().to_string());
+    let output = console(&[&["--json", "verify", "--manifest", &file, target, "--key", &key], more].concat());
+    (output.status.code(), answer(&output))
+}
+
+fn answer(output: &Output) -> serde_json::Value {
+    let read = serde_json::from_slice(&output.stdout);
+    assert!(read.is_ok(), "no answer: {}", String::from_utf8_lossy(&output.stderr));
+    read.expect("it was read")
+}
+
+/// The counts of the last manifest.
+pub fn counted(work: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(work.join("proof.manifest")).expect("a manifest");
+    let summary = text.lines().rev().nth(1).expect("a summary");
+    serde_json::from_str::<serde_json::Value>(summary).expect("JSON")["counts"].clone()
+}
+
 /// What `mailferry verify` says, whatever that is.
 pub fn verify(source: &str, target: &str) -> serde_json::Value {
-    let output = console(&["--json", "verify", source, target]);
-    let read = serde_json::from_slice(&output.stdout);
-    assert!(read.is_ok(), "no report: {}", String::from_utf8_lossy(&output.stderr));
-    read.expect("it was read")
+    answer(&console(&["--json", "verify", source, target]))
 }
 
 /// What differs between the accounts of a user, as the servers tell it.

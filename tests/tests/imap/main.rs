@@ -14,6 +14,7 @@ mod hostile;
 mod killed;
 mod kit;
 mod logins;
+mod manifest;
 mod migrate;
 mod rehearse;
 mod room;

@@ -7,6 +7,7 @@ mod csv;
 pub mod demo;
 pub mod guarantee;
 pub mod init;
+pub mod manifest;
 pub mod migrate;
 pub mod moves;
 pub mod nodes;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mailferry_core::engine::{Agent, Counts, Mailbox, Policy, SessionEnd, SessionReport, Surroundings};
+use mailferry_core::engine::{Agent, Counts, Mailbox, Manifested, Policy, SessionEnd, SessionReport, Surroundings};
 use mailferry_core::ports::{NoSwitch, Role, RolePort, Share, StoresWithoutCopies, UnwatchedSteps};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::{Database, ledger};
@@ -45,6 +45,11 @@ impl WorkFolder {
         self.0.join(format!("{side}-{kind}.db"))
     }
 
+    /// What the target agent signs with.
+    pub fn signing_key(&self) -> PathBuf {
+        self.0.join("manifest.key")
+    }
+
     /// The database of an earlier run, if there was one.
     pub fn opened(&self, side: &str, kind: AgentKind) -> Result<Option<Database>, Trouble> {
         let path = self.database(side, kind);
@@ -72,6 +77,9 @@ impl RolePort for Alone {
 const SIDES: [(&str, [AgentKind; 2]); 2] =
     [("source", [AgentKind::Source, AgentKind::Transmission]), ("target", [AgentKind::Target, AgentKind::Transmission])];
 
+/// Of all agents, in the order of `SIDES`.
+const TARGET_AGENT: usize = 2;
+
 /// How a run ended.
 pub struct Outcome {
     /// Summed over all sessions of all agents.
@@ -79,6 +87,7 @@ pub struct Outcome {
     /// What still waits, told once each.
     pub waits: Vec<String>,
     pub interrupted: bool,
+    pub manifest: Option<Manifested>,
     /// What the source holds, as far as it was published.
     pub totals: Totals,
 }
@@ -91,7 +100,15 @@ pub struct Totals {
 }
 
 /// Runs the agents until everything rests, until nothing moves any more, or until `stop`.
-pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Watch>, stop: &Arc<AtomicBool>) -> Result<Outcome, Trouble> {
+/// `manifest`: where the proof goes, when all is at rest.
+pub fn run(
+    work: &WorkFolder,
+    mailbox: &Mailbox,
+    policy: &Policy,
+    watch: &Arc<Watch>,
+    stop: &Arc<AtomicBool>,
+    manifest: Option<&Path>,
+) -> Result<Outcome, Trouble> {
     let shares: Shares = SIDES.map(|(side, _)| Arc::new(DirectShare::new(work.path().join(side))) as Arc<dyn Share>);
     let mut agents = Vec::new();
     for (side, kinds) in SIDES {
@@ -105,7 +122,22 @@ pub fn run(work: &WorkFolder, mailbox: &Mailbox, policy: &Policy, watch: &Arc<Wa
         source.read(|db| Ok(ledger::source::totals(db, mailbox.id)?)).map_err(|error| error.trouble("the work folder"))?;
     outcome.totals = Totals { folders, items, bytes };
     outcome.interrupted = interrupted;
+    if let (Some(out), false) = (manifest, interrupted) {
+        outcome.manifest = Some(proven(&mut agents[TARGET_AGENT], work, mailbox, out)?);
+    }
     Ok(outcome)
+}
+
+fn proven(target: &mut Agent, work: &WorkFolder, mailbox: &Mailbox, out: &Path) -> Result<Manifested, Trouble> {
+    let made = target.manifest(mailbox.id)?;
+    mailferry_host::copy_out(target, &made, out)?;
+    let public = mailferry_host::public_file(&work.signing_key());
+    let beside = out.with_extension("pub");
+    std::fs::copy(&public, &beside).map_err(|error| {
+        let hint = format!("the key is in {} too", public.display());
+        Trouble::new("could not copy the public key of the manifest").place(beside.display()).cause(error).hint(hint)
+    })?;
+    Ok(made)
 }
 
 /// True: somebody asked to stop.
@@ -221,6 +253,10 @@ fn agent(
     let db = Database::open_alone(&path, Arc::new(UnwatchedSteps)).map_err(|error| error.trouble(&path.display().to_string()))?;
     let mut agent = Agent::new(around, policy.clone(), db).stopping_with(stop.clone());
     agent.set_mailboxes(vec![mailbox.clone()]);
+    if kind == AgentKind::Target {
+        let file = work.signing_key();
+        agent = agent.signing_with(Arc::new(move || mailferry_host::signing_key(&file, "mailferry migrate")));
+    }
     Ok(agent)
 }
 
@@ -249,7 +285,7 @@ impl Tally {
         let mut waits = [self.waits, self.unread].concat();
         waits.sort();
         waits.dedup();
-        Outcome { counts: self.counts, waits, interrupted: false, totals: Totals::default() }
+        Outcome { counts: self.counts, waits, interrupted: false, manifest: None, totals: Totals::default() }
     }
 }
 

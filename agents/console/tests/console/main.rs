@@ -4,6 +4,7 @@ mod guarantee;
 mod help;
 mod hints;
 mod list;
+mod manifest;
 mod project;
 mod prv;
 mod rehearse;

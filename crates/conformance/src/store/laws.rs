@@ -1,7 +1,7 @@
 //! What holds of appending, finding again, changing, moving and deleting (R40-R43).
 
-use mailferry_core::model::{Digest, Flags};
-use mailferry_core::ports::{Walked, Wanted};
+use mailferry_core::model::{Digest, Flags, FolderPath, TargetId};
+use mailferry_core::ports::{ShownAs, Walked, Wanted};
 
 use super::kit::*;
 
@@ -319,6 +319,35 @@ pub fn a_twin_is_known_by_its_token_or_its_date(bench: &dyn Bench) {
     drop(target);
     let left: Vec<i64> = seen(bench, &inbox).iter().map(|seen| seen.item.date.seconds).collect();
     assert_eq!(left, [envelope(0).date.seconds, envelope(2).date.seconds]);
+}
+
+/// So that a manifest can be checked: items are asked for by the ids that were written down.
+pub fn what_a_target_has_named_a_source_shows_under_that_name(bench: &dyn Bench) {
+    let (inbox, other) = (folder("INBOX"), folder("Other"));
+    let mut target = bench.target();
+    fill(&mut *target, &inbox, 0..4);
+    ensure(&mut *target, &other);
+    target.flush().expect("a flush");
+    let ids: Vec<TargetId> = locate(&mut *target, &inbox, 0..4).into_iter().map(|id| id.expect("it is there")).collect();
+    let new = target.set_marks(&inbox, &ids[1], &marks(Flags::FLAGGED, &[])).expect("an answer").expect("it is there");
+    let moved = target.move_item(&inbox, &ids[2], &other).expect("an answer").expect("it is there");
+    target.remove(&inbox, &ids[3]).expect("an answer");
+    target.flush().expect("a flush");
+    drop(target);
+    let mut source = bench.source();
+    source.folders().expect("folders");
+    let mut read_as = |folder: &FolderPath, id: &TargetId| match source.shown_as(folder, id).expect("an answer") {
+        ShownAs::Key(key) => read(&mut *source, folder, &key),
+        ShownAs::NotThere => None,
+        ShownAs::Renamed(how) => panic!("nothing was renamed: {how}"),
+    };
+    assert_eq!(read_as(&inbox, &ids[0]), Some(body(0)));
+    assert_eq!(read_as(&inbox, &new), Some(body(1)));
+    assert_eq!(read_as(&other, &moved), Some(body(2)));
+    if !bench.limits().removed_lingers {
+        assert_eq!(read_as(&inbox, &ids[3]), None, "what is removed is not shown");
+    }
+    assert_eq!(read_as(&inbox, &TargetId(b"no id of this store".to_vec())), None);
 }
 
 pub fn keys_are_the_same_at_every_pass(bench: &dyn Bench) {

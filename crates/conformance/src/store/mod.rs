@@ -36,6 +36,7 @@ macro_rules! store {
             twins_are_both_kept
             a_twin_is_known_by_its_token_or_its_date
             keys_are_the_same_at_every_pass
+            what_a_target_has_named_a_source_shows_under_that_name
             a_walk_shows_what_a_scan_shows
             an_item_that_went_away_is_no_error
             a_flush_of_nothing_is_nothing

@@ -4,6 +4,7 @@
 //! ```text
 //! items     one folder read to its digests         pairs    equal bytes matched one to one
 //! report    what was counted and what differs
+//! digests   by which a message is known again   likeness  what stays of one that a server changes
 //! ```
 //!
 //! Holds: both sides are only read (R20); what could not be read is a difference of its own, so that "none" means all was seen; equal items
@@ -18,12 +19,16 @@
 //! The road not taken: reading both sides side by side in order of arrival. It needs less memory, but stores order
 //! differently, and one item too many would shift all others. Memory is that of the largest folder, about 150 bytes an item.
 
+mod digests;
 mod items;
+mod likeness;
 mod pairs;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use digests::{Digests, Hashing};
+pub use likeness::Likeness;
 pub use report::{Comparison, Difference, Holding, ItemPlace, MarksText, What};
 
 use crate::model::{FolderInfo, FolderPath};

@@ -13,10 +13,12 @@ use super::moves::Moves;
 use super::policy::Policy;
 use super::queues::SeenStandbys;
 use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
+use crate::manifest::SigningKey;
 use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, MailFlow, MailTarget, RolePort, Share, Stores};
 use crate::settings::AgentKind;
 use crate::state::takeover::Takeover;
 use crate::state::{Database, StateError};
+use crate::trouble::Trouble;
 
 /// A mailbox to move, as the project wants it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +78,12 @@ impl From<StateError> for Halt {
     }
 }
 
+impl From<Halt> for Trouble {
+    fn from(halt: Halt) -> Self {
+        Trouble::new("this agent cannot act now").cause(halt)
+    }
+}
+
 impl std::fmt::Display for Halt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -87,6 +95,9 @@ impl std::fmt::Display for Halt {
         }
     }
 }
+
+/// Reads the key of this agent, or makes it at first.
+pub type KeySource = Arc<dyn Fn() -> Result<SigningKey, Trouble> + Send + Sync>;
 
 /// One agent of one node. Kept between sessions only for what is cheap to lose.
 pub struct Agent {
@@ -131,6 +142,8 @@ pub struct Agent {
     pub(super) asked_ms: Cell<Option<u64>>,
     /// Since when the target store is left alone after a claim, and under which epoch.
     pub(super) settling: Option<(Epoch, u64)>,
+    /// Where the key comes from that manifests are signed with.
+    pub(super) signs: Option<KeySource>,
     again_in_ms: Option<u64>,
     next_in_ms: Option<u64>,
 }
@@ -165,6 +178,7 @@ impl Agent {
             seen_standbys: SeenStandbys::new(),
             asked_ms: Cell::new(None),
             settling: None,
+            signs: None,
             again_in_ms: None,
             next_in_ms: None,
         }
@@ -174,6 +188,13 @@ impl Agent {
     #[must_use]
     pub fn stopping_with(mut self, stop: Arc<AtomicBool>) -> Self {
         self.stop = stop;
+        self
+    }
+
+    /// Manifests are signed with this key, which is asked for when it is needed.
+    #[must_use]
+    pub fn signing_with(mut self, key: KeySource) -> Self {
+        self.signs = Some(key);
         self
     }
 

@@ -45,10 +45,11 @@ mod takeover;
 mod target;
 mod transmission;
 
-pub use agent::{Agent, Halt, Mailbox, Surroundings};
+pub use agent::{Agent, Halt, KeySource, Mailbox, Surroundings};
 pub use moves::{MoveReport, Moves, OrderReport};
 pub use policy::Policy;
 pub use queues::{CopyQueueReport, ReplayQueueReport, ReplicationReport};
 pub use report::{Counts, DebtReport, SessionEnd, SessionReport, Stall, Standing};
 pub(crate) use source::mapped_rights;
 pub use source::{MailboxPlan, plan};
+pub use target::Manifested;

@@ -39,6 +39,8 @@ pub struct Policy {
     pub journal_roll_ms: u64,
     /// Of a switch (R75).
     pub final_wait: FinalWait,
+    /// Whether a manifest is made before, which must not score Poor (R84).
+    pub switch_proof: bool,
     /// Move requests under way at the same time (R81), and how often one is tried again (R80).
     pub moves: moves::Limits,
     pub move_retries: moves::Retries,
@@ -79,6 +81,7 @@ impl Policy {
                 roll_after_ms: settings.journal_roll_after.ms(),
                 wait_max_ms: settings.switch_wait_max.ms(),
             },
+            switch_proof: settings.switch_proof,
             moves: moves::Limits {
                 source_store: u64::from(settings.max_active_moves_per_source_store),
                 source_server: u64::from(settings.max_active_moves_per_source_server),

@@ -16,7 +16,7 @@ pub use share::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, 
 pub use store::Stores;
 pub use store::{
     Appended, Blast, Counted, Delta, KeepsBeside, Lack, MailSource, MailTarget, May, NewItem, OpenItem, Quota, Retry, SeenBeside, SeenItem,
-    Shut, StoreError, Walked, Wanted,
+    ShownAs, Shut, StoreError, Walked, Wanted,
 };
 pub use survey::{Naming, Standing, TargetSurvey};
 pub use world::{Clock, Role, RolePort, Steps, UnwatchedSteps};

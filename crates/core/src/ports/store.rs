@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use crate::model::{Beside, Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
+use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
+use crate::passage::Altered;
 
 /// One mailbox, read only (R20): nothing here may change a byte, a name or a timestamp of the source, access times set
 /// aside.
@@ -100,6 +101,12 @@ pub trait MailSource: Send {
         Vec::new()
     }
 
+    /// Under which key a scan shows the item that a target of this store calls so. A store whose keys are those names need not tell.
+    fn shown_as(&mut self, folder: &FolderPath, id: &TargetId) -> Result<ShownAs, StoreError> {
+        let _ = folder;
+        Ok(ShownAs::Key(ItemKey(id.0.clone())))
+    }
+
     /// Begins to go once through a folder of which nothing is known: of each item that `step` shows, the bytes come next, for `open`.
     /// False: this store gains nothing by it, and is asked by `scan` and `open`.
     fn walk(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
@@ -111,6 +118,15 @@ pub trait MailSource: Send {
     fn step(&mut self) -> Result<Walked, StoreError> {
         Ok(Walked::Unsure)
     }
+}
+
+/// An item of a target, seen from the source side.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ShownAs {
+    Key(ItemKey),
+    NotThere,
+    /// The store has given every item of the folder another name since; how that is seen.
+    Renamed(String),
 }
 
 /// Where a walk has come to.
@@ -334,7 +350,7 @@ pub struct NewItem<'a> {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub token: Token,
-    pub digest: crate::model::Digest,
+    pub digest: Digest,
     pub size: u64,
     /// Internal date in seconds since 1970: with another it is another item; `None`: any will do.
     pub date: Option<i64>,
@@ -346,6 +362,17 @@ pub struct Appended {
     pub id: TargetId,
     /// Keywords that this store could not keep (T19); empty when all were kept.
     pub keywords_lost: Vec<String>,
+    /// What else was changed so that it could be kept (X05).
+    pub altered: Altered,
+    /// Of the bytes that were given, where the store may have changed them.
+    pub likeness: Option<Digest>,
+}
+
+impl Appended {
+    /// Kept as it was given.
+    pub fn unaltered(id: TargetId) -> Self {
+        Appended { id, keywords_lost: Vec::new(), altered: Altered::NOTHING, likeness: None }
+    }
 }
 
 /// Opens stores by their URL, such as `maildir:/srv/mail/alice`.

@@ -114,6 +114,11 @@ settings! {
     switch_lag_max "SwitchLagMax": Seconds = Seconds::minutes(5), within Seconds(1)..=Seconds::hours(1),
         agents [Target], section "Moves", rules ["R75"];
 
+    /// Whether a manifest of the mailbox is made before its source is locked, by reading the target again.
+    /// Where it scores Poor the switch is refused.
+    switch_proof "SwitchProof": bool = true,
+        agents [Target], section "Moves", rules ["R82", "R84"];
+
     /// How often copies are asked for what is to be confirmed.
     switch_ask_interval "SwitchAskInterval": Seconds = Seconds(10), within Seconds(1)..=Seconds::minutes(10),
         agents [Target], section "Moves", rules ["R75"];

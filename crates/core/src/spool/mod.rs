@@ -11,6 +11,7 @@
 //! NTA/CLAIMS/<side>/<agent>/  epochs, at the witness
 //! NTA/ROLE/<side>        who is active, at the witness, where the role is static
 //! NTA/ORDERS/            orders of the console to the source agent
+//! NTA/MANIFEST/          manifests of the target agent, and approvals (docs/formats/manifest.md)
 //! NTA/REP/<agent>/       replicated state
 //! ```
 
@@ -18,4 +19,4 @@ mod copy;
 mod paths;
 
 pub use copy::{CopyError, copy, digest_of, keep, matches};
-pub use paths::{Area, archive, claims, corrupt, file, orders, part_name, part_of, restore, role, stale, work};
+pub use paths::{Area, approvals, archive, claims, corrupt, file, manifest, orders, part_name, part_of, restore, role, stale, work};

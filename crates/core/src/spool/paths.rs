@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use mailferry_rules::ids::ContainerName;
+use mailferry_rules::ids::{ContainerName, MailboxId};
 
 use crate::ports::SharePath;
 
@@ -74,6 +74,16 @@ pub fn restore(origin: &str) -> SharePath {
 /// Orders of the console to the source agent.
 pub fn orders() -> SharePath {
     named(&["NTA", "ORDERS"])
+}
+
+/// Manifest of a mailbox (R84).
+pub fn manifest(mailbox: &MailboxId, number: u64) -> SharePath {
+    named(&["NTA", "MANIFEST", &format!("{mailbox}-{number:010}.manifest")])
+}
+
+/// What a person has approved of it.
+pub fn approvals(mailbox: &MailboxId) -> SharePath {
+    named(&["NTA", "MANIFEST", &format!("{mailbox}.approvals")])
 }
 
 /// At the witness: one file per activation of an agent (R3).

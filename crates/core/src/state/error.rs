@@ -80,3 +80,9 @@ impl StateError {
         }
     }
 }
+
+impl From<StateError> for Trouble {
+    fn from(error: StateError) -> Self {
+        error.trouble("the database of this agent")
+    }
+}

@@ -22,6 +22,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[include_str!("schema_6.sql")],
     &[LOCAL_3, include_str!("schema_7.sql")],
     &[include_str!("schema_8.sql")],
+    &[include_str!("schema_9.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.

@@ -263,18 +263,21 @@ fn a_database_of_schema_1_is_brought_up_with_its_outbox_and_answers_the_same() {
     old.execute_batch(
         "PRAGMA application_id = 1296454233; PRAGMA user_version = 1;
          INSERT INTO published VALUES (zeroblob(16), 1, 1, zeroblob(32), 5, 1, 7, NULL, NULL);
+         INSERT INTO taken VALUES (zeroblob(16), 1, 1, zeroblob(32), 1, 0, 0, 0, json_array(json_array('02020202020202020202020202020202', 'too large')), 9, 0);
          INSERT INTO local_outbox VALUES (1, zeroblob(32), x'00');
          UPDATE local_log SET epoch = 1, lsn = 1, outbox_bytes = 1;",
     )
     .unwrap();
     drop(old);
     let mut db = Database::open(&path, Arc::new(UnwatchedSteps)).unwrap();
-    assert_eq!(db.schema().version, 8);
+    assert_eq!(db.schema().version as usize, migrations::SCRIPTS.len());
     assert_eq!(db.outbox().unwrap(), Outbox { sets: 1, bytes: 1, first: Some(1) });
     assert_eq!((db.tail(0).unwrap(), db.times().unwrap()), (Tail { bytes: 1, oldest_ms: 0 }, Times::default()));
     assert_eq!(db.changes(0, 9, 1 << 20).unwrap()[0].committed_ms, 0);
     let unanswered = |db: &Database| db.read(|c| Ok(ledger::outbound::unanswered_count(c, mailferry_rules::ids::MailboxId([0; 16]))?));
     assert_eq!(unanswered(&db).unwrap(), 1);
+    let left_out = db.read(|c| Ok(ledger::manifest::left_out(c, mailferry_rules::ids::MailboxId([0; 16]), None, 9)?)).unwrap();
+    assert_eq!(left_out.iter().map(|item| (item.token.0[0], item.reason.as_str())).collect::<Vec<_>>(), [(2, "too large")]);
     let fresh = Database::in_memory(Arc::new(UnwatchedSteps)).unwrap();
     assert_eq!(db.schema(), fresh.schema(), "an old database and a new one fit together");
     db.write(|tx| Ok(tx.execute("UPDATE published SET outcome = 1", [])?)).unwrap();

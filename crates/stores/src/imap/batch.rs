@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use mailferry_core::model::{Digest, FolderPath, InternalDate, Marks, TargetId, Token};
+use mailferry_core::passage::Altered;
 use mailferry_core::ports::Wanted;
 use mailferry_imap::{Code, Connection, ImapError, Kind, Tag};
 
@@ -34,6 +35,8 @@ pub struct Waiting {
     pub marks: Marks,
     pub date: InternalDate,
     pub bytes: Vec<u8>,
+    /// What was done to the bytes that were given.
+    pub altered: Altered,
 }
 
 /// A message in the form in which it is sent.
@@ -83,7 +86,7 @@ pub struct Stored {
     /// UIDVALIDITY and UID, where the server tells (RFC 4315).
     pub uid: Option<(u32, u32)>,
     pub keywords_lost: Vec<String>,
-    pub repaired: Vec<&'static str>,
+    pub repaired: Altered,
 }
 
 impl Group {
@@ -158,7 +161,7 @@ pub async fn answers(connection: &mut Connection, sent: &Sent, verdicts: &mut Ve
                 for (at, message) in group.messages.iter().enumerate() {
                     let keywords_lost = group.storable.write(&message.marks).1;
                     let uid = uids.as_ref().map(|(validity, uids)| (*validity, uids[at]));
-                    verdicts.push(Ok(Stored { uid, keywords_lost, repaired: Vec::new() }));
+                    verdicts.push(Ok(Stored { uid, keywords_lost, repaired: Altered::NOTHING }));
                 }
             }
             // All or nothing (RFC 3502): nothing is there.
@@ -203,7 +206,7 @@ async fn judged(
     let mut pause = PAUSE_MIN;
     loop {
         match verdict {
-            Ok(code) => return Ok(Ok(stored(code, storable, &message.marks, Vec::new()))),
+            Ok(code) => return Ok(Ok(stored(code, storable, &message.marks, Altered::NOTHING))),
             Err(error) => match throttle::pause(&error, pause) {
                 Some(asked) if pause <= PAUSE_MAX => {
                     tracing::info!(seconds = asked.as_secs_f64(), "the server asks for a pause");
@@ -219,7 +222,7 @@ async fn judged(
     }
 }
 
-fn stored(code: Option<Code>, storable: &Storable, marks: &Marks, repaired: Vec<&'static str>) -> Stored {
+fn stored(code: Option<Code>, storable: &Storable, marks: &Marks, repaired: Altered) -> Stored {
     let uid = appended(code, 1).map(|(validity, uids)| (validity, uids[0]));
     Stored { uid, keywords_lost: storable.write(marks).1, repaired }
 }
@@ -241,7 +244,7 @@ async fn climb(
             break;
         }
         let mut bytes = Cow::Borrowed(&message.bytes[..]);
-        let mut repaired = Vec::new();
+        let mut repaired = Altered::NOTHING;
         for step in 0..2 + LADDER.len() {
             let changed = match step {
                 0 => !plain_marks && !together,
@@ -250,7 +253,9 @@ async fn climb(
                 step => {
                     let (what, mend) = LADDER[step - 2];
                     let mended = mend(&bytes);
-                    repaired.extend(mended.is_some().then_some(what));
+                    if mended.is_some() {
+                        repaired = repaired.with(what);
+                    }
                     mended.map(|mended| bytes = Cow::Owned(mended)).is_some()
                 }
             };
@@ -264,7 +269,7 @@ async fn climb(
             match finished(connection, &tag).await? {
                 Ok(code) => {
                     if date.seconds != message.date.seconds {
-                        repaired.push("the internal date was brought into 1970 to 2038");
+                        repaired = repaired.with(Altered::DATE);
                     }
                     return Ok(Ok(stored(code, kept, &message.marks, repaired)));
                 }

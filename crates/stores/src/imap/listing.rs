@@ -6,20 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
+use mailferry_core::compare::{Digests, Hashing, Likeness};
 use mailferry_core::model::Digest;
 use mailferry_core::ports::Wanted;
 use mailferry_imap::{Command, Connection, Event, ImapError, Response};
 
-use super::likeness::{self, Likeness};
 use super::{dates, receipts};
-
-/// Of the bytes as they stand at the server, of the same with LF for CRLF, and their likeness.
-#[derive(Clone, Copy)]
-struct Digests {
-    exact: Digest,
-    unix: Digest,
-    like: Digest,
-}
 
 #[derive(Default)]
 pub struct Listing {
@@ -129,7 +121,7 @@ impl Listing {
     }
 
     fn unread_of(&self, bytes: &[u8]) -> impl Iterator<Item = u32> + use<'_> {
-        let sizes = likeness::sizes(bytes);
+        let sizes = sizes_like(bytes);
         self.unread.range((*sizes.start(), 0)..=(*sizes.end(), u32::MAX)).map(|(_, uid)| *uid)
     }
 
@@ -246,44 +238,25 @@ async fn digested(connection: &mut Connection) -> Result<Vec<Digests>, ImapError
     Ok(forms.into_iter().map(Hashing::finish).collect())
 }
 
-/// Digests in the making.
-#[derive(Default)]
-struct Hashing {
-    exact: blake3::Hasher,
-    unix: blake3::Hasher,
-    like: Likeness,
-    held_cr: bool,
+/// How many bytes may be left of a message that a server changes, or added to it.
+fn sizes_like(bytes: &[u8]) -> RangeInclusive<u64> {
+    let ends = memchr::memchr_iter(b'\n', bytes).filter(|at| *at > 0 && bytes[at - 1] == b'\r').count();
+    let bare = memchr::memchr2_iter(b'\r', b'\n', bytes).count() - 2 * ends;
+    let folds = bytes.split(|byte| *byte == b'\n').map(|line| line.len() / 990).sum::<usize>();
+    let (least, most) = (bytes.len().saturating_sub(bare + 2), bytes.len() + bare + 3 * folds + 4);
+    least as u64..=most as u64
 }
 
-impl Hashing {
-    fn update(&mut self, bytes: &[u8]) {
-        self.exact.update(bytes);
-        self.like.update(bytes);
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if std::mem::take(&mut self.held_cr) && piece != b"\n" {
-                self.unix.update(b"\r");
-            }
-            match (piece.strip_suffix(b"\r\n"), piece.strip_suffix(b"\r")) {
-                (Some(text), _) => {
-                    self.unix.update(text);
-                    self.unix.update(b"\n");
-                }
-                (None, Some(text)) => {
-                    self.unix.update(text);
-                    self.held_cr = true;
-                }
-                _ => {
-                    self.unix.update(piece);
-                }
-            }
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn finish(mut self) -> Digests {
-        if self.held_cr {
-            self.unix.update(b"\r");
+    #[test]
+    fn what_servers_make_of_a_message_is_of_nearly_its_size() {
+        let given = b"Subject: Gr\xfc\xdfe\r\n\r\na\rb\0\r\nend";
+        for changed in [&b"Subject: GrXXe\r\n\r\na\rb\0\r\nend"[..], b"Subject: Gr\xfc\xdfe\r\n\r\nab\x80\r\nend\r\n"] {
+            assert!(sizes_like(given).contains(&(changed.len() as u64)), "{changed:?}");
         }
-        let of = |hasher: blake3::Hasher| Digest(*hasher.finalize().as_bytes());
-        Digests { exact: of(self.exact), unix: of(self.unix), like: self.like.finish() }
+        assert!(!sizes_like(given).contains(&10));
     }
 }

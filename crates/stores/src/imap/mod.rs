@@ -23,7 +23,6 @@
 //! receipts  requests for receipts, disarmed by wish (T26)
 //! recovery  what became of appends whose connection broke
 //! throttle  pauses that a server asks for (T15)
-//! likeness  what stays of a message that a server changes
 //! listing   what stands in a target folder, to find what was appended before (R42)
 //! ```
 //!
@@ -38,7 +37,6 @@ mod beside_target;
 mod dates;
 mod delta;
 mod labels;
-mod likeness;
 mod line;
 mod listing;
 mod marks;

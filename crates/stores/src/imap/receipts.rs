@@ -50,12 +50,12 @@ pub fn rearm(message: &mut [u8]) -> bool {
     rename(message, |(armed, disarmed)| (disarmed, armed))
 }
 
-/// The same of a message that is read on the way.
-pub fn disarmed(body: &mut dyn Read) -> io::Result<impl Read> {
+/// The same of a message that is read on the way; whether anything was disarmed.
+pub fn disarmed(body: &mut dyn Read) -> io::Result<(bool, impl Read)> {
     let mut head = Vec::new();
     body.take(HEADER_BYTES_MAX).read_to_end(&mut head)?;
-    disarm(&mut head);
-    Ok(Cursor::new(head).chain(body))
+    let changed = disarm(&mut head);
+    Ok((changed, Cursor::new(head).chain(body)))
 }
 
 fn rename(message: &mut [u8], way: impl Fn((&'static [u8], &'static [u8])) -> (&'static [u8], &'static [u8])) -> bool {
@@ -94,7 +94,10 @@ mod tests {
         assert!(rearm(&mut mail));
         assert_eq!(mail, MAIL);
         let mut read = Vec::new();
-        disarmed(&mut &MAIL[..]).expect("read").read_to_end(&mut read).expect("read");
+        let mut mail: &[u8] = MAIL;
+        let (changed, mut disarmed) = disarmed(&mut mail).expect("read");
+        disarmed.read_to_end(&mut read).expect("read");
+        assert!(changed);
         assert!(rearm(&mut read) && read == MAIL);
     }
 

@@ -2,6 +2,7 @@
 //! message by message, so that one which ends the connection is found and left out (T01, T03, T04, T13).
 
 use mailferry_core::model::FolderPath;
+use mailferry_core::passage::Altered;
 use mailferry_core::ports::{Blast, Retry, StoreError};
 use mailferry_imap::ImapError;
 
@@ -46,7 +47,7 @@ impl ImapTarget {
             };
             if let Some(uid) = found {
                 let keywords_lost = storable.write(&message.marks).1;
-                self.note(folder, message.ticket, uid, keywords_lost, &[]);
+                self.note(folder, &message, uid, keywords_lost, Altered::NOTHING);
                 return Ok(());
             }
             if deaths == DEATHS_MAX {

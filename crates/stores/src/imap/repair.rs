@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use mailferry_core::passage::Altered;
 use mailferry_core::rehearse::{LINE_BYTES_MAX, is_field};
 
 /// The bytes as they go over the wire.
@@ -23,16 +24,27 @@ pub fn on_the_wire(body: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// Whether a server may change these bytes by itself: bare line feeds and carriage returns, NUL bytes, no line end at the end, a header
+/// that is not ASCII.
+pub fn is_odd(body: &[u8]) -> bool {
+    let ends = memchr::memmem::find_iter(body, b"\r\n").count();
+    let header = memchr::memmem::find(body, b"\r\n\r\n").unwrap_or(body.len());
+    memchr::memchr2_iter(b'\r', b'\n', body).count() != 2 * ends
+        || memchr::memchr(0, body).is_some()
+        || !body.ends_with(b"\r\n")
+        || !body[..header].is_ascii()
+}
+
 /// What it does, and how: `None` where there is nothing to do.
-pub type Step = (&'static str, fn(&[u8]) -> Option<Vec<u8>>);
+pub type Step = (Altered, fn(&[u8]) -> Option<Vec<u8>>);
 
 /// The steps, from harmless to less harmless.
 pub const LADDER: [Step; 5] = [
-    ("a line end was added behind the last line", final_line_end),
-    ("bare line feeds and carriage returns became line ends", line_ends),
-    ("NUL bytes became 0x80", nul_bytes),
-    ("lines of over 998 bytes outside of signed parts were folded", long_lines),
-    ("an empty line was put in front of a message without a header", no_header),
+    (Altered::FINAL_LINE, final_line_end),
+    (Altered::LINE_ENDS, line_ends),
+    (Altered::NUL, nul_bytes),
+    (Altered::FOLDED, long_lines),
+    (Altered::HEADER, no_header),
 ];
 
 fn final_line_end(body: &[u8]) -> Option<Vec<u8>> {
@@ -114,6 +126,14 @@ mod tests {
         assert_eq!(&*on_the_wire(b"a\nb"), b"a\r\nb");
         for body in [&b"a\r\nb\n"[..], b"a\rb", b"", b"x", b"a\r\n"] {
             assert!(matches!(on_the_wire(body), Cow::Borrowed(_)));
+        }
+    }
+
+    #[test]
+    fn only_what_every_server_keeps_is_not_odd() {
+        assert!(!is_odd(b"Subject: a\r\n\r\nGr\xfc\xdfe\r\n"));
+        for odd in [&b""[..], b"a\r\n\r\nb", b"a\r\n\r\nb\nc\r\n", b"a\r\r\n", b"a\0\r\n", b"S: \xfc\r\n\r\na\r\n"] {
+            assert!(is_odd(odd), "{odd:?}");
         }
     }
 

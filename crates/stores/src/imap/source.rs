@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 
-use mailferry_core::model::{Digest, FolderInfo, FolderPath, InternalDate, ItemKey, Marks};
-use mailferry_core::ports::{Blast, Delta, Lack, MailSource, OpenItem, Retry, SeenBeside, SeenItem, StoreError, Walked};
+use mailferry_core::model::{Digest, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId};
+use mailferry_core::ports::{Blast, Delta, Lack, MailSource, OpenItem, Retry, SeenBeside, SeenItem, ShownAs, StoreError, Walked};
 use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Selected, Tag, UidSet};
 
 use super::access::Access;
@@ -407,6 +407,16 @@ impl MailSource for ImapSource {
             open.ahead.expected = uids.collect();
         }
         Ok(())
+    }
+
+    fn shown_as(&mut self, folder: &FolderPath, id: &TargetId) -> Result<ShownAs, StoreError> {
+        let Some((validity, _)) = parse_key(&id.0) else { return Ok(ShownAs::NotThere) };
+        self.examine(folder, false)?;
+        let now = self.open.as_ref().map_or(0, |open| open.selected.uid_validity);
+        Ok(match now == validity {
+            true => ShownAs::Key(ItemKey(id.0.clone())),
+            false => ShownAs::Renamed(format!("its UIDVALIDITY was {validity} and is {now}")),
+        })
     }
 
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {

@@ -8,7 +8,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read;
 use std::time::Duration;
 
+use mailferry_core::compare::Likeness;
 use mailferry_core::model::{Beside, FolderInfo, FolderPath, Marks, TargetId};
+use mailferry_core::passage::Altered;
 use mailferry_core::ports::{Appended, Blast, KeepsBeside, MailTarget, May, NewItem, Quota, Retry, StoreError, Wanted};
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 
@@ -20,6 +22,7 @@ use super::listing::Listing;
 use super::marks::Storable;
 use super::names::Form;
 use super::receipts::{self, Receipts};
+use super::repair;
 use super::room::Limits;
 use super::settings::ImapUrl;
 use super::{key, parse_key};
@@ -217,7 +220,7 @@ impl ImapTarget {
         for (message, verdict) in messages.into_iter().zip(verdicts) {
             match verdict {
                 Ok(stored) => match stored.uid.filter(|_| !self.names_wrongly) {
-                    Some(uid) => self.note(folder, message.ticket, uid, stored.keywords_lost, &stored.repaired),
+                    Some(uid) => self.note(folder, &message, uid, stored.keywords_lost, stored.repaired),
                     None => nameless.push((message, stored)),
                 },
                 Err(error) => {
@@ -241,17 +244,20 @@ impl ImapTarget {
         is_new && self.listings.get(folder).is_none_or(|listing| listing.validity == validity && listing.may_be_new(uid))
     }
 
-    pub(super) fn note(&mut self, folder: &FolderPath, ticket: TargetId, uid: (u32, u32), keywords_lost: Vec<String>, repaired: &[&str]) {
-        if !repaired.is_empty() {
-            tracing::warn!(folder = %folder, uid = uid.1, repairs = repaired.join("; "), "a message was changed so that the server takes it");
+    pub(super) fn note(&mut self, folder: &FolderPath, message: &Waiting, uid: (u32, u32), keywords_lost: Vec<String>, repaired: Altered) {
+        if repaired != Altered::NOTHING {
+            tracing::warn!(folder = %folder, uid = uid.1, repairs = %repaired, "a message was changed so that the server takes it");
         }
         if let Some(listing) = self.listings.get_mut(folder) {
             listing.take(uid.1);
         }
         let (_, next) = self.floors.entry(folder.clone()).or_insert((uid.0, 0));
         *next = uid.1.saturating_add(1).max(*next);
-        self.answers.insert(ticket.clone(), uid);
-        self.settled.push((ticket, Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })));
+        self.answers.insert(message.ticket.clone(), uid);
+        let changed = repaired != Altered::NOTHING || repair::is_odd(&message.bytes);
+        let likeness = changed.then(|| Likeness::of(&message.bytes));
+        let appended = Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost, altered: message.altered.with(repaired), likeness };
+        self.settled.push((message.ticket.clone(), Ok(appended)));
     }
 
     /// Appended, and the server does not say as which (T25): found by their bytes.
@@ -270,7 +276,7 @@ impl ImapTarget {
                 None => None,
             };
             match found {
-                Some(uid) => self.note(folder, message.ticket, uid, stored.keywords_lost, &stored.repaired),
+                Some(uid) => self.note(folder, &message, uid, stored.keywords_lost, stored.repaired),
                 None => {
                     let cause = "the server accepted it, does not say where, and it is not found in the folder";
                     let error = StoreError::new(Blast::Item, Retry::Later, "append a message", self.place(folder), cause);
@@ -308,7 +314,7 @@ impl ImapTarget {
     }
 
     /// Writes a message that is too big to be held.
-    fn stream(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
+    fn stream(&mut self, folder: &FolderPath, item: &NewItem<'_>, altered: Altered, body: &mut dyn Read) -> Result<Appended, StoreError> {
         self.settle()?;
         let name = self.name(folder)?;
         let (size, envelope) = (item.size, item.envelope);
@@ -317,7 +323,7 @@ impl ImapTarget {
         self.unselect()?;
         let head = batch::head(&envelope.marks, &envelope.date, size, &storable, free);
         let place = self.place(folder);
-        let mut broken = None;
+        let (mut broken, mut likeness) = (None, Likeness::default());
         let done = self.line.attempt(async |connection| {
             let tag = connection.begin();
             connection.write(&batch::begun(&name)).await?;
@@ -330,6 +336,7 @@ impl ImapTarget {
                     match body.read(&mut buffer[..most]) {
                         Ok(0) => broken = Some("it is shorter than was said".to_owned()),
                         Ok(read) => {
+                            likeness.update(&buffer[..read]);
                             connection.write(&buffer[..read]).await?;
                             left -= read as u64;
                             continue;
@@ -355,7 +362,7 @@ impl ImapTarget {
                     }
                 };
                 let keywords_lost = storable.write(&envelope.marks).1;
-                Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost })
+                Ok(Appended { id: TargetId(key(uid.0, uid.1)), keywords_lost, altered, likeness: Some(likeness.finish()) })
             }
             Err(error) => Err(match broken {
                 Some(cause) => StoreError::new(Blast::Mailbox, Retry::Later, "read the message to append", place, cause),
@@ -545,25 +552,32 @@ impl MailTarget for ImapTarget {
         if item.size > HELD_BYTES_MAX {
             return match disarms {
                 true => {
-                    let mut body = receipts::disarmed(body).map_err(|error| self.unread(folder, &error))?;
-                    self.stream(folder, item, &mut body)
+                    let (disarmed, mut body) = receipts::disarmed(body).map_err(|error| self.unread(folder, &error))?;
+                    self.stream(folder, item, if disarmed { Altered::RECEIPT } else { Altered::NOTHING }, &mut body)
                 }
-                false => self.stream(folder, item, body),
+                false => self.stream(folder, item, Altered::NOTHING, body),
             };
         }
         let storable = self.storable_for(folder, &item.envelope.marks)?;
         self.unselect()?;
         let mut bytes = Vec::with_capacity(usize::try_from(item.size).unwrap_or(0));
         body.read_to_end(&mut bytes).map_err(|error| self.unread(folder, &error))?;
+        let mut altered = Altered::NOTHING;
         if disarms && receipts::disarm(&mut bytes) {
             tracing::info!(folder = %folder, "a request for a receipt was disarmed");
+            altered = altered.with(Altered::RECEIPT);
         }
+        let given = bytes.len();
         let bytes = batch::wire(bytes);
+        if bytes.len() > given {
+            altered = altered.with(Altered::CRLF);
+        }
         self.check_size(folder, bytes.len() as u64)?;
         if self.listings.get(folder).is_some_and(|listing| listing.may_have_changed(&bytes)) {
             self.settle()?;
             if let Some((validity, uid)) = self.find_changed(folder, &bytes)? {
-                return Ok(Appended { id: TargetId(key(validity, uid)), keywords_lost: Vec::new() });
+                let likeness = Some(Likeness::of(&bytes));
+                return Ok(Appended { altered, likeness, ..Appended::unaltered(TargetId(key(validity, uid))) });
             }
         }
         if self.group.folder.as_ref() != Some(folder) || self.group.bytes + bytes.len() > batch::GROUP_BYTES {
@@ -574,11 +588,11 @@ impl MailTarget for ImapTarget {
         let ticket = TargetId([b"t".as_slice(), &self.tickets.to_be_bytes()].concat());
         self.group.bytes += bytes.len();
         let (marks, date) = (item.envelope.marks.clone(), item.envelope.date);
-        self.group.messages.push(Waiting { ticket: ticket.clone(), marks, date, bytes });
+        self.group.messages.push(Waiting { ticket: ticket.clone(), marks, date, bytes, altered });
         if self.group.is_full() {
             self.send_group()?;
         }
-        Ok(Appended { id: ticket, keywords_lost: Vec::new() })
+        Ok(Appended::unaltered(ticket))
     }
 
     fn set_marks(&mut self, folder: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError> {

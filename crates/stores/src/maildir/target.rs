@@ -215,7 +215,7 @@ impl MailTarget for MaildirTarget {
         if let Some(spot) = there {
             // Appended before, by this run or an earlier one: never doubled (R42).
             io::copy(body, &mut io::sink()).map_err(|error| item_error(&tmp, &error))?;
-            return Ok(Appended { id: TargetId(spot.base().to_vec()), keywords_lost });
+            return Ok(Appended { keywords_lost, ..Appended::unaltered(TargetId(spot.base().to_vec())) });
         }
         let sizes = write_body(&tmp, body, date).inspect_err(|_| drop(fs::remove_file(&tmp))).map_err(|error| item_error(&tmp, &error))?;
         let base = message_name::base(&stem, sizes.bytes, sizes.with_crlf, date).into_bytes();
@@ -224,7 +224,7 @@ impl MailTarget for MaildirTarget {
         folder.put(&spot);
         let to = folder.place(spot);
         self.staged.push((path.clone(), Step::Deliver { stem: staged_as, to }));
-        Ok(Appended { id: TargetId(base), keywords_lost })
+        Ok(Appended { keywords_lost, ..Appended::unaltered(TargetId(base)) })
     }
 
     fn set_marks(&mut self, path: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError> {

@@ -9,11 +9,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use mailferry_core::model::{FolderInfo, FolderPath, ItemKey};
-use mailferry_core::ports::{Blast, MailSource, OpenItem, SeenItem, StoreError};
+use mailferry_core::model::{FolderInfo, FolderPath, ItemKey, TargetId, Token};
+use mailferry_core::ports::{Blast, MailSource, OpenItem, SeenItem, ShownAs, StoreError};
 
 use super::folders::{self, Folders};
 use super::parse::{self, Message};
+use super::target::token_of;
 use super::unquote::Unquote;
 use super::variant::{self, Variant};
 use super::{folder_error, lock};
@@ -33,6 +34,8 @@ struct Index {
     stamp: Stamp,
     /// Sorted by key.
     spots: Vec<Spot>,
+    /// Of messages that our target wrote, sorted.
+    tokens: Vec<(Token, ItemKey)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,18 +86,30 @@ impl MboxSource {
             None => variant::detect(&file).map_err(|error| folder_error("read an mbox file", &path, &error))?,
         };
         self.index = None;
-        let (mut spots, mut equal) = (Vec::new(), HashMap::<[u8; 16], u32>::new());
+        let (mut spots, mut tokens, mut equal) = (Vec::new(), Vec::new(), HashMap::<[u8; 16], u32>::new());
         parse::scan(&path, 0, stamp.length, variant, &mut |message| {
             if message.internal {
                 return Ok(());
             }
             let ordinal = equal.entry(message.digest).and_modify(|ordinal| *ordinal += 1).or_default();
             spots.push(Spot::of(&message, *ordinal));
+            tokens.extend(message.block.as_ref().map(|block| (block.token, key_of(&message, *ordinal))));
             each(see(message, *ordinal))
         })?;
         spots.sort_unstable_by_key(|spot| (spot.digest, spot.ordinal));
-        self.index = Some(Index { folder: folder.clone(), stamp, spots });
+        tokens.sort_unstable();
+        self.index = Some(Index { folder: folder.clone(), stamp, spots, tokens });
         Ok(())
+    }
+
+    /// The file, whose positions are known.
+    fn read_if_changed(&mut self, folder: &FolderPath) -> Result<(PathBuf, File), StoreError> {
+        let path = self.file(folder)?;
+        let (file, stamp) = open_still(&path)?;
+        if self.index.as_ref().is_none_or(|index| index.folder != *folder || index.stamp != stamp) {
+            self.read(folder, &mut |_| Ok(()))?;
+        }
+        Ok((path, file))
     }
 
     fn spot(&self, folder: &FolderPath, key: &ItemKey) -> Option<&Spot> {
@@ -137,11 +152,15 @@ fn open_still(path: &Path) -> Result<(File, Stamp), StoreError> {
     Ok((file, stamp))
 }
 
+fn key_of(message: &Message, ordinal: u32) -> ItemKey {
+    ItemKey([&message.digest[..], &ordinal.to_be_bytes()].concat())
+}
+
 fn see(message: Message, ordinal: u32) -> SeenItem {
-    let key = [&message.digest[..], &ordinal.to_be_bytes()].concat();
+    let key = key_of(&message, ordinal);
     SeenItem {
-        move_hint: Some(key.clone()),
-        key: ItemKey(key),
+        move_hint: Some(key.0.clone()),
+        key,
         date: message.date(),
         dated: message.date() != mailferry_core::model::InternalDate::default(),
         sender: message.sender(),
@@ -168,12 +187,16 @@ impl MailSource for MboxSource {
         self.read(folder, each)
     }
 
+    fn shown_as(&mut self, folder: &FolderPath, id: &TargetId) -> Result<ShownAs, StoreError> {
+        let Some(token) = token_of(id) else { return Ok(ShownAs::NotThere) };
+        self.read_if_changed(folder)?;
+        let tokens = self.index.as_ref().map_or(&[][..], |index| &index.tokens);
+        let known = tokens.get(tokens.partition_point(|(of, _)| *of < token)).filter(|(of, _)| *of == token);
+        Ok(known.map_or(ShownAs::NotThere, |(_, key)| ShownAs::Key(key.clone())))
+    }
+
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {
-        let path = self.file(folder)?;
-        let (file, stamp) = open_still(&path)?;
-        if self.index.as_ref().is_none_or(|index| index.folder != *folder || index.stamp != stamp) {
-            self.read(folder, &mut |_| Ok(()))?;
-        }
+        let (path, file) = self.read_if_changed(folder)?;
         let Some(spot) = self.spot(folder, key) else { return Ok(None) };
         let reader = spot.read(file).map_err(|error| StoreError::io(Blast::Item, "read a message", path.display().to_string(), &error))?;
         Ok(Some(OpenItem { reader }))

@@ -115,7 +115,7 @@ fn recover_all(root: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn token_of(id: &TargetId) -> Option<Token> {
+pub(super) fn token_of(id: &TargetId) -> Option<Token> {
     std::str::from_utf8(&id.0).ok()?.parse().ok()
 }
 
@@ -150,7 +150,8 @@ impl MailTarget for MboxTarget {
         } else {
             file.append(item.envelope, item.size, body)?;
         }
-        Ok(Appended { id: id_of(item.envelope.token), keywords_lost: block::keywords_lost(&item.envelope.marks) })
+        let keywords_lost = block::keywords_lost(&item.envelope.marks);
+        Ok(Appended { keywords_lost, ..Appended::unaltered(id_of(item.envelope.token)) })
     }
 
     fn set_marks(&mut self, folder: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError> {

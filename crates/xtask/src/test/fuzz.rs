@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::summary::Suite;
 use crate::shell::{cargo, command, root, run};
 
-const TARGETS: &[&str] = &["prv_reader", "prv_roundtrip"];
+const TARGETS: &[&str] = &["prv_reader", "prv_roundtrip", "manifest_reader"];
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                      -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address \
@@ -30,7 +30,8 @@ fn build() -> Result<()> {
 
 fn fuzz(target: &str, seconds: u64) -> Result<()> {
     let corpus = folder().join("corpus").join(target);
-    seed(&corpus).with_context(|| format!("could not fill {}", corpus.display()))?;
+    let golden = if target.starts_with("manifest") { "manifest" } else { "prv" };
+    seed(&corpus, golden).with_context(|| format!("could not fill {}", corpus.display()))?;
     let program = folder().join(TRIPLE).join("release").join(target);
     let mut fuzzer = command(&program.to_string_lossy(), &["-max_len=16384", "-rss_limit_mb=512", "-print_final_stats=1"]);
     fuzzer.arg(format!("-max_total_time={seconds}")).arg(corpus);
@@ -39,10 +40,10 @@ fn fuzz(target: &str, seconds: u64) -> Result<()> {
     run(fuzzer)
 }
 
-/// The golden containers, each behind a zero byte: it chooses the raw mode of `prv_reader`.
-fn seed(corpus: &Path) -> io::Result<()> {
+/// The golden files, each behind a zero byte: it chooses the raw mode of the readers.
+fn seed(corpus: &Path, golden: &str) -> io::Result<()> {
     fs::create_dir_all(corpus)?;
-    for entry in fs::read_dir(root().join("tests/golden/prv"))? {
+    for entry in fs::read_dir(root().join("tests/golden").join(golden))? {
         let entry = entry?;
         let bytes: Vec<u8> = std::iter::once(0).chain(fs::read(entry.path())?).collect();
         fs::write(corpus.join(entry.file_name()), bytes)?;

@@ -62,6 +62,9 @@ pub struct Args {
     /// Also delete at the target what has been deleted at the source since an earlier run
     #[arg(long)]
     apply_deletions: bool,
+    /// At the end, read the target again and write a signed manifest to this file, and the public key beside it (`.pub`)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "dry_run"])]
+    manifest: Option<PathBuf>,
     /// A setting for this run, such as --set CompressionLevel=9
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -72,7 +75,7 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     mailferry_host::keep_little_memory();
     if let Some(file) = &args.list {
         let list = list::read(file)?;
-        let way = Way { policy, access: Access::of_run(list.secrets()?), stop: stop_on_signal() };
+        let way = Way { policy, access: Access::of_run(list.secrets()?), stop: stop_on_signal(), manifest: None };
         return list::run(&list, &way, args.work.as_deref(), args.dry_run, file, &args.bulk, screen);
     }
     if args.bulk.any() {
@@ -82,7 +85,7 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     }
     let pair = Pair::parse(args.source.as_deref().unwrap_or_default(), args.target.as_deref().unwrap_or_default())?;
     let work = args.work.clone().map_or_else(|| pair.work_below(None), Ok)?;
-    let way = Way { policy, access: Access::of_run(secrets::asked_for(&pair)?), stop: stop_on_signal() };
+    let way = Way { policy, access: Access::of_run(secrets::asked_for(&pair)?), stop: stop_on_signal(), manifest: args.manifest.clone() };
     if args.dry_run {
         return rehearsed(&one::rehearse(&pair, &work, &way)?, &pair, screen);
     }
@@ -194,6 +197,16 @@ struct Summary<'a> {
     seconds: f64,
     interrupted: bool,
     waits: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<ManifestSummary>,
+}
+
+#[derive(Serialize)]
+struct ManifestSummary {
+    number: u64,
+    digest: String,
+    key: String,
+    score: String,
 }
 
 fn summarize(done: &Done, bytes: u64, pair: &Pair, screen: &mut Screen) -> anyhow::Result<Exit> {
@@ -214,6 +227,12 @@ fn summarize(done: &Done, bytes: u64, pair: &Pair, screen: &mut Screen) -> anyho
             seconds: *seconds,
             interrupted: outcome.interrupted,
             waits: &outcome.waits,
+            manifest: outcome.manifest.as_ref().map(|made| ManifestSummary {
+                number: made.number,
+                digest: made.digest.to_string(),
+                key: made.key.to_string(),
+                score: made.score.to_string(),
+            }),
         })?;
         return Ok(done.exit());
     }
@@ -232,6 +251,9 @@ fn summarize(done: &Done, bytes: u64, pair: &Pair, screen: &mut Screen) -> anyho
     writeln!(screen, "  took         {}, {}/s", HumanDuration(std::time::Duration::from_secs_f64(*seconds)), HumanBytes(rate as u64))?;
     for wait in &outcome.waits {
         writeln!(screen, "  waits        {wait}")?;
+    }
+    if let Some(made) = &outcome.manifest {
+        writeln!(screen, "  manifest     {}: {}, signed by {}", made.number, made.score, made.key)?;
     }
     if outcome.interrupted {
         writeln!(screen, "  interrupted  run the same command again to go on")?;

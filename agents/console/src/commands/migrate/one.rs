@@ -32,6 +32,8 @@ pub struct Way {
     pub policy: Policy,
     pub access: Access,
     pub stop: Arc<AtomicBool>,
+    /// Where a manifest is wanted.
+    pub manifest: Option<PathBuf>,
 }
 
 pub struct Done {
@@ -42,7 +44,8 @@ pub struct Done {
 impl Done {
     pub fn exit(&self) -> Exit {
         let waits = self.outcome.interrupted || !self.outcome.waits.is_empty() || self.outcome.counts.skipped > 0;
-        if waits { Exit::Partly } else { Exit::Ok }
+        let poor = self.outcome.manifest.as_ref().is_some_and(|made| !made.may_complete());
+        if waits || poor { Exit::Partly } else { Exit::Ok }
     }
 }
 
@@ -174,7 +177,7 @@ fn moved(pair: &Pair, work: &Path, way: &Way, watch: &Arc<Watch>) -> anyhow::Res
     if !quotas.is_empty() {
         tell_shortage(pair, &work, way, quotas, watch)?;
     }
-    let outcome = one_process::run(&work, &mailbox, &way.policy, watch, &way.stop)?;
+    let outcome = one_process::run(&work, &mailbox, &way.policy, watch, &way.stop, way.manifest.as_deref())?;
     Ok(Done { outcome, seconds: began.elapsed().as_secs_f64() })
 }
 

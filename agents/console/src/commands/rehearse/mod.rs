@@ -91,7 +91,7 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
         Some(file) => list::read(file)?,
         None => List::of_one(Pair::parse(args.source.as_deref().unwrap_or_default(), args.target.as_deref().unwrap_or_default())?),
     };
-    let way = Way { policy, access: Access::of_run(list.secrets()?), stop: stop_on_signal() };
+    let way = Way { policy, access: Access::of_run(list.secrets()?), stop: stop_on_signal(), manifest: None };
     let sink = Sink::open(args.csv.as_deref(), args.examples, screen)?;
     let bar = screen::spinner();
     let rehearsing = Rehearsing { args, way: &way, sink, bar: &bar, rows: Mutex::default(), passed: Default::default() };

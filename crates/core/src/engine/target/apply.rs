@@ -86,7 +86,7 @@ impl Agent {
         }
         let guarded = self.db.read(|db| Ok(serving::copy(db, mailbox)?))?.is_some();
         let changes = Changes::of(guarded.then_some(incoming.name));
-        let mut import = Import::new(mailbox, store, incoming.reader, everywhere, changes);
+        let mut import = Import::new(incoming.name, store, incoming.reader, everywhere, changes);
         import.restored = incoming.restored;
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
@@ -223,7 +223,10 @@ impl Agent {
                     }
                 }
                 match import.item(&self.db, folder, envelope, size, digest, tracked) {
-                    Err(ApplyError::Store(error)) if error.blast == Blast::Item => import.skip(token, error.to_string()),
+                    Err(ApplyError::Store(error)) if error.blast == Blast::Item => {
+                        import.leave_out(token, Some(folder), Some((size, digest)), error.to_string());
+                        Ok(())
+                    }
                     other => other,
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use mailferry_rules::ids::{ContainerName, MailboxId};
 
 use crate::model::{FolderPath, TargetId, Token};
+use crate::state::ledger::manifest::{self, LeftOut};
 use crate::state::ledger::target::{self, Tracked};
 use crate::state::ledger::{serving, stock};
 use crate::state::{Connection, SqlResult};
@@ -20,6 +21,9 @@ pub(super) struct Changes {
     kept: Option<ContainerName>,
     /// What it takes away.
     away: Vec<Tracked>,
+    /// Folders at the target, and what they are at the source.
+    came_from: Vec<(FolderPath, FolderPath)>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Changes {
@@ -37,6 +41,16 @@ impl Changes {
     pub(super) fn take_away(&mut self, item: Tracked) {
         self.set(item.token, None);
         self.away.push(item);
+    }
+
+    /// A folder of the source has this place at the target.
+    pub(super) fn came_from(&mut self, target: FolderPath, source: FolderPath) {
+        self.came_from.push((target, source));
+    }
+
+    /// This item cannot be at the target.
+    pub(super) fn leave_out(&mut self, item: LeftOut) {
+        self.left_out.push(item);
     }
 
     pub(super) fn want(&mut self, token: Token) {
@@ -65,7 +79,8 @@ impl Changes {
     }
 
     pub(super) fn write(&self, db: &Connection, mailbox: MailboxId) -> SqlResult<()> {
-        let wished = stock::wants_any(db, mailbox)?;
+        let (wished, lacks) = (stock::wants_any(db, mailbox)?, manifest::leaves_out_any(db, mailbox)?);
+        self.came_from.iter().try_for_each(|(target, source)| manifest::came_from(db, mailbox, target, source))?;
         for token in &self.order {
             match self.tracked.get(token) {
                 Some(Some(tracked)) => target::track(db, mailbox, tracked)?,
@@ -75,7 +90,11 @@ impl Changes {
             if wished {
                 stock::unwant(db, mailbox, token)?;
             }
+            if lacks {
+                manifest::settled(db, mailbox, token)?;
+            }
         }
+        self.left_out.iter().try_for_each(|item| manifest::leave_out(db, mailbox, item))?;
         if let Some(kept) = &self.kept {
             self.away.iter().try_for_each(|item| serving::take_away(db, kept, item))?;
         }

@@ -61,7 +61,8 @@ impl Agent {
         let step = finish.after(&answer, now_ms, &times);
         self.finishing.insert(mailbox, (asked.id, asked.last, finish));
         match step {
-            FinishStep::Flushed => Ok(Some(Ok(()))),
+            FinishStep::Flushed if asked.last => Ok(Some(Ok(()))),
+            FinishStep::Flushed => Ok(self.proof_for(mailbox)),
             FinishStep::Failed(why) => Ok(Some(Err(why))),
             FinishStep::Wait { ask_ms, roll } => {
                 if roll {
@@ -71,6 +72,22 @@ impl Agent {
                 self.stall(self.label(mailbox), format!("its switch waits: {why}"));
                 self.wants_next_in(ask_ms.saturating_sub(now_ms));
                 Ok(None)
+            }
+        }
+    }
+
+    /// Before the source is locked, for it takes as long as the mailbox takes to be read: a manifest, and its score (R84).
+    fn proof_for(&mut self, mailbox: MailboxId) -> Option<Result<(), String>> {
+        if !self.policy.switch_proof || self.signs.is_none() {
+            return Some(Ok(()));
+        }
+        match self.prove(mailbox) {
+            Ok(made) if made.may_complete() => Some(Ok(())),
+            Ok(made) => Some(Err(format!("manifest {} scores {}: `mailferry manifest show {}`", made.number, made.score, made.place))),
+            Err(trouble) => {
+                self.stall(self.label(mailbox), format!("its switch waits: {trouble}"));
+                self.wants_next_in(self.policy.final_wait.ask_every_ms);
+                None
             }
         }
     }

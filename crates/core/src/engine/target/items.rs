@@ -7,20 +7,25 @@ use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
 use super::apply::{ApplyCounts, ApplyError};
 use super::changes::Changes;
 use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, SwitchId, TargetId, Token};
+use crate::passage::Passage;
 use crate::ports::{Appended, Blast, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::Reader;
 use crate::state::Database;
+use crate::state::ledger::manifest::LeftOut;
 use crate::state::ledger::target::{self, Tracked};
 
 /// One container being applied.
 pub(super) struct Import {
     pub(super) mailbox: MailboxId,
+    container: ContainerName,
     pub(super) store: Box<dyn MailTarget>,
     pub(super) reader: Reader<Box<dyn ReadSeek>>,
     /// Folders of the mailbox in which an untracked item may lie, besides its own.
     pub(super) everywhere: Vec<FolderPath>,
     /// Folders of this container: where they are at the target, or why they cannot be there.
     folders: HashMap<u32, Result<FolderPath, String>>,
+    /// What they are called at the source.
+    sources: HashMap<u32, FolderPath>,
     /// Out of the archive: older than what has been applied since.
     pub(super) restored: bool,
     pub(super) changes: Changes,
@@ -38,18 +43,20 @@ pub(super) struct Import {
 
 impl Import {
     pub(super) fn new(
-        mailbox: MailboxId,
+        container: ContainerName,
         store: Box<dyn MailTarget>,
         reader: Reader<Box<dyn ReadSeek>>,
         everywhere: Vec<FolderPath>,
         changes: Changes,
     ) -> Import {
         Import {
-            mailbox,
+            mailbox: container.mailbox,
+            container,
             store,
             reader,
             everywhere,
             folders: HashMap::new(),
+            sources: HashMap::new(),
             restored: false,
             changes,
             counts: ApplyCounts::default(),
@@ -70,7 +77,11 @@ impl Import {
             Err(error) if error.blast <= Blast::Folder && error.retry == Retry::Never => Err(error.to_string()),
             Err(error) => return Err(error.into()),
         };
+        if let (Ok(place), true) = (&place, info.selectable) {
+            self.changes.came_from(place.clone(), info.path.clone());
+        }
         self.folders.insert(id, place);
+        self.sources.insert(id, info.path.clone());
         Ok(())
     }
 
@@ -92,18 +103,21 @@ impl Import {
         for tracked in self.changes.tracked.values_mut().flatten() {
             match settled.remove(&tracked.id) {
                 Some(Ok(appended)) => {
-                    tracked.id = appended.id;
-                    self.keywords_lost.extend(appended.keywords_lost);
+                    self.keywords_lost.extend(appended.keywords_lost.iter().cloned());
+                    let Appended { id, keywords_lost, altered, likeness } = appended;
+                    tracked.id = id;
+                    tracked.passage = Passage { keywords_lost, altered, likeness, ..std::mem::take(&mut tracked.passage) };
                 }
-                Some(Err(error)) => refused.push((tracked.token, error.to_string())),
+                Some(Err(error)) => refused.push((tracked.clone(), error.to_string())),
                 None => {}
             }
         }
-        for (token, reason) in refused {
+        for (Tracked { token, folder, digest, passage, .. }, reason) in refused {
             self.changes.forget(&token);
             self.counts.applied -= 1;
             self.counts.appended -= 1;
-            self.skipped.push(Skipped { token, reason });
+            let known = self.folders.iter().find(|(_, place)| place.as_ref() == Ok(&folder)).map(|(id, _)| *id);
+            self.leave_out(token, known, Some((passage.size.unwrap_or(0), digest)), reason);
         }
     }
 
@@ -112,8 +126,22 @@ impl Import {
     }
 
     pub(super) fn skip(&mut self, token: Token, reason: String) -> Result<(), ApplyError> {
-        self.skipped.push(Skipped { token, reason });
+        self.leave_out(token, None, None, reason);
         Ok(())
+    }
+
+    /// `folder`: where it is at the source, `bytes`: their number and digest, as far as the container says so.
+    pub(super) fn leave_out(&mut self, token: Token, folder: Option<u32>, bytes: Option<(u64, Digest)>, reason: String) {
+        let ContainerName { sequence, epoch, .. } = self.container;
+        self.changes.leave_out(LeftOut {
+            token,
+            folder: folder.and_then(|id| self.sources.get(&id).cloned()),
+            container: (sequence, epoch),
+            size: bytes.map(|(size, _)| size),
+            digest: bytes.map(|(_, digest)| digest),
+            reason: reason.clone(),
+        });
+        self.skipped.push(Skipped { token, reason });
     }
 
     pub(super) fn item(
@@ -128,7 +156,7 @@ impl Import {
         let place = match self.place(folder) {
             Ok(place) => place,
             Err(reason) => {
-                self.skipped.push(Skipped { token: envelope.token, reason });
+                self.leave_out(envelope.token, Some(folder), Some((size, digest)), reason);
                 return Ok(());
             }
         };
@@ -139,6 +167,8 @@ impl Import {
         }
         let date = Some(envelope.date.seconds);
         let wanted = Wanted { token: envelope.token, digest, size, date };
+        let ContainerName { sequence, epoch, .. } = self.container;
+        let mut passage = Passage { container: Some((sequence, epoch)), size: Some(size), ..Passage::default() };
         let id = match self.find(&place, wanted, &envelope)? {
             Some(id) => {
                 self.counts.found += 1;
@@ -146,15 +176,17 @@ impl Import {
             }
             None => {
                 let appended = self.store.append(&place, &NewItem { envelope: &envelope, size }, &mut self.reader.body())?;
-                self.keywords_lost.extend(appended.keywords_lost);
+                self.keywords_lost.extend(appended.keywords_lost.iter().cloned());
                 self.counts.applied += 1;
                 self.counts.appended += 1;
                 self.staged_bytes += size;
-                appended.id
+                let Appended { id, keywords_lost, altered, likeness } = appended;
+                passage = Passage { keywords_lost, altered, likeness, ..passage };
+                id
             }
         };
-        let token = envelope.token;
-        self.changes.set(token, Some(Tracked { token, folder: place, id, digest, marks: envelope.marks, gone: false, date }));
+        let tracked = Tracked { token: envelope.token, folder: place, id, digest, marks: envelope.marks, gone: false, date, passage };
+        self.changes.set(tracked.token, Some(tracked));
         Ok(())
     }
 
@@ -234,10 +266,7 @@ impl Import {
     pub(super) fn gone_untracked(&mut self, token: Token, apply: bool) -> Result<(), ApplyError> {
         let wanted = Wanted { token, digest: Digest::default(), size: 0, date: None };
         match locate_in(self.store.as_mut(), &self.everywhere, wanted)? {
-            Some((folder, id)) => {
-                let (digest, marks) = (Digest::default(), Marks::default());
-                self.gone(Tracked { token, folder, id, digest, marks, gone: false, date: None }, apply)
-            }
+            Some((folder, id)) => self.gone(Tracked::found(token, folder, id, Digest::default(), Marks::default()), apply),
             None => {
                 // Where it was asked for, it will not come any more.
                 self.changes.set(token, None);

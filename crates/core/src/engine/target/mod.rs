@@ -10,13 +10,16 @@
 //! failover  kept containers, applied again to the copy that took over
 //! verify    whether what is tracked stands there, where such a container is damaged
 //! stock     what the source says there is, against what is here
+//! manifest  proof of migration: the ledger and the store read again, signed; evidence: what was found of each item
 //! ```
 
 mod apply;
 mod changes;
 mod confirm;
+mod evidence;
 mod failover;
 mod items;
+mod manifest;
 mod receipts;
 mod stock;
 mod verify;
@@ -25,6 +28,7 @@ use apply::{Applied, ApplyError};
 pub(super) use confirm::Finishing;
 use mailferry_rules::ids::ContainerName;
 use mailferry_rules::import::Arrival;
+pub use manifest::Manifested;
 
 use super::agent::{Agent, Halt};
 use super::intake::{Handled, Incoming};

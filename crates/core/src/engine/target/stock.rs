@@ -11,10 +11,11 @@ use super::items::{Import, locate_in, strict_then_loose, tell_claims};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{Census, Digest, FolderPath, Marks, Outcome, Receipt, TargetId, Token};
+use crate::passage::Passage;
 use crate::ports::{Level, MailTarget};
 use crate::prv::Record;
 use crate::state::ledger::target::{self, Tracked};
-use crate::state::ledger::{inbound, stock};
+use crate::state::ledger::{inbound, manifest, stock};
 use crate::state::{Connection, SqlResult};
 
 /// The source has no answer to this container, which stands before its census in the chain. Not known here it has been forgotten,
@@ -28,10 +29,11 @@ pub(super) fn answer_again(db: &Connection, name: ContainerName, now_ms: u64) ->
     inbound::take(db, &refused(name, Digest::default()), arrival, true, now_ms)
 }
 
-/// An item of which no place is known.
-fn sought(token: Token, digest: Digest) -> Tracked {
+/// An item of this container, of which no place is known.
+fn sought(name: &ContainerName, token: Token, digest: Digest) -> Tracked {
     let (folder, id, marks) = (FolderPath(Vec::new()), TargetId(Vec::new()), Marks::default());
-    Tracked { token, folder, id, digest, marks, gone: false, date: None }
+    let passage = Passage { container: Some((name.sequence, name.epoch)), ..Passage::default() };
+    Tracked { passage, ..Tracked::found(token, folder, id, digest, marks) }
 }
 
 fn refused(container: ContainerName, digest: Digest) -> Receipt {
@@ -55,6 +57,11 @@ impl Agent {
                 (Some(_), Err(reason)) => import.skip(item.token, reason)?,
             }
             self.commit_when_full(import)?;
+        }
+        for token in self.db.read(|db| Ok(manifest::left_out_between(db, mailbox, census.from, census.through)?))? {
+            if !known.contains(&token) {
+                import.changes.set(token, None);
+            }
         }
         for token in here.into_iter().filter(|token| !known.contains(token)) {
             if let Some(tracked) = self.tracked(import, &token)? {
@@ -101,8 +108,9 @@ impl Agent {
         loop {
             let record = incoming.reader.next().map_err(|error| super::apply::unreadable(&incoming.name, &error))?;
             let Some(record) = record else { return Ok(left) };
-            let Record::Item { envelope, digest, .. } = record else { continue };
-            let mut item = sought(envelope.token, digest);
+            let Record::Item { envelope, size, digest, .. } = record else { continue };
+            let mut item = sought(&incoming.name, envelope.token, digest);
+            item.passage.size = Some(size);
             item.marks = envelope.marks;
             item.date = Some(envelope.date.seconds);
             self.look_for(store.as_mut(), &folders, mailbox, item, &mut left)?;
@@ -134,7 +142,7 @@ impl Agent {
         let folders = self.target_folders(&url)?;
         for (token, digest) in intended {
             self.check_stop()?;
-            self.look_for(store.as_mut(), &folders, name.mailbox, sought(token, digest), &mut left)?;
+            self.look_for(store.as_mut(), &folders, name.mailbox, sought(name, token, digest), &mut left)?;
         }
         Ok(left)
     }

@@ -6,6 +6,7 @@ pub mod debts;
 pub mod delivery;
 pub mod epochs;
 pub mod inbound;
+pub mod manifest;
 pub mod moves;
 pub mod outbound;
 pub mod serving;

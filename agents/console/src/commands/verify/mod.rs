@@ -1,4 +1,7 @@
-//! `mailferry verify`: whether the target holds what the source holds, by reading both (`mailferry_core::compare`).
+//! `mailferry verify`: whether the target holds what the source holds, by reading both (`mailferry_core::compare`), or what a manifest
+//! says (`manifest`).
+
+mod manifest;
 
 use std::io::{self, Write};
 
@@ -11,25 +14,34 @@ use crate::exit::{Exit, WrongUse};
 use crate::screen::{self, Screen};
 use crate::text;
 
-/// Compare two mailboxes: every folder and every byte of every item, with flags, keywords and dates
+/// Compare two mailboxes: every folder and every byte of every item, with flags, keywords and dates; or a target with its manifest
 #[derive(clap::Args)]
 #[command(after_help = "Both are only read. Dates are compared to the second, keywords without case; subscriptions and special \
                   uses only where each side shows one. Items that users add, move or mark meanwhile are differences.\n\n\
+                  With --manifest: the signature, then every item at the target by its bytes. What users add or move is told and \
+                  is no difference; flags are not looked at.\n\n\
                   Exit codes: 0 no difference, 1 differences or a mailbox that cannot be read, 2 wrong usage")]
 pub struct Args {
-    /// Store that was moved, such as maildir:/srv/mail/alice
-    source: String,
+    /// Store that was moved, such as maildir:/srv/mail/alice. With --manifest, the store it was moved to
+    #[arg(value_name = "SOURCE")]
+    first: String,
     /// Store it was moved to
-    target: String,
+    #[arg(required_unless_present = "manifest", conflicts_with = "manifest")]
+    target: Option<String>,
     /// What only the target has is no difference; an item that is there more often than at the source still is
     #[arg(long)]
     allow_extra: bool,
     /// List this many differences; all are counted
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: usize,
+    #[command(flatten)]
+    proof: manifest::Options,
 }
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
+    if let Some(file) = &args.proof.manifest {
+        return manifest::run(file, &args.first, &args.proof, args.limit, screen);
+    }
     let (mut source, mut target) = open_both(args)?;
     let choices = Choices { allow_extra: args.allow_extra, listed_max: args.limit };
     let bar = screen::spinner();
@@ -52,7 +64,7 @@ type Pair = (Box<dyn MailSource>, Box<dyn MailSource>);
 /// A mailbox compared with itself would prove nothing and look like a proof.
 fn open_both(args: &Args) -> anyhow::Result<Pair> {
     let parse = |url: &String| StoreUrl::parse(url).map_err(WrongUse);
-    let (source, target) = (parse(&args.source)?, parse(&args.target)?);
+    let (source, target) = (parse(&args.first)?, parse(args.target.as_ref().unwrap_or(&args.first))?);
     let real = |url: &StoreUrl| url.path().and_then(|path| path.canonicalize().ok());
     if source == target || real(&source).is_some_and(|path| real(&target) == Some(path)) {
         let trouble = Trouble::new("source and target are the same mailbox").place(&source);
