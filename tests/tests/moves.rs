@@ -165,19 +165,27 @@ fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more(
     let services = Services::all(&bed);
     let notes = || notes(folder.path());
 
-    // Mail cannot be led away at first: the source is open again, and nothing is switched.
-    fs::write(folder.path().join("refuses"), "redirect").expect("writable");
+    // It cannot be locked at first: the source is open again, and nothing is switched.
+    let refuses = folder.path().join("refuses");
+    fs::write(&refuses, "lock").expect("writable");
     done(&moves(&bed, &["new", "alice", "--wait", "60"]));
     let failed = wait_for(&bed, "alice", "Failed");
-    assert!(failed.message.contains("mail could not be led to the target") && failed.message.contains("not now"), "{}", failed.message);
-    wait_until("the source is unlocked", PATIENCE, || notes().ends_with(&["lock alice".into(), "unlock alice".into()]));
+    assert!(failed.message.contains("the source could not be locked") && failed.message.contains("not now"), "{}", failed.message);
+    wait_until("the source is unlocked", PATIENCE, || notes() == ["unlock alice"]);
     let refused = moves(&bed, &["complete", "alice", "--wait", "60"]);
     assert_eq!(refused.code, Some(3), "{}", refused.out);
 
-    fs::remove_file(folder.path().join("refuses")).expect("it is there");
+    // Then it is locked, and mail cannot be led over at first: there is no way back but on.
+    fs::write(&refuses, "redirect").expect("writable");
     let mut alice = sample::User::of(&bed.path("mail/old/alice"), 7);
     (0..5).for_each(|_| alice.work());
     done(&moves(&bed, &["resume", "alice", "--wait", "60"]));
+    wait_until("mail could not be led over", PATIENCE, || bed.log("SRC1", AgentKind::Source).contains("switch.not-redirected"));
+    assert_eq!(
+        (notes(), request(&bed, "alice").map(|of| of.state)),
+        (vec!["unlock alice".into(), "lock alice".into()], Some("CompletionInProgress".into()))
+    );
+    fs::remove_file(&refuses).expect("it is there");
     let completed = wait_for(&bed, "alice", "Completed");
     assert!(notes().ends_with(&["lock alice".into(), "redirect alice".into()]), "{:?}", notes());
     assert!(completed.history.iter().any(|line| line.what.contains("the source was locked for")), "{:?}", completed.history);

@@ -60,6 +60,26 @@ pub fn ask<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) ->
     Ok(Said { program: program.into(), ended, text, complaint })
 }
 
+/// Runs a program whose exit code alone says whether it did what it was called for. `Err`: why not, with its first complaint.
+pub fn run<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) -> Result<(), String> {
+    let until = Instant::now() + patience;
+    let mut command = Command::new(program);
+    command.args(arguments.iter().map(AsRef::as_ref)).env("LC_ALL", "C");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("{program} could not be run: {error}"))?;
+    let complaint = child.stderr.take().map(|pipe| bytes_of(pipe, COMPLAINT_BYTES_MAX));
+    match end(child, until) {
+        None => Err(format!("{program} did not end within {} s", patience.as_secs_f32())),
+        Some(status) if status.success() => Ok(()),
+        Some(status) => {
+            // Whoever inherited its pipe may hold it open.
+            let patience = until.saturating_duration_since(Instant::now()).min(Duration::from_secs(1));
+            let complaint = complaint.and_then(|complaint| complaint.recv_timeout(patience).ok()).unwrap_or_default();
+            Err(format!("{program} ended with {}{}", code(status), first_line(&complaint)))
+        }
+    }
+}
+
 /// Reads beside the program, so that it never waits for us.
 fn bytes_of(pipe: impl Read + Send + 'static, limit: u64) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! Locks sources and leads mail to targets by a program of the administrator (R82), or not at all, or by hand.
+//! Locks sources and leads mail to targets by a program of the administrator (R82), or not at all.
 //!
 //! The program is called as `PROGRAM lock|unlock|redirect MAILBOX ID SWITCH` and says by its exit code whether it is done. It may be
 //! called again for what it has done already. What it writes is not read, but for the first line of its complaint.
@@ -6,39 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailferry_command::output_of;
+use mailferry_command::run;
 use mailferry_core::ports::{MailFlow, NoSwitch, Switching};
 use mailferry_core::settings::AgentSettings;
-
-/// Of SwitchCommand: everything is done by hand.
-const BY_HAND: &str = "none";
 
 pub(crate) fn flow_of(settings: &AgentSettings) -> Arc<dyn MailFlow> {
     match settings.switch_command.trim() {
         "" => Arc::new(NoSwitch),
-        BY_HAND => Arc::new(ByHand),
         program => Arc::new(Program { program: program.into(), patience: settings.switch_command_timeout.duration() }),
-    }
-}
-
-/// A person locks sources and leads mail to targets when the events say so.
-struct ByHand;
-
-impl MailFlow for ByHand {
-    fn can_switch(&self) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn lock(&self, _: Switching<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn unlock(&self, _: Switching<'_>) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn redirect(&self, _: Switching<'_>) -> Result<(), String> {
-        Ok(())
     }
 }
 
@@ -49,7 +24,7 @@ struct Program {
 
 impl Program {
     fn call(&self, act: &str, what: Switching<'_>) -> Result<(), String> {
-        output_of(&self.program, &[act, what.mailbox, what.id, what.switch], self.patience).map(drop)
+        run(&self.program, &[act, what.mailbox, what.id, what.switch], self.patience)
     }
 }
 
@@ -81,8 +56,10 @@ mod tests {
     fn the_program_is_told_what_to_do_and_says_by_its_exit_code_whether_it_did() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("switch");
-        let script =
-            format!("#!/bin/sh\necho \"$@\" >> {}/called\n[ $1 != unlock ] || {{ echo no way >&2; exit 4; }}\n", folder.path().display());
+        let script = format!(
+            "#!/bin/sh\necho \"$@\" >> {}/called\nprintf '\\377'\n[ $1 != unlock ] || {{ echo no way >&2; exit 4; }}\n",
+            folder.path().display()
+        );
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let settings = AgentSettings { switch_command: program.display().to_string(), ..AgentSettings::default() };
@@ -96,9 +73,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_program_nothing_is_switched_and_with_none_a_person_does_it() {
+    fn without_a_program_nothing_is_switched() {
         let with = |command: &str| flow_of(&AgentSettings { switch_command: command.into(), ..AgentSettings::default() }).can_switch();
         assert!(with("").is_err_and(|why| why.contains("SwitchCommand")));
-        assert_eq!(with("none"), Ok(()));
     }
 }

@@ -332,11 +332,12 @@ impl Agent {
             (false, true) => "the other side is asked to send its content again",
             (false, false) => "its place in the chain stays free",
         };
-        self.tell_damaged(&name, reason, &kept, now);
         if replaced {
+            self.tell_damaged(&name, reason, &kept, now);
             return Ok(Look::Wait);
         }
         if !in_turn {
+            self.tell_damaged(&name, reason, &kept, now);
             self.delete_container(&self.inbox(), name)?;
             return Ok(Look::Done);
         }
@@ -347,6 +348,7 @@ impl Agent {
         if !self.take_damaged(&receipt, arrival)? {
             return Ok(Look::Wait);
         }
+        self.tell_damaged(&name, reason, &kept, now);
         self.finish(name)?;
         Ok(Look::Done)
     }

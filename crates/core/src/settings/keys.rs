@@ -101,7 +101,6 @@ settings! {
 
     /// Program that locks the source of a mailbox, unlocks it, and leads its mail to the target.
     /// Called as `program lock|unlock|redirect MAILBOX ID SWITCH`; what it does twice must be as if done once.
-    /// `none`: all of that is done by hand, and the agent only waits for the target's confirmation.
     /// Empty: nothing is switched; move requests that are ready stay in step.
     switch_command "SwitchCommand": String = String::new(),
         agents [Source], section "Moves", rules ["R82"];

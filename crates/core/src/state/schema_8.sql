@@ -7,7 +7,6 @@ CREATE TABLE move_switch (
     id BLOB NOT NULL,
     phase TEXT NOT NULL,
     locked_ms INTEGER NOT NULL,
-    failure TEXT,
     why TEXT NOT NULL,
     asked_seq INTEGER NOT NULL,
     asked_epoch INTEGER NOT NULL,

@@ -319,6 +319,11 @@ impl Request {
         !suspend_when_ready && !prevent_completion && now_ms >= complete_after_ms
     }
 
+    /// Being completed, and nothing is done yet that could not be left.
+    pub fn step_back(&mut self, now_ms: u64) {
+        self.enter(State::AutoSuspended, now_ms);
+    }
+
     /// The target has confirmed the last container (R82).
     pub fn completed(&mut self, progress: &Progress, now_ms: u64) {
         let left_behind = progress.bad_items + progress.large_items > 0;

@@ -71,7 +71,6 @@ pub struct Switch {
     /// Since when the source is locked, or about to be; 0: it is not.
     pub locked_ms: u64,
     /// While `Unlocking`: why.
-    pub failure: Option<Failure>,
     pub why: String,
 }
 
@@ -101,7 +100,7 @@ pub enum Next {
 
 impl Switch {
     pub fn begin() -> Self {
-        Switch { phase: Phase::Asking, locked_ms: 0, failure: None, why: String::new() }
+        Switch { phase: Phase::Asking, locked_ms: 0, why: String::new() }
     }
 
     /// `wait_max_ms`: how long the source may be locked without a confirmation.
@@ -123,7 +122,8 @@ impl Switch {
             }),
             Phase::Switching => Next::Redirect,
             Phase::Sweeping if all_there => Next::Finish,
-            Phase::Sweeping | Phase::Done => Next::Wait,
+            Phase::Sweeping => Next::Wait,
+            Phase::Done => Next::Finish,
             Phase::Unlocking => Next::Unlock,
         }
     }

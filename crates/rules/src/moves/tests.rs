@@ -386,7 +386,7 @@ fn the_source_is_locked_only_when_it_may_be_and_switched_only_when_everything_is
         // What is written down before it is done is done again.
         assert_eq!([Phase::Locking, Phase::Switching, Phase::Unlocking].map(next), [Next::Lock, Next::Redirect, Next::Unlock]);
         assert_eq!(next(Phase::Sweeping), if packed && unanswered == 0 { Next::Finish } else { Next::Wait });
-        assert_eq!(next(Phase::Done), Next::Wait);
+        assert_eq!(next(Phase::Done), Next::Finish);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mailferry_rules::moves::{Order as To, Phase, Request, Wishes, may};
+use mailferry_rules::moves::{Order as To, Phase, Request, State, Wishes, may};
 use mailferry_rules::session::Replicated;
 
 use super::requests::is_switched;
@@ -151,7 +151,15 @@ fn read(share: &dyn Share, file: &SharePath) -> std::io::Result<Vec<u8>> {
 
 fn carry_out(db: &Connection, order: &Order, now_ms: u64, history: u64, can_switch: &Result<(), String>) -> SqlResult<Verdict> {
     let Some(mailbox) = order.mailbox() else { return Ok(Err("its mailbox is none".into())) };
-    match (&order.what, moves::of(db, mailbox)?) {
+    let mut there = moves::of(db, mailbox)?;
+    if let Some(kept) = there.as_mut()
+        && kept.request.state == State::CompletionInProgress
+        && switch::of(db, mailbox)?.is_none_or(|kept| kept.switch.phase == Phase::Asking)
+    {
+        // Nothing is locked yet: it is still as good as ready.
+        kept.request.step_back(now_ms);
+    }
+    match (&order.what, there) {
         (What::New(_), None) if is_switched(db, mailbox)? => {
             Ok(Err("the mailbox has been switched: its source is no source any more".into()))
         }

@@ -15,6 +15,7 @@ use crate::state::ledger::inbound;
 use crate::state::ledger::moves::{Kind, NotThere};
 use crate::state::ledger::source::{self, KnownItem};
 use crate::state::ledger::stamps::{self, Stamps};
+use crate::state::ledger::switch;
 
 /// Folders of the store and of the ledger by id; `None` for those the store no longer has.
 pub(super) type Folders = BTreeMap<u32, Option<FolderInfo>>;
@@ -37,6 +38,8 @@ pub(super) struct Pass<'a> {
     sealed: u32,
     /// Nothing was known of the mailbox when the pass began.
     is_first: bool,
+    /// The mailbox is switched: the target is what its users work with, and only what is new here is brought over.
+    only_new: bool,
 }
 
 impl Agent {
@@ -60,6 +63,7 @@ impl Agent {
             open: None,
             sealed: 0,
             is_first,
+            only_new: self.db.read(|db| Ok(switch::is_past_return(db, mailbox.id)?))?,
         };
         for id in new {
             self.announce(&mut pass, id)?;
@@ -87,7 +91,7 @@ impl Agent {
         self.record_stamps(&pass)?;
         self.count_unreadable(&pass)?;
         // An item that could not be read is there all the same.
-        if pass.unreadable.is_empty() {
+        if pass.unreadable.is_empty() && !pass.only_new {
             self.take_stock(&mut pass)?;
         }
         self.ask_for_switch(&mut pass)?;
@@ -267,6 +271,9 @@ impl Agent {
 
     /// Writes one record, opening a container where none is open.
     pub(super) fn write(&mut self, pass: &mut Pass<'_>, record: Record) -> Result<(), MailboxHalt> {
+        if pass.only_new && changes_what_is_there(&record) {
+            return Ok(());
+        }
         self.make_room(pass, 0)?;
         for folder in folders_named(&record) {
             self.announce(pass, folder)?;
@@ -354,6 +361,10 @@ fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<H
         }
     }
     Ok(twins)
+}
+
+fn changes_what_is_there(record: &Record) -> bool {
+    matches!(record, Record::Marks { .. } | Record::Moved { .. } | Record::Gone { .. } | Record::FolderGone { .. } | Record::Beside { .. })
 }
 
 fn folders_named(record: &Record) -> Vec<u32> {

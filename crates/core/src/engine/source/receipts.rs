@@ -109,6 +109,7 @@ impl Agent {
 /// False: no container of that name is known here.
 fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
     let name = &receipt.container;
+    let was_archived = moves::archived(db, name.mailbox)?.contains(name);
     let Some((published, items)) = outbound::answer(db, name, receipt.outcome, now_ms)? else {
         // Of an activation whose end was lost: its number may be that of another container here. What was in it nobody knows.
         stock::call(db, name.mailbox, &format!("{name} was sent, which this database does not know"), now_ms)?;
@@ -123,6 +124,11 @@ fn answer(db: &Connection, receipt: &Receipt, now_ms: u64) -> SqlResult<bool> {
     };
     if let Some(surprise) = surprise {
         stock::call(db, name.mailbox, &format!("{name} {surprise}"), now_ms)?;
+    }
+    if was_archived && receipt.outcome == Outcome::Applied {
+        // What came behind it spoke of items that were not there yet, and was passed over.
+        stock::call(db, name.mailbox, &format!("{name} was restored out of the archive"), now_ms)?;
+        moves::pack_again(db, name.mailbox)?;
     }
     match receipt.outcome {
         Outcome::Applied if surprise.is_none() => {

@@ -27,12 +27,19 @@ impl Agent {
         let mut requests: BTreeMap<MailboxId, Kept> =
             self.db.read(|db| Ok(moves::all(db)?))?.into_iter().map(|kept| (kept.mailbox, kept)).collect();
         // Whoever has left the project keeps its request, and nothing is done with it.
-        requests.retain(|mailbox, _| self.mailbox(*mailbox).is_some());
+        let (named, mut left): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            requests.into_iter().partition(|(mailbox, _)| self.mailbox(*mailbox).is_some());
+        requests = named;
+        for kept in left.values_mut() {
+            self.leave_switch(kept)?;
+        }
         let completes = self.around.flow.can_switch().is_ok();
         for kept in requests.values_mut() {
             let (was, now_ms) = (kept.request.state, self.now_ms());
             let progress = self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?;
-            if kept.request.look_at(&progress, completes, now_ms) == After::Changed {
+            // Past the point of return no limit stops it.
+            let past_return = self.db.read(|db| Ok(switch::is_past_return(db, kept.mailbox)?))?;
+            if !past_return && kept.request.look_at(&progress, completes, now_ms) == After::Changed {
                 self.keep_request(kept, was)?;
             }
             self.go_on_with_switch(kept)?;
@@ -70,6 +77,11 @@ impl Agent {
 
     /// Writes a request down; a new state is told.
     pub(super) fn keep_request(&mut self, kept: &Kept, was: State) -> Result<(), Halt> {
+        self.keep_request_and(kept, was, &|_| Ok(()))
+    }
+
+    /// The same, with something that is true only together with it.
+    pub(super) fn keep_request_and(&mut self, kept: &Kept, was: State, and: &dyn Fn(&Connection) -> SqlResult<()>) -> Result<(), Halt> {
         let (now_ms, state) = (self.now_ms(), kept.request.state);
         let what = match kept.request.message.as_str() {
             "" => format!("{} after {}", state.name(), was.name()),
@@ -77,6 +89,7 @@ impl Agent {
         };
         self.db.write(|tx| {
             moves::put(tx, kept)?;
+            and(tx)?;
             if state != was {
                 moves::note(tx, kept, now_ms, &what)?;
             }
@@ -131,13 +144,19 @@ impl Agent {
         let Some(mut kept) = self.db.read(|db| Ok(moves::of(db, mailbox)?))? else { return Ok(()) };
         let (was, now_ms) = (kept.request.state, self.now_ms());
         kept.request.packed(now_ms);
-        let progress = self.db.read(|db| Ok(moves::progress(db, mailbox)?))?;
-        kept.request.look_at(&progress, false, now_ms);
+        let (progress, past_return) = self.db.read(|db| Ok((moves::progress(db, mailbox)?, switch::is_past_return(db, mailbox)?)))?;
+        if !past_return {
+            kept.request.look_at(&progress, false, now_ms);
+        }
         self.keep_request(&kept, was)
     }
 
     pub(super) fn request_failed(&mut self, mailbox: MailboxId, error: &StoreError) -> Result<(), Halt> {
         let Some(mut kept) = self.db.read(|db| Ok(moves::of(db, mailbox)?))? else { return Ok(()) };
+        if self.db.read(|db| Ok(switch::is_past_return(db, mailbox)?))? {
+            // Tried in the next session.
+            return Ok(());
+        }
         let was = kept.request.state;
         let (lasts, now_ms) = (error.retry == Retry::Never, self.now_ms());
         kept.request.store_failed(lasts, &error.to_string(), now_ms, self.policy.move_retries);

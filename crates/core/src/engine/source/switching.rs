@@ -57,12 +57,27 @@ impl Agent {
     fn take_steps(&mut self, kept: &mut Kept, mut under_way: switch::Kept) -> Result<(), Halt> {
         loop {
             let (progress, owed) = self.db.read(|db| Ok((moves::progress(db, kept.mailbox)?, stock::due(db, kept.mailbox)?.is_some())))?;
-            let (packed, unanswered) = (kept.request.packed_ms != 0 && !owed, progress.unanswered);
-            let known = Known { packed, unanswered, verdict: under_way.verdict.clone() };
-            let (now_ms, wait_max_ms) = (self.now_ms(), self.policy.final_wait.wait_max_ms);
-            match under_way.switch.next(&known, now_ms, wait_max_ms) {
+            // After the switch no stock is taken any more.
+            let packed = kept.request.packed_ms != 0 && (!owed || under_way.switch.phase.is_past_return());
+            let known = Known { packed, unanswered: progress.unanswered, verdict: under_way.verdict.clone() };
+            let (now_ms, wait_max_ms, locked_ms) = (self.now_ms(), self.policy.final_wait.wait_max_ms, under_way.switch.locked_ms);
+            let next = under_way.switch.next(&known, now_ms, wait_max_ms);
+            if under_way.switch.locked_ms != locked_ms {
+                self.db.write(|tx| Ok(switch::put(tx, &under_way)?))?;
+            }
+            match next {
+                // An answer may be lost: after a while the question is put once more, behind what has changed since.
+                Next::Wait
+                    if under_way.switch.phase == Phase::Asking && packed && now_ms.abs_diff(kept.request.packed_ms) >= wait_max_ms =>
+                {
+                    return self.pack_for(kept, &mut under_way, Phase::Asking);
+                }
                 Next::Wait => return Ok(()),
                 Next::Lock => {
+                    if let Err(why) = self.around.flow.can_switch() {
+                        self.stall(self.label(kept.mailbox), why);
+                        return Ok(());
+                    }
                     if under_way.switch.phase == Phase::Asking {
                         under_way.switch.locked_ms = now_ms.max(1);
                         self.enter_phase(&mut under_way, Phase::Locking)?;
@@ -77,13 +92,10 @@ impl Agent {
                         self.enter_phase(&mut under_way, Phase::Switching)?;
                     }
                     if let Err(why) = self.act_on_flow(kept, &under_way, &Act::Redirect)? {
-                        return self.give_up_switch(
-                            kept,
-                            under_way,
-                            Failure::Switch,
-                            format!("mail could not be led to the target: {why}"),
-                        );
+                        self.not_redirected(kept, &why);
+                        return Ok(());
                     }
+                    self.calm_about("switch.not-redirected", &[self.label(kept.mailbox)]);
                     let lasted_ms = self.now_ms().saturating_sub(under_way.switch.locked_ms);
                     let text = format!("mail goes to the target; the source was locked for {:.1} s until then", lasted_ms as f64 / 1000.0);
                     self.db.write(|tx| Ok(moves::note(tx, kept, now_ms, &text)?))?;
@@ -91,16 +103,24 @@ impl Agent {
                     self.pack_for(kept, &mut under_way, Phase::Sweeping)?;
                 }
                 Next::Finish => {
-                    let (was, progress) = (kept.request.state, self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?);
+                    let was = kept.request.state;
                     kept.request.completed(&progress, now_ms);
                     under_way.switch.phase = Phase::Done;
-                    self.db.write(|tx| Ok(switch::put(tx, &under_way)?))?;
-                    return self.keep_request(kept, was);
+                    return self.keep_request_and(kept, was, &|tx| switch::put(tx, &under_way));
                 }
                 Next::GiveUp(failure, why) => return self.give_up_switch(kept, under_way, failure, why),
                 Next::Unlock => return self.unlock_source(kept, under_way),
             }
         }
+    }
+
+    /// Mail may be led over already, in part: there is no way back but on.
+    fn not_redirected(&mut self, kept: &Kept, why: &str) {
+        let label = self.label(kept.mailbox);
+        self.stall(label.clone(), format!("mail could not be led to the target: {why}"));
+        let trouble = Trouble::new(format!("mail of mailbox {label} could not be led to the target")).cause(why);
+        let trouble = trouble.now("everything is at the target and confirmed; the source stays locked, and it is tried in every session");
+        self.tell("switch.not-redirected", Level::Error, trouble.hint("see what SwitchCommand says").to_string());
     }
 
     /// Written down, and known to the other node, before anything is done outside.
@@ -125,6 +145,10 @@ impl Agent {
     }
 
     fn act_on_flow(&mut self, kept: &Kept, under_way: &switch::Kept, act: &Act) -> Result<Result<(), String>, Halt> {
+        // What is about to be done is known to the other node, whatever may go on without (R12).
+        if !self.may(mailferry_rules::session::Act::Switch) {
+            return Err(Halt::NotReplicated);
+        }
         // Whoever was active before may be at the same: it has its time to see that it is not any more.
         self.predecessor_has_let_go()?;
         self.still_active()?;
@@ -145,13 +169,23 @@ impl Agent {
             kept.request.fail(failure, format!("{why}; nothing is switched"), self.now_ms());
         }
         if under_way.switch.phase == Phase::Asking {
-            self.db.write(|tx| Ok(switch::end(tx, kept.mailbox)?))?;
-            return self.keep_request(kept, was);
+            return self.keep_request_and(kept, was, &|tx| switch::end(tx, kept.mailbox));
         }
-        (under_way.switch.failure, under_way.switch.why) = (Some(failure), why);
-        self.enter_phase(&mut under_way, Phase::Unlocking)?;
-        self.keep_request(kept, was)?;
+        under_way.switch.phase = Phase::Unlocking;
+        (under_way.switch.why, under_way.asked, under_way.verdict) = (why, None, None);
+        self.keep_request_and(kept, was, &|tx| switch::put(tx, &under_way))?;
+        self.after_item()?;
         self.unlock_source(kept, under_way)
+    }
+
+    /// The project does not name the mailbox any more: its source does not stay locked for that.
+    pub(super) fn leave_switch(&mut self, kept: &mut Kept) -> Result<(), Halt> {
+        let Some(under_way) = self.db.read(|db| Ok(switch::of(db, kept.mailbox)?))? else { return Ok(()) };
+        match under_way.switch.phase {
+            Phase::Unlocking => self.unlock_source(kept, under_way),
+            phase if phase.is_past_return() => Ok(()),
+            _ => self.give_up_switch(kept, under_way, Failure::Switch, "the project does not name the mailbox any more".into()),
+        }
     }
 
     /// Tried in every session until it is done.

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use mailferry_rules::guarantee::{Answer, Finish, FinishStep, gate};
 use mailferry_rules::ids::MailboxId;
+use mailferry_rules::session::Act;
 
 use crate::engine::agent::{Agent, Halt};
 use crate::model::SwitchId;
 use crate::ports::Level;
 use crate::state::ledger::switch::{self, Asked};
-use crate::state::ledger::{inbound, stock};
+use crate::state::ledger::{inbound, serving, stock};
 
 /// Questions that wait for their copies.
 pub(in crate::engine) type Finishing = BTreeMap<MailboxId, (SwitchId, bool, Finish)>;
@@ -21,7 +22,8 @@ impl Agent {
     pub(super) fn confirm_switches(&mut self) -> Result<(), Halt> {
         for asked in self.db.read(|db| Ok(switch::open(db)?))? {
             let mailbox = asked.container.mailbox;
-            if self.mailbox(mailbox).is_none() {
+            // A confirmation is a promise of whoever takes over too: it has to know what was applied (R12).
+            if self.mailbox(mailbox).is_none() || !self.may(Act::Switch) {
                 continue;
             }
             let Some(verdict) = self.verdict_on(&asked)? else { continue };
@@ -29,6 +31,7 @@ impl Agent {
             self.still_active()?;
             self.db.write(|tx| Ok(switch::decide(tx, &asked, &verdict)?))?;
             self.counts.move_steps += 1;
+            self.after_item()?;
             let label = self.label(mailbox);
             match (verdict, asked.last) {
                 (Ok(()), false) => self.event("switch.may-begin", Level::Info, format!("mailbox {label}: the source may be locked")),
@@ -98,9 +101,19 @@ impl Agent {
             return Ok(Answer::NotSatisfied(format!("{} has not been applied", asked.container)));
         };
         let store = self.target_store(mailbox);
-        let commit_ms = if asked.last { taken_ms } else { gate(taken_ms, self.policy.final_wait.lag_max_ms) };
+        let newest = |agent: &Agent| -> Result<u64, Halt> {
+            let kept = agent.db.read(|db| Ok(serving::kept(db, mailbox)?))?;
+            Ok(kept.into_iter().map(|(_, taken_ms)| taken_ms).fold(taken_ms, u64::max))
+        };
+        // What was restored out of the archive may be newer than the question.
+        let committed_ms = newest(self)?;
+        let commit_ms = if asked.last { committed_ms } else { gate(committed_ms, self.policy.final_wait.lag_max_ms) };
         let flushed = self.around.guarantee.flushed(&store, commit_ms);
         // Behind that question: the copies may agree on what the one that serves now has never had.
-        Ok(self.same_copy_serves(mailbox)?.and(flushed))
+        let same = self.same_copy_serves(mailbox)?;
+        if newest(self)? != committed_ms {
+            return Ok(Answer::Retry("kept containers have just been applied again".into()));
+        }
+        Ok(same.and(flushed))
     }
 }

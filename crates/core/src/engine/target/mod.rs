@@ -37,6 +37,7 @@ use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::{Blast, Level, Retry, StoreError};
 use crate::prv::Kind;
 use crate::spool;
+use crate::state::ledger::stock::unwant;
 use crate::state::ledger::switch::{self, Asked};
 use crate::state::ledger::{inbound, serving};
 use crate::trouble::Trouble;
@@ -44,6 +45,7 @@ use crate::trouble::Trouble;
 impl Agent {
     pub(super) fn target_work(&mut self) -> Result<(), Halt> {
         self.clear_leftovers()?;
+        self.forget_intents()?;
         self.take_all(Kind::Mail, &mut |agent, incoming| agent.import(incoming))?;
         self.restore_archived()?;
         self.confirm_switches()?;
@@ -89,6 +91,8 @@ impl Agent {
         let now_ms = self.now_ms();
         self.db.write(|tx| {
             changes.write(tx, mailbox)?;
+            // What was asked for and cannot be there has been answered.
+            receipt.skipped.iter().try_for_each(|skip| unwant(tx, mailbox, &skip.token))?;
             for sequence in &receipts_again {
                 inbound::send_receipts_again(tx, mailbox, *sequence)?;
             }

@@ -1,6 +1,7 @@
 //! The answers to the source: packed into containers of their own, sent back by the same road (R45).
 
 use mailferry_rules::ids::ContainerName;
+use mailferry_rules::session::Act;
 
 use crate::engine::agent::{Agent, Halt};
 use crate::prv::Record;
@@ -10,7 +11,10 @@ impl Agent {
     pub(super) fn answer_all(&mut self) -> Result<(), Halt> {
         for mailbox in self.db.read(|db| Ok(inbound::mailboxes_to_answer(db)?))? {
             let (receipts, wanted) = self.db.read(|db| Ok((inbound::receipts_to_send(db, mailbox)?, stock::wanted(db, mailbox)?)))?;
-            let verdict = self.db.read(|db| Ok(switch::to_send(db, mailbox)?))?;
+            let verdict = self.db.read(|db| Ok(switch::to_send(db, mailbox)?))?.filter(|_| self.may(Act::Switch));
+            if receipts.is_empty() && wanted.is_empty() && verdict.is_none() {
+                continue;
+            }
             let verdict = verdict.map(|(switch, question, refused)| {
                 let ContainerName { sequence, epoch, .. } = question;
                 Record::Confirmed { switch, sequence, epoch, refused }

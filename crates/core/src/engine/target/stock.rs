@@ -15,13 +15,15 @@ use crate::passage::Passage;
 use crate::ports::{Level, MailTarget};
 use crate::prv::Record;
 use crate::state::ledger::target::{self, Tracked};
-use crate::state::ledger::{inbound, manifest, stock};
+use crate::state::ledger::{inbound, manifest, stock, switch};
 use crate::state::{Connection, SqlResult};
+use crate::trouble::Trouble;
 
 /// The source has no answer to this container, which stands before its census in the chain. Not known here it has been forgotten,
 /// or passed over: nothing of it is applied any more, and its content comes again.
 pub(super) fn answer_again(db: &Connection, name: ContainerName, now_ms: u64) -> SqlResult<()> {
     if inbound::is_taken(db, &name)? {
+        switch::send_again(db, &name)?;
         return inbound::send_receipt_again(db, &name);
     }
     let base = Sequence(name.sequence.0.saturating_sub(1));
@@ -124,13 +126,25 @@ impl Agent {
             Ok(left) => left,
             Err(ApplyError::Halt(halt)) => return Err(halt),
             Err(ApplyError::Store(error)) => {
-                self.stall(receipt.container.to_string(), error.to_string());
+                let (name, label) = (receipt.container, self.label(receipt.container.mailbox));
+                self.stall(name.to_string(), error.to_string());
+                let trouble = Trouble::from(error).now("what the damaged container has left behind is looked for first; its mailbox waits");
+                self.tell("import.failed", Level::Warning, format!("mailbox {label}: {trouble}"));
+                self.held_up(name.mailbox, &trouble.to_string());
                 return Ok(false);
             }
         };
         self.still_active()?;
         self.commit_refused(receipt, arrival, &left)?;
         Ok(true)
+    }
+
+    /// Notes of containers that were taken meanwhile, by another node.
+    pub(super) fn forget_intents(&mut self) -> Result<(), Halt> {
+        if self.db.read(|db| Ok(inbound::has_old_intents(db)?))? {
+            self.db.write(|tx| Ok(inbound::forget_old_intents(tx)?))?;
+        }
+        Ok(())
     }
 
     fn left_by_intent(&mut self, name: &ContainerName) -> Result<Changes, ApplyError> {

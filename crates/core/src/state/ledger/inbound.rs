@@ -274,3 +274,15 @@ pub fn intended(db: &Connection, name: &ContainerName) -> rusqlite::Result<Optio
     };
     Ok(items.map(|items| items.chunks(INTENT_BYTES).filter_map(item).collect()))
 }
+
+const OLD_INTENTS: &str = "EXISTS (SELECT 1 FROM taken WHERE taken.mailbox = local_intent.mailbox AND taken.seq = local_intent.seq AND taken.epoch = local_intent.epoch)";
+
+/// Whether there are notes of containers that have been taken.
+pub fn has_old_intents(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare_cached(&format!("SELECT 1 FROM local_intent WHERE {OLD_INTENTS}"))?.exists([])
+}
+
+pub fn forget_old_intents(db: &Connection) -> rusqlite::Result<()> {
+    db.run(&format!("DELETE FROM local_intent WHERE {OLD_INTENTS}"), [])?;
+    Ok(())
+}

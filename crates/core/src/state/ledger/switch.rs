@@ -1,7 +1,7 @@
 //! Switches under way at the source, and what the target is asked to confirm (R82).
 
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
-use mailferry_rules::moves::{Failure, Phase, Switch};
+use mailferry_rules::moves::{Phase, Switch};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -22,23 +22,17 @@ pub struct Kept {
 }
 
 pub fn of(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<Kept>> {
-    db.prepare_cached("SELECT id, phase, locked_ms, failure, why, asked_seq, asked_epoch, verdict FROM move_switch WHERE mailbox = ?1")?
+    db.prepare_cached("SELECT id, phase, locked_ms, why, asked_seq, asked_epoch, verdict FROM move_switch WHERE mailbox = ?1")?
         .query_row([mailbox.0], |row| {
             let phase: String = row.get(1)?;
             let phase = Phase::named(&phase).ok_or(rusqlite::Error::InvalidColumnType(1, phase, Type::Text))?;
-            let failure: Option<String> = row.get(3)?;
-            let (asked, epoch): (i64, i64) = (row.get(5)?, row.get(6)?);
+            let (asked, epoch): (i64, i64) = (row.get(4)?, row.get(5)?);
             Ok(Kept {
                 mailbox,
                 id: SwitchId(row.get(0)?),
-                switch: Switch {
-                    phase,
-                    locked_ms: row.get::<_, i64>(2)? as u64,
-                    failure: failure.as_deref().and_then(Failure::named),
-                    why: row.get(4)?,
-                },
+                switch: Switch { phase, locked_ms: row.get::<_, i64>(2)? as u64, why: row.get(3)? },
                 asked: (asked != 0).then_some((Sequence(asked as u64), Epoch(epoch as u64))),
-                verdict: verdict(row, 7)?,
+                verdict: verdict(row, 6)?,
             })
         })
         .optional()
@@ -60,14 +54,13 @@ fn text_of(verdict: &Result<(), String>) -> &str {
 pub fn put(db: &Connection, kept: &Kept) -> rusqlite::Result<()> {
     let Kept { mailbox, id, switch, asked, verdict } = kept;
     db.run(
-        "INSERT OR REPLACE INTO move_switch (mailbox, id, phase, locked_ms, failure, why, asked_seq, asked_epoch, verdict)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT OR REPLACE INTO move_switch (mailbox, id, phase, locked_ms, why, asked_seq, asked_epoch, verdict)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             mailbox.0,
             id.0,
             switch.phase.name(),
             switch.locked_ms as i64,
-            switch.failure.map(Failure::name),
             switch.why,
             asked.map_or(0, |(sequence, _)| sequence.0 as i64),
             asked.map_or(0, |(_, epoch)| epoch.0 as i64),
@@ -103,6 +96,11 @@ pub fn answered(db: &Connection, question: ContainerName, id: SwitchId, verdict:
 pub fn ask_again(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
     db.run("UPDATE move_switch SET asked_seq = 0, asked_epoch = 0, verdict = NULL WHERE mailbox = ?1", [mailbox.0])?;
     Ok(())
+}
+
+/// Whether mail of this mailbox may go to the target already.
+pub fn is_past_return(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
+    Ok(of(db, mailbox)?.is_some_and(|kept| kept.switch.phase.is_past_return()))
 }
 
 /// What the target is asked to confirm.
@@ -157,6 +155,15 @@ pub fn sent(db: &Connection, question: ContainerName, sequence: Sequence) -> rus
     db.run(
         "UPDATE confirmation SET receipt_seq = ?4 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
         params![question.mailbox.0, question.sequence.0 as i64, question.epoch.0 as i64, sequence.0 as i64],
+    )?;
+    Ok(())
+}
+
+/// The source lacks the verdict on the question in that container.
+pub fn send_again(db: &Connection, question: &ContainerName) -> rusqlite::Result<()> {
+    db.run(
+        "UPDATE confirmation SET receipt_seq = 0 WHERE mailbox = ?1 AND seq = ?2 AND epoch = ?3",
+        params![question.mailbox.0, question.sequence.0 as i64, question.epoch.0 as i64],
     )?;
     Ok(())
 }
