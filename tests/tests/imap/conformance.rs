@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use mailferry_conformance::store::{Bench, Limits};
 use mailferry_core::model::{FolderInfo, FolderPath, ItemKey, Marks, TargetId};
-use mailferry_core::ports::{Appended, MailSource, MailTarget, May, NewItem, OpenItem, SeenItem, StoreError, Walked, Wanted};
+use mailferry_core::ports::{Appended, MailSource, MailTarget, May, NewItem, OpenItem, SeenItem, ShownAs, StoreError, Walked, Wanted};
 use mailferry_mailbed::hostile::{Hostile, Setup};
 use mailferry_mailbed::servers::{Dovecot, Format, Kind, Options, Server};
 use mailferry_mailbed::talk::Talk;
@@ -65,7 +65,7 @@ impl Bench for Account {
     }
 
     fn source(&self) -> Box<dyn MailSource> {
-        Box::new(UnixLines(open_source(&self.url()).expect("opened")))
+        Box::new(UnixLines { inner: open_source(&self.url()).expect("opened"), named: self.named.clone() })
     }
 
     fn client_marks_seen(&self, folder: &FolderPath) -> bool {
@@ -82,7 +82,10 @@ impl Bench for Account {
     }
 }
 
-struct UnixLines(Box<dyn MailSource>);
+struct UnixLines {
+    inner: Box<dyn MailSource>,
+    named: Arc<Mutex<Named>>,
+}
 
 fn unix(bytes: &[u8]) -> Vec<u8> {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
@@ -91,34 +94,39 @@ fn unix(bytes: &[u8]) -> Vec<u8> {
 
 impl MailSource for UnixLines {
     fn describe(&self) -> String {
-        self.0.describe()
+        self.inner.describe()
     }
 
     fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError> {
-        self.0.folders()
+        self.inner.folders()
     }
 
     fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
-        self.0.confirm_gone(folder)
+        self.inner.confirm_gone(folder)
     }
 
     fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        self.0.scan(folder, &mut |item| each(SeenItem { size: None, ..item }))
+        self.inner.scan(folder, &mut |item| each(SeenItem { size: None, ..item }))
     }
 
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {
-        let Some(mut item) = self.0.open(folder, key)? else { return Ok(None) };
+        let Some(mut item) = self.inner.open(folder, key)? else { return Ok(None) };
         let mut bytes = Vec::new();
         item.reader.read_to_end(&mut bytes).expect("the message comes to its end");
         Ok(Some(OpenItem { reader: Box::new(Cursor::new(unix(&bytes))) }))
     }
 
+    fn shown_as(&mut self, folder: &FolderPath, id: &TargetId) -> Result<ShownAs, StoreError> {
+        let real = self.named.lock().expect("nobody panicked").real.get(id).cloned();
+        self.inner.shown_as(folder, real.as_ref().unwrap_or(id))
+    }
+
     fn walk(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
-        self.0.walk(folder)
+        self.inner.walk(folder)
     }
 
     fn step(&mut self) -> Result<Walked, StoreError> {
-        Ok(match self.0.step()? {
+        Ok(match self.inner.step()? {
             Walked::Item(item) => Walked::Item(SeenItem { size: None, ..item }),
             walked => walked,
         })
