@@ -160,7 +160,7 @@ fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more(
     use mailferry_core::settings::AgentKind;
     let folder = tempfile::tempdir().expect("a folder");
     let program = switch_program(folder.path()).display().to_string();
-    let settings = format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true");
+    let settings = format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true\nSwitchProof = true");
     let bed = Plan::new(2, 2).sample("alice", 8).sample("bob", 4).settings(&settings).build();
     let services = Services::all(&bed);
     let notes = || notes(folder.path());
@@ -219,7 +219,10 @@ fn notes(folder: &Path) -> Vec<String> {
 fn a_mailbox_whose_manifest_scores_poor_is_not_switched() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = switch_program(folder.path()).display().to_string();
-    let bed = Plan::new(1, 1).sample("alice", 8).settings(&format!("[settings.source]\nSwitchCommand = {program:?}")).build();
+    let bed = Plan::new(1, 1)
+        .sample("alice", 8)
+        .settings(&format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nSwitchProof = true"))
+        .build();
     done(&moves(&bed, &["new", "alice", "--SuspendWhenReadyToComplete"]));
     bed.settle();
     let message = ["cur", "new"].iter().find_map(|sub| damage::files(&bed.path("mail/new/alice").join(sub)).pop());

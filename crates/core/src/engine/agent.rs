@@ -123,6 +123,8 @@ pub struct Agent {
     pub(super) guarding: BTreeMap<(MailboxId, super::guarding::Question), super::guarding::Guarding>,
     /// Switches that wait for copies of the target store.
     pub(super) finishing: super::target::Finishing,
+    /// What the manifest of a switch came to.
+    pub(super) proved: BTreeMap<MailboxId, (crate::model::SwitchId, Result<(), String>)>,
     /// Mailboxes of which a container was kept in this round.
     pub(super) kept: BTreeSet<MailboxId>,
     /// Links of a chain that are waited for, since when (R41).
@@ -166,6 +168,7 @@ impl Agent {
             lasting: BTreeMap::new(),
             guarding: BTreeMap::new(),
             finishing: BTreeMap::new(),
+            proved: BTreeMap::new(),
             kept: BTreeSet::new(),
             gaps: BTreeMap::new(),
             backoffs: BTreeMap::new(),

@@ -114,8 +114,8 @@ settings! {
         agents [Target], section "Moves", rules ["R75"];
 
     /// Whether a manifest of the mailbox is made before its source is locked, by reading the target again.
-    /// Where it scores Poor the switch is refused.
-    switch_proof "SwitchProof": bool = true,
+    /// Where it scores Poor the switch is refused. While it is made the target agent does nothing else: for a long queue, make manifests before.
+    switch_proof "SwitchProof": bool = false,
         agents [Target], section "Moves", rules ["R82", "R84"];
 
     /// How often copies are asked for what is to be confirmed.

@@ -63,7 +63,8 @@ impl Line {
     }
 
     pub fn error(&self, error: ImapError, blast: Blast) -> StoreError {
-        store_error(error, &self.url, blast)
+        // What stands behind the `?` is nobody's business who reads of the error.
+        store_error(error, self.url.split('?').next().unwrap_or_default(), blast)
     }
 
     pub fn url(&self) -> &str {

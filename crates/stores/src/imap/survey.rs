@@ -62,8 +62,10 @@ impl ImapSurvey {
         if !self.storable.contains_key(folder) {
             let told = match self.recent(folder)? {
                 Some(0) => {
-                    let selected = self.target.select(folder)?;
-                    Some(Storable::new(selected.permanent_flags))
+                    let flags = self.target.select(folder)?.permanent_flags;
+                    // What comes from now on is \Recent to its user, not to us.
+                    self.target.unselect()?;
+                    Some(Storable::new(flags))
                 }
                 _ => None,
             };

@@ -110,7 +110,7 @@ impl ImapTarget {
     }
 
     /// A server tells of every message that arrives in the folder that is open: while messages are appended, none is.
-    fn unselect(&mut self) -> Result<(), StoreError> {
+    pub(super) fn unselect(&mut self) -> Result<(), StoreError> {
         if self.selected.is_none() || !self.line.connection().has("UNSELECT") {
             return Ok(());
         }

@@ -20,7 +20,10 @@ pub(in crate::engine) type Finishing = BTreeMap<MailboxId, (SwitchId, bool, Fini
 
 impl Agent {
     pub(super) fn confirm_switches(&mut self) -> Result<(), Halt> {
-        for asked in self.db.read(|db| Ok(switch::open(db)?))? {
+        let mut open = self.db.read(|db| Ok(switch::open(db)?))?;
+        // Whose source is locked goes first: a proof takes as long as its mailbox takes to be read.
+        open.sort_by_key(|asked| !asked.last);
+        for asked in open {
             let mailbox = asked.container.mailbox;
             // A confirmation is a promise of whoever takes over too: it has to know what was applied (R12).
             if self.mailbox(mailbox).is_none() || !self.may(Act::Switch) {
@@ -65,7 +68,7 @@ impl Agent {
         self.finishing.insert(mailbox, (asked.id, asked.last, finish));
         match step {
             FinishStep::Flushed if asked.last => Ok(Some(Ok(()))),
-            FinishStep::Flushed => Ok(self.proof_for(mailbox)),
+            FinishStep::Flushed => Ok(self.proof_for(asked)),
             FinishStep::Failed(why) => Ok(Some(Err(why))),
             FinishStep::Wait { ask_ms, roll } => {
                 if roll {
@@ -79,20 +82,23 @@ impl Agent {
         }
     }
 
-    /// Before the source is locked, for it takes as long as the mailbox takes to be read: a manifest, and its score (R84).
-    fn proof_for(&mut self, mailbox: MailboxId) -> Option<Result<(), String>> {
+    /// Before the source is locked, for it takes as long as the mailbox takes to be read: a manifest, and its score (R84). Once for each
+    /// switch: the source may have put its question again meanwhile.
+    fn proof_for(&mut self, asked: &Asked) -> Option<Result<(), String>> {
+        let mailbox = asked.container.mailbox;
         if !self.policy.switch_proof || self.signs.is_none() {
             return Some(Ok(()));
         }
-        match self.prove(mailbox) {
-            Ok(made) if made.may_complete() => Some(Ok(())),
-            Ok(made) => Some(Err(format!("manifest {} scores {}: `mailferry manifest show {}`", made.number, made.score, made.place))),
-            Err(trouble) => {
-                self.stall(self.label(mailbox), format!("its switch waits: {trouble}"));
-                self.wants_next_in(self.policy.final_wait.ask_every_ms);
-                None
-            }
+        if let Some((_, verdict)) = self.proved.get(&mailbox).filter(|(id, _)| *id == asked.id) {
+            return Some(verdict.clone());
         }
+        let verdict = match self.prove(mailbox) {
+            Ok(made) if made.may_complete() => Ok(()),
+            Ok(made) => Err(format!("manifest {} scores {}: `mailferry manifest show {}`", made.number, made.score, made.place)),
+            Err(trouble) => Err(format!("no manifest could be made: {trouble}")),
+        };
+        self.proved.insert(mailbox, (asked.id, verdict.clone()));
+        Some(verdict)
     }
 
     fn guaranteed_for(&mut self, asked: &Asked) -> Result<Answer, Halt> {

@@ -7,6 +7,7 @@ use std::io::{self, BufReader, BufWriter};
 
 use mailferry_rules::ids::MailboxId;
 use mailferry_rules::score::{Score, may_complete};
+use mailferry_rules::session::Replicated;
 
 use super::evidence::Evidence;
 use crate::engine::agent::Agent;
@@ -47,7 +48,14 @@ impl Agent {
     pub fn manifest(&mut self, mailbox: MailboxId) -> Result<Manifested, Trouble> {
         let not_now = |cause: &dyn std::fmt::Display| Trouble::new("could not make a manifest").cause(cause);
         match self.activate() {
-            Ok(true) => self.prove(mailbox),
+            Ok(true) => {
+                let made = self.prove(mailbox)?;
+                match self.replicated {
+                    Replicated::Yes => Ok(made),
+                    // Whoever takes over would give its number to another.
+                    Replicated::No => Err(not_now(&"it was made, and its number could not be replicated: it is not handed out")),
+                }
+            }
             Ok(false) => Err(not_now(&"this node stands by").hint("ask the active node of this side")),
             Err(halt) => Err(not_now(&halt)),
         }
@@ -56,7 +64,7 @@ impl Agent {
     /// The same within a session.
     pub(in crate::engine) fn prove(&mut self, mailbox: MailboxId) -> Result<Manifested, Trouble> {
         let label = self.label(mailbox);
-        let made = self.proven(mailbox)?;
+        let made = self.proven(mailbox).inspect_err(|_| self.clear_manifest_parts(mailbox))?;
         let text = format!("manifest {} of mailbox {label}: {}, {} items, {}", made.number, made.score, made.counts.items, made.place);
         self.event("manifest.made", Level::Info, text);
         self.replicate();
@@ -66,6 +74,13 @@ impl Agent {
     /// For whoever wants a copy.
     pub fn open_manifest(&self, made: &Manifested) -> Result<Box<dyn ReadSeek>, Trouble> {
         Ok(self.own_share().open(&made.file)?)
+    }
+
+    /// One that was not ended takes room on the disk that containers need.
+    fn clear_manifest_parts(&self, mailbox: MailboxId) {
+        let newest = self.db.read(|db| Ok(manifest::newest(db, mailbox)?)).ok().flatten();
+        let file = spool::manifest(&mailbox, newest.map_or(1, |made| made.number + 1));
+        let _not_there = self.own_share().remove(&spool::part_of(&file, &self.writer()));
     }
 
     fn proven(&mut self, mailbox: MailboxId) -> Result<Manifested, Trouble> {
