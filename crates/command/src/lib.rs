@@ -25,7 +25,7 @@ impl Said {
     pub fn well(self) -> Result<String, String> {
         match self.ended {
             None => Ok(self.text),
-            Some(code) => Err(format!("{} ended with {code}{}", self.program, first_line(&self.complaint))),
+            Some(code) => Err(failed(&self.program, &code, &self.complaint)),
         }
     }
 }
@@ -38,10 +38,7 @@ pub fn output_of<A: AsRef<str>>(program: &str, arguments: &[A], patience: Durati
 /// `Err` says what was wrong: it could not be run, took too long, wrote too much or no UTF-8.
 pub fn ask<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) -> Result<Said, String> {
     let until = Instant::now() + patience;
-    let mut command = Command::new(program);
-    command.args(arguments.iter().map(AsRef::as_ref)).env("LC_ALL", "C");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("{program} could not be run: {error}"))?;
+    let mut child = begin(program, arguments, Stdio::piped())?;
     let out = child.stdout.take().map(|pipe| bytes_of(pipe, ANSWER_BYTES_MAX + 1));
     let complaint = child.stderr.take().map(|pipe| bytes_of(pipe, COMPLAINT_BYTES_MAX));
     let (Some(out), Some(complaint)) = (out, complaint) else { return Err(format!("{program} has no output")) };
@@ -63,10 +60,7 @@ pub fn ask<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) ->
 /// Runs a program whose exit code alone says whether it did what it was called for. `Err`: why not, with its first complaint.
 pub fn run<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) -> Result<(), String> {
     let until = Instant::now() + patience;
-    let mut command = Command::new(program);
-    command.args(arguments.iter().map(AsRef::as_ref)).env("LC_ALL", "C");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("{program} could not be run: {error}"))?;
+    let mut child = begin(program, arguments, Stdio::null())?;
     let complaint = child.stderr.take().map(|pipe| bytes_of(pipe, COMPLAINT_BYTES_MAX));
     match end(child, until) {
         None => Err(format!("{program} did not end within {} s", patience.as_secs_f32())),
@@ -75,9 +69,20 @@ pub fn run<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) ->
             // Whoever inherited its pipe may hold it open.
             let patience = until.saturating_duration_since(Instant::now()).min(Duration::from_secs(1));
             let complaint = complaint.and_then(|complaint| complaint.recv_timeout(patience).ok()).unwrap_or_default();
-            Err(format!("{program} ended with {}{}", code(status), first_line(&complaint)))
+            Err(failed(program, &code(status), &complaint))
         }
     }
+}
+
+fn begin<A: AsRef<str>>(program: &str, arguments: &[A], out: Stdio) -> Result<Child, String> {
+    let mut command = Command::new(program);
+    command.args(arguments.iter().map(AsRef::as_ref)).env("LC_ALL", "C");
+    command.stdin(Stdio::null()).stdout(out).stderr(Stdio::piped());
+    command.spawn().map_err(|error| format!("{program} could not be run: {error}"))
+}
+
+fn failed(program: &str, code: &str, complaint: &[u8]) -> String {
+    format!("{program} ended with {code}{}", first_line(complaint))
 }
 
 /// Reads beside the program, so that it never waits for us.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use mailferry_rules::moves::{Order as To, Phase, Request, State, Wishes, may};
 use mailferry_rules::session::Replicated;
 
-use super::requests::is_switched;
 use crate::engine::agent::{Agent, Halt};
 use crate::orders::{Ask, ORDER_AGE_MAX_MS, ORDER_BYTES_MAX, Order, What, is_order};
 use crate::ports::{Level, Share, SharePath};
@@ -160,7 +159,7 @@ fn carry_out(db: &Connection, order: &Order, now_ms: u64, history: u64, can_swit
         kept.request.step_back(now_ms);
     }
     match (&order.what, there) {
-        (What::New(_), None) if is_switched(db, mailbox)? => {
+        (What::New(_), None) if switch::is_done(db, mailbox)? => {
             Ok(Err("the mailbox has been switched: its source is no source any more".into()))
         }
         (What::New(ask), None) => match ask.on(Wishes::default()) {

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mailferry_rules::ids::MailboxId;
-use mailferry_rules::moves::{After, Phase, State, Under, admit};
+use mailferry_rules::moves::{After, State, Under, admit};
 
 use super::MailboxHalt;
 use super::pack::Pass;
@@ -37,12 +37,13 @@ impl Agent {
         for kept in requests.values_mut() {
             let (was, now_ms) = (kept.request.state, self.now_ms());
             let progress = self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?;
+            let under_way = self.db.read(|db| Ok(switch::of(db, kept.mailbox)?))?;
             // Past the point of return no limit stops it.
-            let past_return = self.db.read(|db| Ok(switch::is_past_return(db, kept.mailbox)?))?;
+            let past_return = under_way.as_ref().is_some_and(|under_way| under_way.switch.phase.is_past_return());
             if !past_return && kept.request.look_at(&progress, completes, now_ms) == After::Changed {
                 self.keep_request(kept, was)?;
             }
-            self.go_on_with_switch(kept)?;
+            self.go_on_with_switch(kept, under_way)?;
         }
         self.start_requests(&mut requests)?;
         let priority = |id: &MailboxId| requests.get(id).map(|kept| kept.request.wishes.priority).unwrap_or_default();
@@ -117,7 +118,7 @@ impl Agent {
     pub(super) fn pass_is_due(&self, mailbox: MailboxId) -> Result<bool, Halt> {
         let now_ms = self.now_ms();
         Ok(self.db.read(|db| {
-            if is_switched(db, mailbox)? {
+            if switch::is_done(db, mailbox)? {
                 return Ok(false);
             }
             let Some(kept) = moves::of(db, mailbox)? else { return Ok(true) };
@@ -174,10 +175,4 @@ impl Agent {
         let now_ms = self.now_ms();
         Ok(self.db.write(|tx| Ok(moves::set_unreadable(tx, mailbox, &pass.not_there, now_ms)?))?)
     }
-}
-
-/// A mailbox that is switched is no source any more, with or without its request: what happens to it there, and be it its end, says
-/// nothing about the target.
-pub(super) fn is_switched(db: &Connection, mailbox: MailboxId) -> SqlResult<bool> {
-    Ok(switch::of(db, mailbox)?.is_some_and(|kept| kept.switch.phase == Phase::Done))
 }

@@ -7,23 +7,19 @@ use super::MailboxHalt;
 use super::pack::Pass;
 use crate::engine::agent::{Agent, Halt};
 use crate::model::SwitchId;
-use crate::ports::{Level, Switching};
+use crate::ports::{Level, MailFlow, Switching};
 use crate::prv::Record;
 use crate::state::ledger::moves::{self, Kept};
 use crate::state::ledger::{stock, switch};
 use crate::trouble::Trouble;
 
-enum Act {
-    Lock,
-    Unlock,
-    Redirect,
-}
+/// What is done outside: one of the three calls of the port.
+type Act = fn(&dyn MailFlow, Switching<'_>) -> Result<(), String>;
 
 impl Agent {
     /// Goes on with the switch of a request, or puts an end to it where the request is not being completed any more.
-    pub(super) fn go_on_with_switch(&mut self, kept: &mut Kept) -> Result<(), Halt> {
+    pub(super) fn go_on_with_switch(&mut self, kept: &mut Kept, under_way: Option<switch::Kept>) -> Result<(), Halt> {
         let mailbox = kept.mailbox;
-        let under_way = self.db.read(|db| Ok(switch::of(db, mailbox)?))?;
         match (kept.request.state, under_way) {
             (State::CompletionInProgress, Some(under_way)) => self.take_steps(kept, under_way),
             (State::CompletionInProgress, None) => {
@@ -82,7 +78,7 @@ impl Agent {
                         under_way.switch.locked_ms = now_ms.max(1);
                         self.enter_phase(&mut under_way, Phase::Locking)?;
                     }
-                    if let Err(why) = self.act_on_flow(kept, &under_way, &Act::Lock)? {
+                    if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.lock(what))? {
                         return self.give_up_switch(kept, under_way, Failure::Switch, format!("the source could not be locked: {why}"));
                     }
                     self.pack_for(kept, &mut under_way, Phase::Locked)?;
@@ -91,7 +87,7 @@ impl Agent {
                     if under_way.switch.phase == Phase::Locked {
                         self.enter_phase(&mut under_way, Phase::Switching)?;
                     }
-                    if let Err(why) = self.act_on_flow(kept, &under_way, &Act::Redirect)? {
+                    if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.redirect(what))? {
                         self.not_redirected(kept, &why);
                         return Ok(());
                     }
@@ -125,8 +121,7 @@ impl Agent {
 
     /// Written down, and known to the other node, before anything is done outside.
     fn enter_phase(&mut self, under_way: &mut switch::Kept, phase: Phase) -> Result<(), Halt> {
-        under_way.switch.phase = phase;
-        (under_way.asked, under_way.verdict) = (None, None);
+        under_way.enter(phase);
         self.db.write(|tx| Ok(switch::put(tx, under_way)?))?;
         self.counts.move_steps += 1;
         self.after_item()
@@ -134,8 +129,7 @@ impl Agent {
 
     /// The next phase begins with a pass over the mailbox.
     fn pack_for(&mut self, kept: &mut Kept, under_way: &mut switch::Kept, phase: Phase) -> Result<(), Halt> {
-        under_way.switch.phase = phase;
-        (under_way.asked, under_way.verdict) = (None, None);
+        under_way.enter(phase);
         kept.request.pack_again();
         self.counts.move_steps += 1;
         Ok(self.db.write(|tx| {
@@ -144,7 +138,7 @@ impl Agent {
         })?)
     }
 
-    fn act_on_flow(&mut self, kept: &Kept, under_way: &switch::Kept, act: &Act) -> Result<Result<(), String>, Halt> {
+    fn act_on_flow(&mut self, kept: &Kept, under_way: &switch::Kept, act: Act) -> Result<Result<(), String>, Halt> {
         // What is about to be done is known to the other node, whatever may go on without (R12).
         if !self.may(mailferry_rules::session::Act::Switch) {
             return Err(Halt::NotReplicated);
@@ -154,12 +148,7 @@ impl Agent {
         self.still_active()?;
         let (name, id, switch) = (self.label(kept.mailbox), kept.mailbox.to_string(), under_way.id.to_string());
         let what = Switching { mailbox: &name, id: &id, switch: &switch };
-        let flow = &self.around.flow;
-        Ok(match act {
-            Act::Lock => flow.lock(what),
-            Act::Unlock => flow.unlock(what),
-            Act::Redirect => flow.redirect(what),
-        })
+        Ok(act(self.around.flow.as_ref(), what))
     }
 
     /// Nothing is switched: the request fails, and the source is opened again where it may be locked.
@@ -171,8 +160,8 @@ impl Agent {
         if under_way.switch.phase == Phase::Asking {
             return self.keep_request_and(kept, was, &|tx| switch::end(tx, kept.mailbox));
         }
-        under_way.switch.phase = Phase::Unlocking;
-        (under_way.switch.why, under_way.asked, under_way.verdict) = (why, None, None);
+        under_way.enter(Phase::Unlocking);
+        under_way.switch.why = why;
         self.keep_request_and(kept, was, &|tx| switch::put(tx, &under_way))?;
         self.after_item()?;
         self.unlock_source(kept, under_way)
@@ -191,7 +180,7 @@ impl Agent {
     /// Tried in every session until it is done.
     fn unlock_source(&mut self, kept: &mut Kept, under_way: switch::Kept) -> Result<(), Halt> {
         let label = self.label(kept.mailbox);
-        match self.act_on_flow(kept, &under_way, &Act::Unlock)? {
+        match self.act_on_flow(kept, &under_way, |flow, what| flow.unlock(what))? {
             Ok(()) => {
                 self.db.write(|tx| Ok(switch::end(tx, kept.mailbox)?))?;
                 self.calm_about("switch.locked", std::slice::from_ref(&label));

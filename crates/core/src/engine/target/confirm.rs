@@ -13,7 +13,7 @@ use crate::engine::agent::{Agent, Halt};
 use crate::model::SwitchId;
 use crate::ports::Level;
 use crate::state::ledger::switch::{self, Asked};
-use crate::state::ledger::{inbound, serving, stock};
+use crate::state::ledger::{inbound, manifest, serving, stock};
 
 /// Questions that wait for their copies.
 pub(in crate::engine) type Finishing = BTreeMap<MailboxId, (SwitchId, bool, Finish)>;
@@ -53,8 +53,8 @@ impl Agent {
     /// `None`: cannot be said yet.
     fn verdict_on(&mut self, asked: &Asked) -> Result<Option<Result<(), String>>, Halt> {
         let mailbox = asked.container.mailbox;
-        let (archived, wanted) = self.db.read(|db| Ok((inbound::archived(db, mailbox)?, stock::wants_any(db, mailbox)?)))?;
-        if let Some(name) = archived {
+        let (archived, wanted) = self.db.read(|db| Ok((manifest::archived(db, mailbox)?, stock::wants_any(db, mailbox)?)))?;
+        if let Some(name) = archived.first() {
             return Ok(Some(Err(format!("container {name} is kept in ARCHIVE and not applied"))));
         }
         let answer = match wanted {

@@ -184,13 +184,6 @@ pub fn skipped_again(db: &Connection, name: &ContainerName, skipped: &[Skipped])
     Ok(())
 }
 
-/// A container of this mailbox that was given up and has not been restored.
-pub fn archived(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<ContainerName>> {
-    db.prepare_cached("SELECT mailbox, seq, epoch FROM taken WHERE mailbox = ?1 AND outcome = 3 AND outcome > 1 LIMIT 1")?
-        .query_row([mailbox.0], |row| container(row, 0))
-        .optional()
-}
-
 /// Mailboxes that have receipts, wishes or a verdict to send.
 pub fn mailboxes_to_answer(db: &Connection) -> rusqlite::Result<Vec<MailboxId>> {
     let mut query = db.prepare_cached(

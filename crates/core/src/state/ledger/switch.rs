@@ -21,6 +21,14 @@ pub struct Kept {
     pub verdict: Option<Result<(), String>>,
 }
 
+impl Kept {
+    /// Another phase has a question of its own, or none.
+    pub fn enter(&mut self, phase: Phase) {
+        self.switch.phase = phase;
+        (self.asked, self.verdict) = (None, None);
+    }
+}
+
 pub fn of(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<Kept>> {
     db.prepare_cached("SELECT id, phase, locked_ms, why, asked_seq, asked_epoch, verdict FROM move_switch WHERE mailbox = ?1")?
         .query_row([mailbox.0], |row| {
@@ -101,6 +109,12 @@ pub fn ask_again(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
 /// Whether mail of this mailbox may go to the target already.
 pub fn is_past_return(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
     Ok(of(db, mailbox)?.is_some_and(|kept| kept.switch.phase.is_past_return()))
+}
+
+/// A mailbox that is switched is no source any more, with or without its request: what happens to it there, and be it its end, says
+/// nothing about the target.
+pub fn is_done(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
+    Ok(of(db, mailbox)?.is_some_and(|kept| kept.switch.phase == Phase::Done))
 }
 
 /// What the target is asked to confirm.
