@@ -1,6 +1,6 @@
 //! Asking another program, with a limit of time and of bytes: one that hangs must not hang an agent.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ pub fn output_of<A: AsRef<str>>(program: &str, arguments: &[A], patience: Durati
 /// `Err` says what was wrong: it could not be run, took too long, wrote too much or no UTF-8.
 pub fn ask<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) -> Result<Said, String> {
     let until = Instant::now() + patience;
-    let mut child = begin(program, arguments, Stdio::piped())?;
+    let mut child = begin(program, arguments, Stdio::null(), Stdio::piped())?;
     let out = child.stdout.take().map(|pipe| bytes_of(pipe, ANSWER_BYTES_MAX + 1));
     let complaint = child.stderr.take().map(|pipe| bytes_of(pipe, COMPLAINT_BYTES_MAX));
     let (Some(out), Some(complaint)) = (out, complaint) else { return Err(format!("{program} has no output")) };
@@ -58,9 +58,14 @@ pub fn ask<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) ->
 }
 
 /// Runs a program whose exit code alone says whether it did what it was called for. `Err`: why not, with its first complaint.
-pub fn run<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) -> Result<(), String> {
+/// `input`: what it may read.
+pub fn run<A: AsRef<str>>(program: &str, arguments: &[A], input: Vec<u8>, patience: Duration) -> Result<(), String> {
     let until = Instant::now() + patience;
-    let mut child = begin(program, arguments, Stdio::null())?;
+    let mut child = begin(program, arguments, if input.is_empty() { Stdio::null() } else { Stdio::piped() }, Stdio::null())?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // Beside it, so that nobody waits for a program that does not read; one that reads no more has read enough.
+        std::thread::spawn(move || drop(pipe.write_all(&input)));
+    }
     let complaint = child.stderr.take().map(|pipe| bytes_of(pipe, COMPLAINT_BYTES_MAX));
     match end(child, until) {
         None => Err(format!("{program} did not end within {} s", patience.as_secs_f32())),
@@ -74,10 +79,10 @@ pub fn run<A: AsRef<str>>(program: &str, arguments: &[A], patience: Duration) ->
     }
 }
 
-fn begin<A: AsRef<str>>(program: &str, arguments: &[A], out: Stdio) -> Result<Child, String> {
+fn begin<A: AsRef<str>>(program: &str, arguments: &[A], input: Stdio, out: Stdio) -> Result<Child, String> {
     let mut command = Command::new(program);
     command.args(arguments.iter().map(AsRef::as_ref)).env("LC_ALL", "C");
-    command.stdin(Stdio::null()).stdout(out).stderr(Stdio::piped());
+    command.stdin(input).stdout(out).stderr(Stdio::piped());
     command.spawn().map_err(|error| format!("{program} could not be run: {error}"))
 }
 
@@ -146,6 +151,16 @@ mod tests {
     fn whoever_wants_it_has_an_answer_whatever_the_exit_code() {
         let said = ask("sh", &["-c", "echo 1; echo 2; exit 102"], Duration::from_secs(60)).unwrap();
         assert_eq!(said.text, "1\n2\n");
+    }
+
+    #[test]
+    fn a_program_reads_what_it_is_given_and_one_that_does_not_read_is_not_waited_for() {
+        let run = |script: &str, input: &[u8]| run("sh", &["-c", script], input.to_vec(), Duration::from_secs(60));
+        assert_eq!(run("test \"$(cat)\" = 'dear anna'", b"dear anna\n"), Ok(()));
+        assert_eq!(run("test -z \"$(cat)\"", b""), Ok(()));
+        let large = vec![b'x'; 1 << 20];
+        assert_eq!(run("exit 0", &large), Ok(()));
+        assert_eq!(run("test $(wc -c) = 1048576", &large), Ok(()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use mailferry_rules::moves::State;
 use mailferry_rules::topology::Side;
 
 use crate::disk::ORDERS;
+use crate::flow::without_own;
 use crate::store::{SimItem, locked};
 use crate::world::World;
 
@@ -85,7 +86,9 @@ pub fn mailboxes(world: &World, troubles: &mut Vec<String>) {
     let shelf = locked(&world.shelf);
     for mailbox in &world.mailboxes {
         let (source, target) = (&shelf[&mailbox.source], &shelf[&mailbox.target]);
+        let switched = source.redirected;
         let source = source.abolished.as_deref().unwrap_or(source);
+        let target = if switched { &without_own(target, source) } else { target };
         for (folder, items) in &source.folders {
             let arrived = target.folders.get(folder).map(|items| contents(items)).unwrap_or_default();
             let wanted = contents(items);

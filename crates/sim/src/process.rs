@@ -88,6 +88,15 @@ impl Fate {
         *locked(&self.chance) = None;
     }
 
+    /// The same for a while: until chance is given back.
+    pub fn peace(&self) -> Option<(Dice, Rates)> {
+        locked(&self.chance).take()
+    }
+
+    pub fn end(&self, peace: Option<(Dice, Rates)>) {
+        *locked(&self.chance) = peace;
+    }
+
     pub fn steps(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }

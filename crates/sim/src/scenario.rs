@@ -23,12 +23,13 @@
 //! damage SRC1 NTA/WORK               one bit of the first file whose path begins so
 //! lose SRC2 source                   its config.db
 //! moves-at-most 1                    requests under way at the same time
-//! order alice new 10                 a move request with an interval in minutes; also: suspend, resume, complete, remove, forgive 3 (BadItemLimit)
+//! order alice new 10                 a move request with an interval in minutes; also: suspend, resume, complete, remove, undo, forgive 3 (BadItemLimit)
 //! request alice Suspended            the active source node says so; `none`: there is none
 //! locked alice · open · switched     the source takes no changes; it does; users and mail go to the target
 //! arrived alice · waiting alice      the target has what the source has; it has not
 //! leaks alice                        its lock holds nothing
 //! abolish alice                      its source is emptied
+//! bring-back alice                   what has come to its target comes to its source, where mail goes again
 //! replicate alice · take-over alice  the second copy of the target store: it gets everything; it takes over without the rest
 //! ```
 //! In the end all is well again, everything settles and is checked; a fault that nothing met fails the scenario.
@@ -165,6 +166,7 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
             locked(&world.shelf).get_mut(&format!("sim:{name}")).ok_or("no such mailbox")?.leaks = true;
         }
         ["abolish", name] => world.abolish(name),
+        ["bring-back", name] => world.bring_back(name),
         ["replicate", name] => world.replicate_store(&target_of(world, name)?),
         ["take-over", name] => world.fail_over_store(&target_of(world, name)?),
         [name, what, folder, rest @ ..] => edit(world, name, what, folder, rest)?,
@@ -181,6 +183,7 @@ fn order_of(words: &[&str]) -> Result<What, String> {
         ["resume"] => What::Resume,
         ["complete"] => What::Complete,
         ["remove"] => What::Remove,
+        ["undo"] => What::Undo,
         _ => return Err("no such order".into()),
     })
 }

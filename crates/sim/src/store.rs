@@ -34,8 +34,12 @@ pub struct SimMailbox {
     pub locked: bool,
     /// Users and new mail go elsewhere.
     pub redirected: bool,
+    /// Its switch was taken back once.
+    pub undone: bool,
     /// Its lock does not hold what comes.
     pub leaks: bool,
+    /// Keys of what came here because mail was led here.
+    pub led_here: BTreeSet<Vec<u8>>,
     /// What it held when it was taken out of service.
     pub abolished: Option<Box<SimMailbox>>,
     pub(crate) next: u64,
@@ -72,6 +76,35 @@ impl SimMailbox {
         let items = self.folders.get_mut(folder)?;
         let at = items.iter().position(|item| item.key == key)?;
         Some(items.remove(at))
+    }
+
+    /// An edit of a mailbox to which mail is led: only what is new counts.
+    pub(crate) fn led_here(&mut self, edit: impl FnOnce(&mut SimMailbox)) {
+        let before = self.clone();
+        edit(self);
+        let keys = |mailbox: &SimMailbox| -> BTreeSet<Vec<u8>> { mailbox.folders.values().flatten().map(|item| item.key.clone()).collect() };
+        let new: Vec<Vec<u8>> = keys(self).difference(&keys(&before)).cloned().collect();
+        match keys(self).len() > keys(&before).len() {
+            true => self.led_here.extend(new),
+            false => *self = before,
+        }
+    }
+
+    /// Adds what another holds and this one does not, by bytes and date; what it does hold comes to the same folder and marks.
+    pub(crate) fn take_over(&mut self, other: &SimMailbox) {
+        let mut left = std::mem::take(&mut self.folders);
+        left.keys().for_each(|folder| drop(self.folders.insert(folder.clone(), Vec::new())));
+        let all = other.folders.iter().flat_map(|(folder, items)| items.iter().map(move |item| (folder, item)));
+        for (folder, wanted) in all {
+            let same = |item: &SimItem| item.bytes == wanted.bytes && item.date == wanted.date;
+            let place = |(path, items): (&FolderPath, &Vec<SimItem>)| Some((path.clone(), items.iter().position(same)?));
+            let here = left.get_key_value(folder).and_then(place).or_else(|| left.iter().find_map(place));
+            let known = here.map(|(path, at)| left.entry(path).or_default().remove(at));
+            let key = known.map_or_else(|| self.new_key(), |item| item.key);
+            self.folders.entry(folder.clone()).or_default().push(SimItem { key, token: None, ..wanted.clone() });
+        }
+        left.into_iter().for_each(|(folder, items)| self.folders.entry(folder).or_default().extend(items));
+        self.changes += 1;
     }
 
     pub fn change(&mut self, folder: &str, at: usize, marks: Marks) {
@@ -162,7 +195,8 @@ impl Stores for SimStores {
             return Ok(Box::new(SimServer::new(self.shelf.clone(), url, self.process.clone())));
         }
         let view = locked(&self.shelf)[url].clone();
-        Ok(Box::new(SimTarget { shelf: self.shelf.clone(), url: url.into(), process: self.process.clone(), view, staged: Vec::new() }))
+        let (shelf, process) = (self.shelf.clone(), self.process.clone());
+        Ok(Box::new(SimTarget { shelf, url: url.into(), process, view, staged: Vec::new(), adopts: None }))
     }
 }
 
@@ -297,6 +331,8 @@ struct SimTarget {
     process: Arc<Process>,
     view: SimMailbox,
     staged: Vec<Op>,
+    /// What bears no token may be what is looked for, but for these keys.
+    adopts: Option<BTreeSet<Vec<u8>>>,
 }
 
 impl SimTarget {
@@ -342,8 +378,41 @@ impl MailTarget for SimTarget {
         self.look()?;
         // As a Maildir does.
         let items = self.view.folders.get(folder).ok_or_else(|| StoreError::no_folder(folder.to_string()))?;
-        let found = |wanted: &Wanted| items.iter().find(|item| item.token == Some(wanted.token));
-        Ok(wanted.iter().map(|wanted| found(wanted).map(|item| TargetId(item.key.clone()))).collect())
+        let mut found = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            let by_token = items.iter().find(|item| item.token == Some(wanted.token)).map(|item| item.key.clone());
+            let dated = |item: &SimItem| wanted.date.is_none_or(|date| date == item.date.seconds);
+            let key = by_token.or_else(|| {
+                let taken = self.adopts.as_mut()?;
+                let same = |item: &&SimItem| {
+                    item.token.is_none() && !taken.contains(&item.key) && dated(item) && Digest::of(&item.bytes) == wanted.digest
+                };
+                let key = items.iter().find(same)?.key.clone();
+                taken.insert(key.clone());
+                Some(key)
+            });
+            found.push(key.map(TargetId));
+        }
+        Ok(found)
+    }
+
+    fn adopt(&mut self) -> Result<(), StoreError> {
+        self.adopts.get_or_insert_default();
+        Ok(())
+    }
+
+    fn tells_by_bytes(&self) -> bool {
+        self.adopts.is_some()
+    }
+
+    fn asks_for_claims(&mut self, _: &FolderPath) -> Result<bool, StoreError> {
+        Ok(self.adopts.is_some())
+    }
+
+    fn claim(&mut self, _: &FolderPath, taken: Vec<TargetId>) {
+        if let Some(known) = &mut self.adopts {
+            known.extend(taken.into_iter().map(|id| id.0));
+        }
     }
 
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {

@@ -167,12 +167,30 @@ impl World {
         self.mailboxes.push(mailbox);
     }
 
-    /// A user changes a mailbox, unless its source is locked or is none any more.
+    /// A user changes a mailbox, unless its source is locked. Where its mail is led to the target, what is new comes there.
     pub fn edit(&self, name: &str, edit: impl FnOnce(&mut SimMailbox)) {
-        if let Some(mailbox) =
-            locked(&self.shelf).get_mut(&format!("sim:{name}")).filter(|mailbox| mailbox.leaks || !mailbox.locked && !mailbox.redirected)
+        let mut shelf = locked(&self.shelf);
+        let Some(source) = shelf.get_mut(&format!("sim:{name}")) else { return };
+        if source.leaks || !source.locked && !source.redirected {
+            edit(source);
+        } else if source.redirected
+            && let Some(target) = shelf.get_mut(&format!("sim:new-{name}"))
         {
-            edit(mailbox);
+            target.led_here(edit);
+        }
+    }
+
+    pub fn is_switched(&self, name: &str) -> bool {
+        locked(&self.shelf).get(&format!("sim:{name}")).is_some_and(|mailbox| mailbox.redirected)
+    }
+
+    /// What `mailferry migrate TARGET SOURCE --adopt-existing` does once the switch of a mailbox has been taken back (R83).
+    pub fn bring_back(&self, name: &str) {
+        let mut shelf = locked(&self.shelf);
+        let Some(target) = shelf.get(&format!("sim:new-{name}")).cloned() else { return };
+        if let Some(source) = shelf.get_mut(&format!("sim:{name}")).filter(|source| !source.redirected) {
+            source.take_over(&target);
+            source.abolished = None;
         }
     }
 

@@ -27,6 +27,12 @@ pub trait Bench {
         false
     }
 
+    /// What a user's client does: puts a message into a folder, where the bench can play the client and the store can adopt it.
+    fn client_adds(&self, folder: &FolderPath, body: &[u8], date: i64) -> bool {
+        let (_, _, _) = (folder, body, date);
+        false
+    }
+
     /// The mailbox as a source before there is any folder, where it can be opened then.
     fn empty_source(&self) -> Option<Box<dyn MailSource>> {
         None

@@ -1,6 +1,6 @@
 //! What holds of appending, finding again, changing, moving and deleting (R40-R43).
 
-use mailferry_core::model::{Digest, Flags, FolderPath, TargetId};
+use mailferry_core::model::{Digest, Flags, FolderPath, TargetId, Token};
 use mailferry_core::ports::{ShownAs, Walked, Wanted};
 
 use super::kit::*;
@@ -319,6 +319,53 @@ pub fn a_twin_is_known_by_its_token_or_its_date(bench: &dyn Bench) {
     drop(target);
     let left: Vec<i64> = seen(bench, &inbox).iter().map(|seen| seen.item.date.seconds).collect();
     assert_eq!(left, [envelope(0).date.seconds, envelope(2).date.seconds]);
+}
+
+/// A target that is to hold what is sent already knows it by its bytes, by its date where one is given, and each for one item only (R83).
+pub fn what_others_have_put_there_is_adopted_once(bench: &dyn Bench) {
+    let (inbox, twin) = (folder("INBOX"), b"Subject: twin\n\nequal\n");
+    let mut target = bench.target();
+    ensure(&mut *target, &inbox);
+    append(&mut *target, &inbox, &envelope(9), b"Subject: ours\n\nours\n");
+    target.flush().expect("a flush");
+    drop(target);
+    let dates = [1_500_000_001, 1_500_000_002];
+    if !dates.iter().all(|date| bench.client_adds(&inbox, twin, *date)) {
+        return;
+    }
+    let mut target = bench.target();
+    target.adopt().expect("this store can");
+    assert!(target.tells_by_bytes());
+    let asked = |number: u8, date: Option<i64>| {
+        [Wanted { token: Token([number; 16]), digest: Digest::of(twin), size: twin.len() as u64, date }]
+    };
+    assert!(target.asks_for_claims(&inbox).expect("an answer"), "whose is what stands there?");
+    target.claim(&inbox, Vec::new());
+    let mut find = |number, date| target.locate(&inbox, &asked(number, date)).expect("an answer").remove(0);
+    assert_eq!(find(1, Some(1_500_000_009)), None, "another date");
+    let second = find(2, Some(dates[1])).expect("it is there");
+    assert_eq!(find(3, Some(dates[1])), None, "it is another one's");
+    let first = find(4, None).expect("its twin is there");
+    assert_ne!(first, second);
+    assert_eq!(find(5, None), None, "there are no more");
+    let marked = target.set_marks(&inbox, &second, &marks(Flags::FLAGGED, &[])).expect("an answer").expect("it is there");
+    target.flush().expect("a flush");
+    drop(target);
+
+    // Another run is told whose it is.
+    let mut target = bench.target();
+    target.adopt().expect("this store can");
+    assert!(target.asks_for_claims(&inbox).expect("an answer"));
+    target.claim(&inbox, vec![marked]);
+    assert_eq!(target.locate(&inbox, &asked(6, Some(dates[1]))).expect("an answer"), [None]);
+    assert!(target.locate(&inbox, &asked(7, None)).expect("an answer")[0].is_some());
+    drop(target);
+    let found: Vec<(i64, bool)> = seen(bench, &inbox)
+        .iter()
+        .filter(|seen| seen.body == twin)
+        .map(|seen| (seen.item.date.seconds, seen.item.marks.flags.contains(Flags::FLAGGED)))
+        .collect();
+    assert_eq!(found, [(dates[0], false), (dates[1], true)]);
 }
 
 /// So that a manifest can be checked: items are asked for by the ids that were written down.

@@ -35,6 +35,7 @@ macro_rules! store {
             what_a_user_deleted_stays_deleted
             twins_are_both_kept
             a_twin_is_known_by_its_token_or_its_date
+            what_others_have_put_there_is_adopted_once
             keys_are_the_same_at_every_pass
             what_a_target_has_named_a_source_shows_under_that_name
             a_walk_shows_what_a_scan_shows

@@ -27,6 +27,8 @@ pub struct Policy {
     pub send_rights: bool,
     pub send_annotations: bool,
     pub rights_map: RightsMap,
+    /// What is sent may be at the target already (R83).
+    pub adopt_existing: bool,
     pub apply_deletions: bool,
     pub import_attempts_max: u64,
     pub import_batch_items: usize,
@@ -67,6 +69,7 @@ impl Policy {
             send_rights: settings.send_rights,
             send_annotations: settings.send_annotations,
             rights_map: settings.rights_map.clone(),
+            adopt_existing: settings.adopt_existing,
             apply_deletions: settings.apply_deletions,
             import_attempts_max: u64::from(settings.import_attempts_max),
             import_batch_items: settings.import_batch_items as usize,

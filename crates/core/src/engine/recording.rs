@@ -36,14 +36,17 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
             source::record_item(db, mailbox, &item, sequence)
         }
         Record::Marks { token, marks, .. } => change(db, name, token, |item| item.marks = marks.clone()),
-        Record::Moved { token, to, key, marks, .. } => change(db, name, token, |item| {
-            item.folder = *to;
-            item.key = key.clone();
-            item.marks = marks.clone();
-        }),
+        Record::Moved { token, to, key, marks, .. } => {
+            switch::found(db, mailbox, token)?;
+            change(db, name, token, |item| {
+                item.folder = *to;
+                item.key = key.clone();
+                item.marks = marks.clone();
+            })
+        }
         Record::Gone { folder, token } => source::record_gone(db, mailbox, *folder, token, sequence),
         Record::Census(census) if census.through == Token::LAST => stock::taken(db, mailbox),
-        Record::Census(_) | Record::Unanswered { .. } => Ok(()),
+        Record::Census(_) | Record::Unanswered { .. } | Record::Adopt { .. } => Ok(()),
         Record::Ready { switch, last } => switch::asked(db, name, *switch, *last),
         Record::Confirmed { sequence: of, epoch, .. } => {
             switch::sent(db, ContainerName { mailbox, sequence: *of, epoch: *epoch }, sequence)

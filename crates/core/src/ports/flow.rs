@@ -1,4 +1,4 @@
-//! Where mail flows to: the source is locked, and mail is led to the target (R82).
+//! Where mail flows to: the source is locked, and mail is led to the target (R82), or back (R83).
 
 /// A mailbox that is being switched.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,15 @@ pub trait MailFlow: Send + Sync {
 
     /// From now on mail goes to the target, and users too.
     fn redirect(&self, what: Switching<'_>) -> Result<(), String>;
+
+    /// Whether what is sent to the mailbox arrives at the target; nothing where that is not asked for.
+    fn test(&self, what: Switching<'_>) -> Result<(), String>;
+
+    /// Tells the user; nothing where that is not asked for.
+    fn notify(&self, what: Switching<'_>) -> Result<(), String>;
+
+    /// From now on mail goes to the source again, and users too, and it is open (R83).
+    fn restore(&self, what: Switching<'_>) -> Result<(), String>;
 }
 
 /// Mailboxes are not switched.
@@ -43,6 +52,18 @@ impl MailFlow for NoSwitch {
     }
 
     fn redirect(&self, _: Switching<'_>) -> Result<(), String> {
+        self.can_switch()
+    }
+
+    fn test(&self, _: Switching<'_>) -> Result<(), String> {
+        self.can_switch()
+    }
+
+    fn notify(&self, _: Switching<'_>) -> Result<(), String> {
+        self.can_switch()
+    }
+
+    fn restore(&self, _: Switching<'_>) -> Result<(), String> {
         self.can_switch()
     }
 }

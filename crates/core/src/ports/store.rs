@@ -210,7 +210,13 @@ pub trait MailTarget: Send {
     /// An item that was flushed is found even if a client has changed its flags since.
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError>;
 
-    /// Whether items are told apart by what they are, because this store keeps no tokens.
+    /// From now on an item that bears no token counts as what its bytes are, too: it may be one that is looked for. A store without tokens
+    /// knows no others.
+    fn adopt(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Whether items are told apart by what they are, because this store keeps no tokens, or adopts what bears none.
     fn tells_by_bytes(&self) -> bool {
         false
     }

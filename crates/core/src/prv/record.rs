@@ -43,6 +43,9 @@ pub enum Record {
     Ready { switch: SwitchId, last: bool },
     /// The target's answer to the question in that container; `refused`: why not.
     Confirmed { switch: SwitchId, sequence: Sequence, epoch: Epoch, refused: Option<String> },
+    /// At the beginning of a container: the target may hold what is sent in it without knowing of it, and looks for it by its bytes.
+    /// `spares`: what a census does not name stays (R83).
+    Adopt { spares: bool },
 }
 
 /// Where a record lies in its block.
@@ -143,6 +146,10 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
         Record::Beside { folder, beside } => framed(out, kind::BESIDE, |out| {
             out.u32(*folder);
             put_beside(out, beside)
+        }),
+        Record::Adopt { spares } => framed(out, kind::ADOPT, |out| {
+            out.u8((*spares).into());
+            Ok(())
         }),
         Record::Ready { switch, last } => framed(out, kind::READY, |out| {
             out.put(&switch.0);
@@ -322,6 +329,7 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
         kind::WANTED => Record::Wanted { token: token(&mut fields)? },
         kind::UNANSWERED => Record::Unanswered { sequence: Sequence(fields.u64()?), epoch: Epoch(fields.u64()?) },
         kind::BESIDE => Record::Beside { folder: fields.u32()?, beside: beside(&mut fields)? },
+        kind::ADOPT => Record::Adopt { spares: yes_no(fields.u8()?)? },
         kind::READY => Record::Ready { switch: SwitchId(fields.array()?), last: yes_no(fields.u8()?)? },
         kind::CONFIRMED => Record::Confirmed {
             switch: SwitchId(fields.array()?),

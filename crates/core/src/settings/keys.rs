@@ -67,6 +67,11 @@ settings! {
     rights_map "RightsMap": RightsMap = RightsMap::default(),
         agents [Source], section "Source", rules [];
 
+    /// Whether the target may hold what is sent, brought there by something else: a message is looked for by its bytes, in every folder,
+    /// before it is appended. For mailboxes that have been copied in part before; it takes longer.
+    adopt_existing "AdoptExisting": bool = false,
+        agents [Source], section "Source", rules ["R42", "R83"];
+
     /// Move requests under way at the same time whose source lies in one store: one folder of mailboxes, or one server.
     max_active_moves_per_source_store "MaxActiveMovesPerSourceStore": u32 = 20, within 1..=10_000,
         agents [Source], section "Moves", rules ["R81"];
@@ -99,14 +104,24 @@ settings! {
     max_move_history_length "MaxMoveHistoryLength": u32 = 5, within 1..=100,
         agents [Source], section "Moves", rules ["R80"];
 
-    /// Program that locks the source of a mailbox, unlocks it, and leads its mail to the target.
-    /// Called as `program lock|unlock|redirect MAILBOX ID SWITCH`; what it does twice must be as if done once.
+    /// Program that locks the source of a mailbox, unlocks it, leads its mail to the target, and back.
+    /// Called as `program lock|unlock|redirect|restore MAILBOX ID SWITCH`; what it does twice must be as if done once.
     /// Empty: nothing is switched; move requests that are ready stay in step.
     switch_command "SwitchCommand": String = String::new(),
-        agents [Source], section "Moves", rules ["R82"];
+        agents [Source], section "Moves", rules ["R82", "R83"];
 
     /// After how long the program is ended, and what it was to do counts as not done.
     switch_command_timeout "SwitchCommandTimeout": Seconds = Seconds(60), within Seconds(1)..=Seconds::hours(1),
+        agents [Source], section "Moves", rules ["R82"];
+
+    /// Whether the program is called with `test` once mail is led to the target; it is to send something and see that it arrives there.
+    /// The request completes only then.
+    switch_test "SwitchTest": bool = false,
+        agents [Source], section "Moves", rules ["R82"];
+
+    /// Template of a message to the user of a mailbox that is switched: headers, an empty line, a text.
+    /// The program is called with `notify` and the message on its standard input. Empty: nobody is told.
+    switch_message "SwitchMessage": String = String::new(),
         agents [Source], section "Moves", rules ["R82"];
 
     /// How far copies of the target store may be behind when the source is locked.

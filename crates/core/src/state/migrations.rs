@@ -23,6 +23,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[LOCAL_3, include_str!("schema_7.sql")],
     &[include_str!("schema_8.sql")],
     &[include_str!("schema_9.sql")],
+    &[include_str!("schema_10.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.

@@ -12,10 +12,12 @@ pub enum Order {
     Complete,
     Remove,
     Set,
+    /// Takes its switch back (R83).
+    Undo,
 }
 
 impl Order {
-    pub const ALL: [Order; 5] = [Order::Suspend, Order::Resume, Order::Complete, Order::Remove, Order::Set];
+    pub const ALL: [Order; 6] = [Order::Suspend, Order::Resume, Order::Complete, Order::Remove, Order::Set, Order::Undo];
 }
 
 /// `Err`: why not in this state.
@@ -23,8 +25,10 @@ pub fn may(order: Order, state: State) -> Result<(), &'static str> {
     use State::*;
     match (order, state) {
         (Order::Remove, CompletionInProgress) => Err("it is being completed, and ends by itself"),
-        (Order::Remove, _) => Ok(()),
-        (_, Completed | CompletedWithWarning) => Err("it is completed: it can only be removed"),
+        // Whether there is a switch to be taken back, its phase says.
+        (Order::Remove, _) | (Order::Undo, CompletionInProgress | Completed | CompletedWithWarning) => Ok(()),
+        (Order::Undo, _) => Err("it is not switched"),
+        (_, Completed | CompletedWithWarning) => Err("it is completed: it can only be removed, or undone"),
         (_, CompletionInProgress) => Err("it is being completed, and ends by itself"),
         (Order::Suspend, Suspended) => Err("it is suspended already"),
         (Order::Suspend, Failed) => Err("it has failed: nothing is done until it is resumed"),
@@ -39,6 +43,15 @@ pub fn may(order: Order, state: State) -> Result<(), &'static str> {
 impl Request {
     pub fn suspend(&mut self, now_ms: u64) -> Result<(), String> {
         may(Order::Suspend, self.state)?;
+        self.enter(State::Suspended, now_ms);
+        Ok(())
+    }
+
+    /// Its switch is taken back: nothing more is done until somebody resumes it.
+    pub fn undo(&mut self, now_ms: u64) -> Result<(), String> {
+        may(Order::Undo, self.state)?;
+        self.wishes.suspend_when_ready = true;
+        self.wishes.complete_after_ms = 0;
         self.enter(State::Suspended, now_ms);
         Ok(())
     }

@@ -192,6 +192,11 @@ impl Request {
         }
     }
 
+    /// Of a mailbox that is switched, and whose own request is not there any more.
+    pub fn switched(wishes: Wishes, now_ms: u64) -> Self {
+        Request { state: State::Completed, ..Request::new(wishes, now_ms) }
+    }
+
     pub(super) fn enter(&mut self, state: State, now_ms: u64) {
         let now_ms = now_ms.max(self.since_ms);
         self.spent.add(self.state, now_ms - self.since_ms);

@@ -5,9 +5,12 @@
 //! Locking    it may: written down before the source is locked
 //! Locked     the last delta goes out, and behind it the question whether everything up to there is applied and guaranteed
 //! Switching  it is: written down before mail is led to the target
+//! Testing    a delivery is to arrive at the target, where that is asked for
 //! Sweeping   what came to the source all the same is brought over
+//! Telling    the user is told, where that is asked for
 //! Done       the source is no source any more
 //! Unlocking  something came in between: nothing is switched, and the source is to be open again
+//! Returning  an operator takes the switch back (R83): mail is to be led to the source again, and the source to be open
 //! ```
 //! The source alone acts. Without a confirmation it does not switch, and one that comes too late is of a switch that is over: its
 //! number says so.
@@ -24,14 +27,27 @@ pub enum Phase {
     Locking,
     Locked,
     Switching,
+    Testing,
     Sweeping,
+    Telling,
     Done,
     Unlocking,
+    Returning,
 }
 
 impl Phase {
-    pub const ALL: [Phase; 7] =
-        [Phase::Asking, Phase::Locking, Phase::Locked, Phase::Switching, Phase::Sweeping, Phase::Done, Phase::Unlocking];
+    pub const ALL: [Phase; 10] = [
+        Phase::Asking,
+        Phase::Locking,
+        Phase::Locked,
+        Phase::Switching,
+        Phase::Testing,
+        Phase::Sweeping,
+        Phase::Telling,
+        Phase::Done,
+        Phase::Unlocking,
+        Phase::Returning,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -39,9 +55,12 @@ impl Phase {
             Phase::Locking => "Locking",
             Phase::Locked => "Locked",
             Phase::Switching => "Switching",
+            Phase::Testing => "Testing",
             Phase::Sweeping => "Sweeping",
+            Phase::Telling => "Telling",
             Phase::Done => "Done",
             Phase::Unlocking => "Unlocking",
+            Phase::Returning => "Returning",
         }
     }
 
@@ -58,9 +77,9 @@ impl Phase {
         }
     }
 
-    /// Mail may be led to the target already: there is no way back but on.
+    /// Mail may be led to the target already: there is no way back by itself.
     pub fn is_past_return(self) -> bool {
-        matches!(self, Phase::Switching | Phase::Sweeping | Phase::Done)
+        matches!(self, Phase::Switching | Phase::Testing | Phase::Sweeping | Phase::Telling | Phase::Done | Phase::Returning)
     }
 }
 
@@ -91,11 +110,15 @@ pub enum Next {
     Wait,
     Lock,
     Redirect,
-    /// Everything is over there.
-    Finish,
+    /// Tests whether mail arrives at the target, where that is asked for.
+    Test,
+    /// Everything is over there: tells the user, where that is asked for, and that was all.
+    Tell,
+    Nothing,
     /// Nothing is switched; the source is opened again where it may be locked.
     GiveUp(Failure, String),
     Unlock,
+    Restore,
 }
 
 impl Switch {
@@ -121,10 +144,13 @@ impl Switch {
                 false => Next::Wait,
             }),
             Phase::Switching => Next::Redirect,
-            Phase::Sweeping if all_there => Next::Finish,
+            Phase::Testing => Next::Test,
+            Phase::Sweeping if all_there => Next::Tell,
             Phase::Sweeping => Next::Wait,
-            Phase::Done => Next::Finish,
+            Phase::Telling => Next::Tell,
+            Phase::Done => Next::Nothing,
             Phase::Unlocking => Next::Unlock,
+            Phase::Returning => Next::Restore,
         }
     }
 }

@@ -26,17 +26,17 @@ fn ready(wishes: Wishes) -> Request {
 #[test]
 fn every_order_is_allowed_or_refused_with_a_reason_in_every_state() {
     use State::*;
-    // Suspend, Resume, Complete, Remove, Set
+    // Suspend, Resume, Complete, Remove, Set, Undo
     let table = [
-        (Queued, [true, false, true, true, true]),
-        (InProgress, [true, false, true, true, true]),
-        (AutoSuspended, [true, false, true, true, true]),
-        (Suspended, [false, true, false, true, true]),
-        (CompletionInProgress, [false, false, false, false, false]),
-        (Completed, [false, false, false, true, false]),
-        (CompletedWithWarning, [false, false, false, true, false]),
-        (Failed, [false, true, false, true, true]),
-        (Retrying, [true, false, true, true, true]),
+        (Queued, [true, false, true, true, true, false]),
+        (InProgress, [true, false, true, true, true, false]),
+        (AutoSuspended, [true, false, true, true, true, false]),
+        (Suspended, [false, true, false, true, true, false]),
+        (CompletionInProgress, [false, false, false, false, false, true]),
+        (Completed, [false, false, false, true, false, true]),
+        (CompletedWithWarning, [false, false, false, true, false, true]),
+        (Failed, [false, true, false, true, true, false]),
+        (Retrying, [true, false, true, true, true, false]),
     ];
     assert_eq!(table.map(|(state, _)| state), State::ALL);
     for (state, allowed) in table {
@@ -49,6 +49,9 @@ fn every_order_is_allowed_or_refused_with_a_reason_in_every_state() {
         assert_eq!(in_state(state).resume(9).is_ok(), allowed[1]);
         assert_eq!(in_state(state).complete().is_ok(), allowed[2]);
         assert_eq!(in_state(state).set(Wishes::default()).is_ok(), allowed[4]);
+        let mut undone = in_state(state);
+        assert_eq!(undone.undo(9).is_ok(), allowed[5]);
+        assert!(!allowed[5] || undone.state == Suspended && !undone.may_complete(u64::MAX), "what is undone is not switched again by itself");
     }
 }
 
@@ -384,9 +387,10 @@ fn the_source_is_locked_only_when_it_may_be_and_switched_only_when_everything_is
             }
         }
         // What is written down before it is done is done again.
-        assert_eq!([Phase::Locking, Phase::Switching, Phase::Unlocking].map(next), [Next::Lock, Next::Redirect, Next::Unlock]);
-        assert_eq!(next(Phase::Sweeping), if packed && unanswered == 0 { Next::Finish } else { Next::Wait });
-        assert_eq!(next(Phase::Done), Next::Finish);
+        let again = [Phase::Locking, Phase::Switching, Phase::Testing, Phase::Telling, Phase::Unlocking, Phase::Returning].map(next);
+        assert_eq!(again, [Next::Lock, Next::Redirect, Next::Test, Next::Tell, Next::Unlock, Next::Restore]);
+        assert_eq!(next(Phase::Sweeping), if packed && unanswered == 0 { Next::Tell } else { Next::Wait });
+        assert_eq!(next(Phase::Done), Next::Nothing);
     }
 }
 

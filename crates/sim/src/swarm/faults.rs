@@ -84,7 +84,7 @@ impl Faults {
         };
         // From dice of their own: what is drawn after this stays what it was.
         let mut own = dice.clone().fork();
-        Faults { orders: own.chance(200), switches: own.chance(500), ..faults }.consistent()
+        Faults { orders: own.chance(350), switches: own.chance(700), ..faults }.consistent()
     }
 
     /// Roles move in the middle of sessions only where sessions can be interrupted.

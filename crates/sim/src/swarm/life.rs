@@ -70,7 +70,26 @@ impl Life {
             life.order();
             life.order();
         }
+        // A switch takes long, most lives are short: some begin behind it.
+        if faults.switches && life.dice.chance(500) {
+            life.switch_in_peace();
+        }
         Ok(life)
+    }
+
+    fn switch_in_peace(&mut self) {
+        self.note(|| "mailboxes are switched in peace".into());
+        let peace = self.fate.peace();
+        let ask = || Box::new(Ask { interval_ms: Some(INTERVALS_MS[0]), suspend_when_ready: Some(false), ..Ask::default() });
+        NAMES.iter().for_each(|name| drop(self.world.order(name, What::New(ask()))));
+        NAMES.iter().for_each(|name| drop(self.world.order(name, What::Complete)));
+        for _ in 0..10 {
+            self.world.round();
+            self.world.pass_time(MINUTE_MS);
+            self.world.mailboxes.iter().for_each(|mailbox| self.world.replicate_store(&mailbox.target));
+        }
+        self.fate.end(peace);
+        (0..2).for_each(|_| self.edit());
     }
 
     pub fn run(&mut self) -> Vec<String> {
@@ -180,7 +199,12 @@ impl Life {
     }
 
     pub(super) fn order(&mut self) {
-        let (name, what) = (NAMES[self.dice.below(2) as usize], any_order(&mut self.dice, self.faults.switches));
+        if self.faults.switches && self.dice.chance(100) {
+            self.note(|| "what has come to targets is brought back".into());
+            NAMES.iter().for_each(|name| self.world.bring_back(name));
+        }
+        let name = NAMES[self.dice.below(2) as usize];
+        let what = any_order(&mut self.dice, self.faults.switches, self.world.is_switched(name));
         self.note(|| format!("an order to {} the request of {name}", what.name()));
         self.world.order(name, what);
     }
@@ -202,7 +226,9 @@ impl Life {
         }
         self.world.come_to_rest()?;
         if self.faults.switches {
-            // Nobody looked for an hour: a switch that was under way has been given up, and an operator resumes it.
+            // Nobody looked for an hour: a switch that was under way has been given up, and an operator resumes it; what has come to a
+            // target whose switch was taken back is brought to its source.
+            NAMES.iter().for_each(|name| self.world.bring_back(name));
             NAMES.iter().for_each(|name| drop(self.world.order(name, What::Resume)));
             self.world.come_to_rest()?;
         }
@@ -270,7 +296,8 @@ fn meanwhile(world: &World, dice: &mut Dice, faults: Faults, fate: &Fate) {
             fate.note(|| format!("      --- {} is active on {} meanwhile", side.name(), world.active(side)));
         }
         2 if faults.orders => {
-            let (name, what) = (NAMES[dice.below(2) as usize], any_order(dice, faults.switches));
+            let name = NAMES[dice.below(2) as usize];
+            let what = any_order(dice, faults.switches, world.is_switched(name));
             fate.note(|| format!("      --- meanwhile an order to {} the request of {name}", what.name()));
             world.order(name, what);
         }
@@ -288,9 +315,13 @@ fn meanwhile(world: &World, dice: &mut Dice, faults: Faults, fate: &Fate) {
     }
 }
 
-fn any_order(dice: &mut Dice, switches: bool) -> What {
+/// `switched`: the mail of its mailbox goes to the target.
+fn any_order(dice: &mut Dice, switches: bool, switched: bool) -> What {
     let interval_ms = INTERVALS_MS[dice.below(3) as usize];
     let ask = |suspend_when_ready| Box::new(Ask { interval_ms: Some(interval_ms), suspend_when_ready, ..Ask::default() });
+    if switched && dice.chance(500) {
+        return What::Undo;
+    }
     match dice.below(8) {
         0..3 if switches => What::New(ask(Some(dice.chance(300)))),
         4 if switches => What::Complete,

@@ -16,6 +16,7 @@ mod listing;
 mod message_name;
 mod source;
 mod steps;
+mod strangers;
 mod subscriptions;
 mod survey;
 mod target;

@@ -38,6 +38,8 @@ pub struct MaildirTarget {
     /// Directories that got new names outside `staged`, or may have got some in a run that was killed.
     made_in: BTreeSet<PathBuf>,
     subscribed: BTreeSet<FolderPath>,
+    /// What bears no token may be what is looked for.
+    adopts: bool,
 }
 
 impl MaildirTarget {
@@ -51,6 +53,7 @@ impl MaildirTarget {
             staged: Vec::new(),
             made_in: BTreeSet::new(),
             subscribed: BTreeSet::new(),
+            adopts: false,
         };
         target.make(root)?;
         target.made_in.extend(root.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf));
@@ -196,9 +199,32 @@ impl MailTarget for MaildirTarget {
     }
 
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
+        let adopts = self.adopts;
         let folder = self.folder(folder)?;
-        let id = |spot: Spot| TargetId(spot.base().to_vec());
-        wanted.iter().map(|wanted| Ok(folder.by_token(wanted.token)?.map(id))).collect()
+        let mut find = |wanted: &Wanted| match folder.by_token(wanted.token)? {
+            None if adopts => folder.adopt(wanted),
+            found => Ok(found),
+        };
+        wanted.iter().map(|wanted| Ok(find(wanted)?.map(|spot| TargetId(spot.base().to_vec())))).collect()
+    }
+
+    fn adopt(&mut self) -> Result<(), StoreError> {
+        self.adopts = true;
+        Ok(())
+    }
+
+    fn tells_by_bytes(&self) -> bool {
+        self.adopts
+    }
+
+    fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
+        if self.adopts { self.folder(folder)?.has_unclaimed() } else { Ok(false) }
+    }
+
+    fn claim(&mut self, folder: &FolderPath, taken: Vec<TargetId>) {
+        if let Some(folder) = self.folders.get_mut(folder) {
+            taken.into_iter().for_each(|id| folder.claim(id.0));
+        }
     }
 
     fn append(&mut self, path: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {

@@ -2,7 +2,7 @@
 //!
 //! The index is built by one listing when the folder is first used and kept up to date with what is staged, so that it
 //! tells where each message will be once everything staged is done. Messages of others are not in it: they are found by
-//! listing, if anyone asks.
+//! listing, if anyone asks, and indexed only where they may be adopted.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -10,19 +10,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mailferry_core::model::Token;
-use mailferry_core::ports::{Blast, Retry, StoreError};
+use mailferry_core::ports::{Blast, Retry, StoreError, Wanted};
 
 use super::folder_error;
 use super::keywords::KeywordTable;
 use super::listing::{self, Spot, Stamp};
 use super::message_name::{split, token_of};
 use super::steps::Place;
+use super::strangers::{Strangers, digest_at};
 use crate::files;
 
 pub(super) struct TargetFolder {
     pub(super) dir: Arc<Path>,
     pub(super) keywords: KeywordTable,
     index: Option<Index>,
+    strangers: Option<Strangers>,
     /// Base names that are still on disk here and will not be after the next flush.
     leaving: HashSet<Vec<u8>>,
 }
@@ -32,10 +34,10 @@ struct Index {
     stamp: Stamp,
 }
 
-struct Known {
-    spot: Spot,
+pub(super) struct Known {
+    pub(super) spot: Spot,
     /// Not on disk like this before the next flush.
-    staged: bool,
+    pub(super) staged: bool,
 }
 
 impl TargetFolder {
@@ -49,7 +51,7 @@ impl TargetFolder {
             return Err(error.hint("put a directory in its place, or let Mailferry make the folder"));
         }
         let keywords = KeywordTable::read(dir).map_err(|error| folder_error("read the keywords of a folder", dir, &error))?;
-        Ok(TargetFolder { dir: dir.into(), keywords, index: None, leaving: HashSet::new() })
+        Ok(TargetFolder { dir: dir.into(), keywords, index: None, strangers: None, leaving: HashSet::new() })
     }
 
     /// The message that bears this token, seen to be there.
@@ -72,10 +74,53 @@ impl TargetFolder {
     }
 
     fn expected(&mut self, base: &[u8]) -> Result<Option<Spot>, StoreError> {
-        let Some(token) = token_of(base) else { return Ok(None) };
         let dir = self.dir.clone();
-        let Some(known) = self.index()?.known.get(&token).filter(|known| split(&known.spot.name).0 == base) else { return Ok(None) };
+        let known = match token_of(base) {
+            Some(token) => self.index()?.known.get(&token).filter(|known| split(&known.spot.name).0 == base),
+            None => self.strangers.as_ref().and_then(|strangers| strangers.known.get(base)),
+        };
+        let Some(known) = known else { return Ok(None) };
         Ok((known.staged || known.spot.path(&dir).symlink_metadata().is_ok()).then(|| known.spot.clone()))
+    }
+
+    fn strangers(&mut self) -> Result<&mut Strangers, StoreError> {
+        match &mut self.strangers {
+            Some(strangers) => Ok(strangers),
+            empty => {
+                let failed = |error: io::Error| folder_error("list the messages of a folder", &self.dir, &error);
+                Ok(empty.insert(Strangers::list(&self.dir).map_err(failed)?))
+            }
+        }
+    }
+
+    /// Whether there are messages of others of which it may be asked who they are.
+    pub(super) fn has_unclaimed(&mut self) -> Result<bool, StoreError> {
+        Ok(self.strangers.is_none() && !self.strangers()?.known.is_empty())
+    }
+
+    pub(super) fn claim(&mut self, base: Vec<u8>) {
+        if let Some(strangers) = &mut self.strangers {
+            strangers.take(base);
+        }
+    }
+
+    /// A message without a token that has these bytes; from now on it is nobody else's.
+    pub(super) fn adopt(&mut self, wanted: &Wanted) -> Result<Option<Spot>, StoreError> {
+        for base in self.strangers()?.candidates(wanted) {
+            // A client may be renaming it.
+            for _ in 0..2 {
+                let Some(spot) = self.by_base(&base)? else { break };
+                match digest_at(&self.dir, &spot).map_err(|error| folder_error("read a message", &self.dir, &error))? {
+                    Some(digest) if digest == wanted.digest => {
+                        self.strangers()?.take(base);
+                        return Ok(Some(spot));
+                    }
+                    Some(_) => break,
+                    None => {}
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn reload(&mut self, base: &[u8]) -> Result<Option<Spot>, StoreError> {
@@ -105,21 +150,29 @@ impl TargetFolder {
     /// From now on the message will be there.
     pub(super) fn put(&mut self, spot: &Spot) {
         self.leaving.remove(spot.base());
-        if let (Some(token), Some(index)) = (token_of(spot.base()), &mut self.index) {
-            index.known.insert(token, Known { spot: spot.clone(), staged: true });
+        let known = Known { spot: spot.clone(), staged: true };
+        match (token_of(spot.base()), &mut self.index, &mut self.strangers) {
+            (Some(token), Some(index), _) => drop(index.known.insert(token, known)),
+            (None, _, Some(strangers)) => drop(strangers.known.insert(spot.base().to_vec(), known)),
+            _ => {}
         }
     }
 
     pub(super) fn take(&mut self, base: &[u8]) {
         self.leaving.insert(base.to_vec());
-        if let (Some(token), Some(index)) = (token_of(base), &mut self.index) {
-            index.known.remove(&token);
+        match (token_of(base), &mut self.index, &mut self.strangers) {
+            (Some(token), Some(index), _) => drop(index.known.remove(&token)),
+            (None, _, Some(strangers)) => drop(strangers.known.remove(base)),
+            _ => {}
         }
     }
 
     /// What was staged is on disk.
     pub(super) fn settle(&mut self, spot: &Spot) {
-        let known = token_of(spot.base()).zip(self.index.as_mut()).and_then(|(token, index)| index.known.get_mut(&token));
+        let known = match token_of(spot.base()) {
+            Some(token) => self.index.as_mut().and_then(|index| index.known.get_mut(&token)),
+            None => self.strangers.as_mut().and_then(|strangers| strangers.known.get_mut(spot.base())),
+        };
         if let Some(known) = known {
             known.staged = false;
         }

@@ -2,10 +2,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use mailferry_conformance::store::{Bench, Limits};
-use mailferry_core::model::FolderPath;
+use mailferry_core::model::{FolderPath, InternalDate};
 use mailferry_core::ports::{Blast, MailSource, MailTarget, Retry};
 
 use super::{MaildirSource, MaildirTarget, layout};
+use crate::files;
 
 struct Disk(tempfile::TempDir);
 
@@ -40,6 +41,13 @@ impl Bench for Disk {
 
     fn limits(&self) -> Limits {
         Limits { dates: i64::MIN..=i64::MAX, ..Limits::default() }
+    }
+
+    fn client_adds(&self, folder: &FolderPath, body: &[u8], date: i64) -> bool {
+        let path = self.dir(folder).with_file_name("new").join(format!("{date}.M1P2.host,S={}", body.len()));
+        fs::write(&path, body).expect("written");
+        let time = files::time_of(InternalDate { seconds: date, nanos: 0, offset_minutes: None }).expect("a time");
+        fs::File::options().write(true).open(path).and_then(|file| file.set_modified(time)).is_ok()
     }
 
     fn client_empties(&self, folder: &FolderPath) -> bool {

@@ -137,6 +137,12 @@ impl MailTarget for MboxTarget {
         Ok(folder.path.clone())
     }
 
+    fn adopt(&mut self) -> Result<(), StoreError> {
+        let cause = "mbox files know a message that others have put there by nothing that stays";
+        Err(StoreError::new(Blast::Mailbox, Retry::Never, "adopt what is there already", self.root.display().to_string(), cause)
+            .hint("switch AdoptExisting off, or move into a Maildir or by IMAP"))
+    }
+
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
         let file = self.file(folder)?;
         wanted.iter().map(|wanted| Ok(file.holds(wanted.token)?.then(|| id_of(wanted.token)))).collect()

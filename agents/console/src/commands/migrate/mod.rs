@@ -62,6 +62,9 @@ pub struct Args {
     /// Also delete at the target what has been deleted at the source since an earlier run
     #[arg(long)]
     apply_deletions: bool,
+    /// The target may hold messages of the source already, brought there by something else: look for each by its bytes before appending it
+    #[arg(long)]
+    adopt_existing: bool,
     /// At the end, read the target again and write a signed manifest to this file, and the public key beside it (`.pub`)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "dry_run"])]
     manifest: Option<PathBuf>,
@@ -71,7 +74,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let policy = policy(&args.set, args.apply_deletions)?;
+    let mut policy = policy(&args.set, args.apply_deletions)?;
+    policy.adopt_existing |= args.adopt_existing;
     mailferry_host::keep_little_memory();
     if let Some(file) = &args.list {
         let list = list::read(file)?;

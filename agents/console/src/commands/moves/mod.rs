@@ -42,6 +42,9 @@ pub enum Command {
     Resume(order::Which),
     /// Switch mailboxes to the target as soon as they are ready (Resume-MoveRequest -CompleteAfter); needs SwitchCommand
     Complete(order::Which),
+    /// Take the switch of mailboxes back: their mail goes to the source again; what has come to the target meanwhile is brought back by
+    /// `mailferry migrate TARGET SOURCE --adopt-existing`
+    Undo(order::Which),
     /// Remove requests (Remove-MoveRequest); their mailboxes are kept in step all the time again, but for those that are switched
     Remove(order::Which),
     /// Count requests by state and batch, with their times
@@ -60,6 +63,7 @@ pub fn run(command: &Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Suspend(args) => order::to_all(&args.which, &What::Suspend { comment: args.comment.clone().unwrap_or_default() }, screen),
         Command::Resume(which) => order::to_all(which, &What::Resume, screen),
         Command::Complete(which) => order::to_all(which, &What::Complete, screen),
+        Command::Undo(which) => order::to_all(which, &What::Undo, screen),
         Command::Remove(which) => order::to_all(which, &What::Remove, screen),
     }
 }

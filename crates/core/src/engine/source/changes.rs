@@ -49,6 +49,8 @@ pub(super) struct Gone {
     items: HashMap<ItemKey, Vec<KnownItem>>,
     /// Keys by size; some may have been taken meanwhile.
     sizes: HashMap<u64, Vec<ItemKey>>,
+    /// Those of which no key says where they are: whatever their store can tell, they are known by their bytes alone (R83).
+    astray: BTreeSet<Token>,
 }
 
 impl Gone {
@@ -61,15 +63,17 @@ impl Gone {
 
     /// Whether it is worth reading an item of this size to find out.
     pub fn may_have(&self, seen: &SeenItem) -> bool {
-        let of_size = seen.size.filter(|_| seen.move_hint.is_none()).and_then(|size| self.sizes.get(&size));
-        of_size.is_some_and(|keys| keys.iter().any(|key| self.items.get(key).is_some_and(|items| !items.is_empty())))
+        let may = |item: &KnownItem| seen.move_hint.is_none() || self.astray.contains(&item.token);
+        let of_size = seen.size.and_then(|size| self.sizes.get(&size)).into_iter().flatten();
+        of_size.filter_map(|key| self.items.get(key)).flatten().any(may)
     }
 
-    /// Takes an item with exactly these bytes.
-    pub fn with_bytes(&mut self, size: u64, digest: Digest) -> Option<KnownItem> {
-        for key in self.sizes.get(&size)? {
+    /// Takes an item with exactly the bytes of the one that is seen.
+    pub fn with_bytes(&mut self, seen: &SeenItem, digest: Digest) -> Option<KnownItem> {
+        for key in self.sizes.get(&seen.size?)? {
             let Some(list) = self.items.get_mut(key) else { continue };
-            if let Some(at) = list.iter().position(|item| item.digest == Some(digest)) {
+            let may = |item: &KnownItem| seen.move_hint.is_none() || self.astray.contains(&item.token);
+            if let Some(at) = list.iter().position(|item| item.digest == Some(digest) && may(item)) {
                 return Some(list.swap_remove(at));
             }
         }
@@ -85,9 +89,17 @@ impl Gone {
         self.items.entry(item.key.clone()).or_default().push(item);
     }
 
-    /// What did not turn up anywhere, in a stable order.
+    /// From now on these are among them.
+    pub fn know_astray(&mut self, items: Vec<KnownItem>) {
+        self.astray.extend(items.iter().map(|item| item.token));
+        self.items.values_mut().for_each(|list| list.retain(|item| !self.astray.contains(&item.token)));
+        items.into_iter().for_each(|item| self.put_back(item));
+    }
+
+    /// What did not turn up anywhere and was not known to be astray, in a stable order.
     pub fn into_missing(self) -> Vec<KnownItem> {
-        let mut items: Vec<KnownItem> = self.items.into_values().flatten().collect();
+        let astray = self.astray;
+        let mut items: Vec<KnownItem> = self.items.into_values().flatten().filter(|item| !astray.contains(&item.token)).collect();
         items.sort_by_key(|item| item.token);
         items
     }

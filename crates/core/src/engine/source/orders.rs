@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use mailferry_rules::ids::MailboxId;
 use mailferry_rules::moves::{Order as To, Phase, Request, State, Wishes, may};
 use mailferry_rules::session::Replicated;
 
@@ -176,6 +177,7 @@ fn carry_out(db: &Connection, order: &Order, now_ms: u64, history: u64, can_swit
         (What::New(_), Some(kept)) => {
             Ok(Err(format!("the mailbox has a move request, which is {}: remove that one first", kept.request.state.name())))
         }
+        (What::Undo, there) => undo(db, there, order, mailbox, now_ms, can_switch),
         (_, None) => Ok(Err("the mailbox has no move request".into())),
         (What::Remove, Some(kept)) => {
             if let Err(why) = may(To::Remove, kept.request.state) {
@@ -195,6 +197,47 @@ fn carry_out(db: &Connection, order: &Order, now_ms: u64, history: u64, can_swit
     }
 }
 
+/// The switch is taken back, with or without its request (R83). What is to be done outside is done in the sessions that follow.
+fn undo(
+    db: &Connection,
+    there: Option<Kept>,
+    order: &Order,
+    mailbox: MailboxId,
+    now_ms: u64,
+    can_switch: &Result<(), String>,
+) -> SqlResult<Verdict> {
+    let under_way = switch::of(db, mailbox)?;
+    let mut under_way = match under_way.map(|kept| (kept.switch.phase, kept)) {
+        Some((Phase::Returning, _)) => return Ok(Err("its switch is being taken back already".into())),
+        Some((phase, kept)) if phase.is_past_return() => kept,
+        Some((Phase::Locking | Phase::Locked | Phase::Unlocking, _)) => {
+            return Ok(Err("it is not switched yet: `suspend` or wait, its source is opened again by itself".into()));
+        }
+        _ => return Ok(Err("it is not switched".into())),
+    };
+    if let Err(why) = can_switch {
+        return Ok(Err(why.clone()));
+    }
+    // The request may have been removed since.
+    let removed = || Kept {
+        mailbox,
+        id: order.id.clone(),
+        batch: String::new(),
+        comment: String::new(),
+        request: Request::switched(Wishes::default(), now_ms),
+    };
+    let mut kept = there.unwrap_or_else(removed);
+    if let Err(why) = kept.request.undo(now_ms) {
+        return Ok(Err(why));
+    }
+    under_way.enter(Phase::Returning);
+    moves::put(db, &kept)?;
+    switch::put(db, &under_way)?;
+    let did = "suspended, and its switch is taken back";
+    tell(db, &kept, order, now_ms, did)?;
+    Ok(Ok(format!("the move request is {did}")))
+}
+
 /// An order that leaves the request standing.
 fn change(db: &Connection, mut kept: Kept, what: &What, order: &Order, now_ms: u64, can_switch: &Result<(), String>) -> SqlResult<Verdict> {
     let changed = match what {
@@ -210,7 +253,7 @@ fn change(db: &Connection, mut kept: Kept, what: &What, order: &Order, now_ms: u
             can_switch.clone().and_then(|()| kept.request.complete()).map(|()| "to be completed as soon as it is ready".into())
         }
         What::Set(ask) => set(&mut kept, ask),
-        What::New(_) | What::Remove => Err("it is no change".into()),
+        What::New(_) | What::Remove | What::Undo => Err("it is no change".into()),
     };
     if let Ok(did) = &changed {
         moves::put(db, &kept)?;

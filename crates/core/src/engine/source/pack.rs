@@ -9,7 +9,7 @@ use super::changes::{self, Change, Gone};
 use crate::engine::agent::{Agent, Mailbox};
 use crate::engine::packing::Packing;
 use crate::model::{Envelope, FolderInfo, ItemKey, Token};
-use crate::ports::{Blast, MailSource, SeenItem, StoreError, Walked};
+use crate::ports::{Blast, Level, MailSource, SeenItem, StoreError, Walked};
 use crate::prv::{self, PrvError, Record};
 use crate::state::ledger::inbound;
 use crate::state::ledger::moves::{Kind, NotThere};
@@ -40,6 +40,8 @@ pub(super) struct Pass<'a> {
     is_first: bool,
     /// The mailbox is switched: the target is what its users work with, and only what is new here is brought over.
     only_new: bool,
+    /// Its switch has once been taken back; true: it has been looked at as a whole since (R83).
+    undone: Option<bool>,
 }
 
 impl Agent {
@@ -49,7 +51,11 @@ impl Agent {
         let gone_again = self.db.read(|db| Ok(source::gone_again(db, mailbox.id)?))?;
         let (unchanged, stamps) = changes::unchanged(&self.db, mailbox.id, store.as_mut(), &folders)?;
         let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders, &unchanged)?;
-        let (gone, found) = (findings.gone, findings.changes);
+        let (mut gone, found) = (findings.gone, findings.changes);
+        let undone = self.db.read(|db| Ok(switch::is_undone(db, mailbox.id)?))?;
+        if undone.is_some() {
+            gone.know_astray(self.db.read(|db| Ok(source::astray(db, mailbox.id)?))?);
+        }
         let is_first = !self.db.read(|db| Ok(source::knows_any_at_all(db, mailbox.id)?))?;
         let mut pass = Pass {
             mailbox,
@@ -64,6 +70,7 @@ impl Agent {
             sealed: 0,
             is_first,
             only_new: self.db.read(|db| Ok(switch::is_past_return(db, mailbox.id)?))?,
+            undone,
         };
         for id in new {
             self.announce(&mut pass, id)?;
@@ -78,9 +85,7 @@ impl Agent {
         for id in pass.folders.keys().copied().collect::<Vec<_>>() {
             self.pack_folder(&mut pass, id)?;
         }
-        for item in std::mem::take(&mut pass.gone).into_missing() {
-            self.write(&mut pass, Record::Gone { folder: item.folder, token: item.token })?;
-        }
+        self.pack_gone(&mut pass)?;
         for id in pass.folders.iter().filter(|(_, info)| info.is_none()).map(|(id, _)| *id).collect::<Vec<_>>() {
             self.write(&mut pass, Record::FolderGone { id })?;
         }
@@ -98,6 +103,24 @@ impl Agent {
         self.seal(&mut pass)?;
         self.calm("store.failed");
         Ok(())
+    }
+
+    /// What went while the mailbox was switched its users have not deleted: they were elsewhere.
+    fn pack_gone(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
+        let missing = std::mem::take(&mut pass.gone).into_missing();
+        if pass.undone != Some(false) {
+            return missing
+                .into_iter()
+                .try_for_each(|item| self.write(pass, Record::Gone { folder: item.folder, token: item.token }));
+        }
+        let mailbox = pass.mailbox.id;
+        // What has moved instead is recorded first.
+        self.seal(pass)?;
+        if !missing.is_empty() {
+            let text = format!("mailbox {}: {} messages are not in it any more since it was switched", pass.mailbox.name, missing.len());
+            self.event("switch.missing", Level::Warning, format!("{text}; at the target they stay"));
+        }
+        Ok(self.db.write(|tx| Ok(switch::looked_at(tx, mailbox, missing.iter().map(|item| &item.token))?))?)
     }
 
     fn record_stamps(&mut self, pass: &Pass<'_>) -> Result<(), MailboxHalt> {
@@ -297,7 +320,13 @@ impl Agent {
 
     fn opened<'p>(&mut self, pass: &'p mut Pass<'_>) -> Result<&'p mut Packing, MailboxHalt> {
         if pass.open.is_none() {
-            pass.open = Some(self.open_container(pass.mailbox.id)?);
+            let mut packing = self.open_container(pass.mailbox.id)?;
+            if pass.undone.is_some() || self.policy.adopt_existing {
+                let record = Record::Adopt { spares: pass.undone.is_some() };
+                packing.writer.record(&record).map_err(|error| self.pack_failed(error))?;
+                packing.records.push(record);
+            }
+            pass.open = Some(packing);
         }
         Ok(pass.open.as_mut().expect("opened right above"))
     }
@@ -356,7 +385,7 @@ fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<H
             Err(error) if error.blast == Blast::Item => None,
             Err(error) => return Err(error.into()),
         };
-        if let Some(item) = seen.size.zip(digest).and_then(|(size, digest)| pass.gone.with_bytes(size, digest)) {
+        if let Some(item) = digest.and_then(|digest| pass.gone.with_bytes(seen, digest)) {
             twins.insert(seen.key.clone(), item);
         }
     }

@@ -1,5 +1,5 @@
-//! The source's part of the switch: ask, lock, ask again, lead mail to the target (R82). The rules say what is next
-//! (`rules::moves::switch`); what is about to be done outside is written down and replicated before it is done.
+//! The source's part of the switch: ask, lock, ask again, lead mail to the target (R82), and back where that is ordered (R83). The rules
+//! say what is next (`rules::moves::switch`); what is about to be done outside is written down and replicated before it is done.
 
 use mailferry_rules::moves::{Failure, Known, Next, Phase, State, Switch};
 
@@ -33,6 +33,7 @@ impl Agent {
                 Ok(())
             }
             (_, None) => Ok(()),
+            (_, Some(under_way)) if under_way.switch.phase == Phase::Returning => self.restore_source(kept, under_way),
             (_, Some(under_way)) if under_way.switch.phase.is_past_return() => Ok(()),
             (_, Some(under_way)) if under_way.switch.phase == Phase::Unlocking => self.unlock_source(kept, under_way),
             (state, Some(under_way)) => {
@@ -96,16 +97,34 @@ impl Agent {
                     let text = format!("mail goes to the target; the source was locked for {:.1} s until then", lasted_ms as f64 / 1000.0);
                     self.db.write(|tx| Ok(moves::note(tx, kept, now_ms, &text)?))?;
                     self.event("switch.done", Level::Info, format!("mailbox {}: {text}", self.label(kept.mailbox)));
+                    self.enter_phase(&mut under_way, Phase::Testing)?;
+                }
+                Next::Test => {
+                    if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.test(what))? {
+                        self.test_failed(kept, &why);
+                        return Ok(());
+                    }
+                    self.calm_about("switch.not-delivered", &[self.label(kept.mailbox)]);
                     self.pack_for(kept, &mut under_way, Phase::Sweeping)?;
                 }
-                Next::Finish => {
+                Next::Tell => {
+                    if under_way.switch.phase == Phase::Sweeping {
+                        self.enter_phase(&mut under_way, Phase::Telling)?;
+                    }
+                    if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.notify(what))? {
+                        self.user_not_told(kept, &why);
+                        return Ok(());
+                    }
+                    self.calm_about("switch.not-told", &[self.label(kept.mailbox)]);
                     let was = kept.request.state;
                     kept.request.completed(&progress, now_ms);
-                    under_way.switch.phase = Phase::Done;
+                    under_way.enter(Phase::Done);
                     return self.keep_request_and(kept, was, &|tx| switch::put(tx, &under_way));
                 }
+                Next::Nothing => return Ok(()),
                 Next::GiveUp(failure, why) => return self.give_up_switch(kept, under_way, failure, why),
                 Next::Unlock => return self.unlock_source(kept, under_way),
+                Next::Restore => return self.restore_source(kept, under_way),
             }
         }
     }
@@ -117,6 +136,50 @@ impl Agent {
         let trouble = Trouble::new(format!("mail of mailbox {label} could not be led to the target")).cause(why);
         let trouble = trouble.now("everything is at the target and confirmed; the source stays locked, and it is tried in every session");
         self.tell("switch.not-redirected", Level::Error, trouble.hint("see what SwitchCommand says").to_string());
+    }
+
+    /// What is sent does not arrive, as far as the program can tell.
+    fn test_failed(&mut self, kept: &Kept, why: &str) {
+        let label = self.label(kept.mailbox);
+        self.stall(label.clone(), format!("its test delivery has not arrived at the target: {why}"));
+        let trouble = Trouble::new(format!("a test delivery to mailbox {label} has not arrived at the target")).cause(why);
+        let trouble = trouble.now("mail is led to the target; it is tested in every session, and the request completes once it arrives");
+        let hint = "see where the message has stayed; `mailferry moves undo` leads mail back to the source";
+        self.tell("switch.not-delivered", Level::Error, trouble.hint(hint).to_string());
+    }
+
+    fn user_not_told(&mut self, kept: &Kept, why: &str) {
+        let label = self.label(kept.mailbox);
+        self.stall(label.clone(), format!("its user could not be told: {why}"));
+        let trouble = Trouble::new(format!("the user of mailbox {label} could not be told of the switch")).cause(why);
+        let trouble = trouble.now("the mailbox is switched; it is tried in every session, and then the request completes");
+        self.tell("switch.not-told", Level::Warning, trouble.hint("see what SwitchCommand says, and SwitchMessage").to_string());
+    }
+
+    /// Mail goes to the source again (R83). It may have been led back in part already: tried in every session until it is done. What the
+    /// source does not hold any more has not been deleted by its users, and the target may hold what the source will have.
+    fn restore_source(&mut self, kept: &mut Kept, under_way: switch::Kept) -> Result<(), Halt> {
+        let label = self.label(kept.mailbox);
+        if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.restore(what))? {
+            self.stall(label.clone(), format!("mail could not be led back to the source: {why}"));
+            let trouble = Trouble::new(format!("mail of mailbox {label} could not be led back to its source")).cause(why);
+            let trouble = trouble.now("nothing is deleted anywhere, and mail may go to either side; it is tried in every session");
+            self.tell("switch.not-undone", Level::Error, trouble.hint("see what SwitchCommand says").to_string());
+            return Ok(());
+        }
+        let now_ms = self.now_ms();
+        self.db.write(|tx| {
+            switch::end(tx, kept.mailbox)?;
+            switch::undone(tx, kept.mailbox, now_ms)?;
+            Ok(moves::note(tx, kept, now_ms, "mail goes to the source again")?)
+        })?;
+        self.counts.move_steps += 1;
+        ["switch.not-undone", "switch.not-redirected", "switch.not-delivered", "switch.not-told"]
+            .iter()
+            .for_each(|name| self.calm_about(name, std::slice::from_ref(&label)));
+        let hint = "`mailferry migrate TARGET SOURCE --adopt-existing` brings back what has come to the target meanwhile";
+        self.event("switch.undone", Level::Warning, format!("mailbox {label}: mail goes to the source again; {hint}"));
+        Ok(())
     }
 
     /// Written down, and known to the other node, before anything is done outside.
@@ -172,6 +235,7 @@ impl Agent {
         let Some(under_way) = self.db.read(|db| Ok(switch::of(db, kept.mailbox)?))? else { return Ok(()) };
         match under_way.switch.phase {
             Phase::Unlocking => self.unlock_source(kept, under_way),
+            Phase::Returning => self.restore_source(kept, under_way),
             phase if phase.is_past_return() => Ok(()),
             _ => self.give_up_switch(kept, under_way, Failure::Switch, "the project does not name the mailbox any more".into()),
         }

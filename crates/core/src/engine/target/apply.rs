@@ -90,7 +90,10 @@ impl Agent {
         import.restored = incoming.restored;
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
-            self.apply_record(&mut import, record)?;
+            match record {
+                Record::Adopt { spares } => self.adopt_existing(&mut import, spares, url)?,
+                record => self.apply_record(&mut import, record)?,
+            }
             self.commit_when_full(&mut import)?;
         }
         self.flush(&mut import)?;
@@ -107,6 +110,16 @@ impl Agent {
         self.open_store = Some((mailbox, import.store));
         let Import { changes, counts, skipped, receipts_again, unanswered, ready, .. } = import;
         Ok(Applied { changes, counts, skipped, receipts_again, unanswered, ready })
+    }
+
+    /// What stands here may be what is sent, though nothing here has brought it: it is looked for by its bytes, in every folder.
+    fn adopt_existing(&mut self, import: &mut Import, spares: bool, url: &str) -> Result<(), ApplyError> {
+        import.spares |= spares;
+        import.store.adopt()?;
+        if import.everywhere.is_empty() {
+            import.everywhere = self.target_folders(url)?;
+        }
+        Ok(())
     }
 
     /// What the index of the container names.
@@ -260,7 +273,7 @@ impl Agent {
                 import.ready = (!import.restored).then_some((switch, last));
                 Ok(())
             }
-            Record::FolderGone { .. } | Record::Wanted { .. } | Record::Confirmed { .. } => Ok(()),
+            Record::FolderGone { .. } | Record::Wanted { .. } | Record::Confirmed { .. } | Record::Adopt { .. } => Ok(()),
         }
     }
 

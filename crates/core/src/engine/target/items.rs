@@ -28,6 +28,8 @@ pub(super) struct Import {
     sources: HashMap<u32, FolderPath>,
     /// Out of the archive: older than what has been applied since.
     pub(super) restored: bool,
+    /// What a census does not name stays: it may be gone without having been deleted (R83).
+    pub(super) spares: bool,
     pub(super) changes: Changes,
     pub(super) counts: ApplyCounts,
     pub(super) skipped: Vec<Skipped>,
@@ -58,6 +60,7 @@ impl Import {
             folders: HashMap::new(),
             sources: HashMap::new(),
             restored: false,
+            spares: false,
             changes,
             counts: ApplyCounts::default(),
             skipped: Vec::new(),
@@ -194,7 +197,8 @@ impl Import {
     /// one with its date is looked for everywhere first: another with the same bytes is its twin.
     fn find(&mut self, place: &FolderPath, wanted: Wanted, envelope: &Envelope) -> Result<Option<TargetId>, StoreError> {
         let mut found = self.find_one(place, &wanted)?;
-        if found.is_none() && self.store.tells_by_bytes() {
+        // Where a switch was taken back, twins of other dates are expected, and ours have kept theirs.
+        if found.is_none() && self.store.tells_by_bytes() && !self.spares {
             found = self.find_one(place, &Wanted { date: None, ..wanted })?;
         }
         match found {

@@ -65,7 +65,8 @@ impl Agent {
                 import.changes.set(token, None);
             }
         }
-        for token in here.into_iter().filter(|token| !known.contains(token)) {
+        let spares = import.spares;
+        for token in here.into_iter().filter(|token| !spares && !known.contains(token)) {
             if let Some(tracked) = self.tracked(import, &token)? {
                 import.gone(tracked, self.policy.apply_deletions)?;
             }

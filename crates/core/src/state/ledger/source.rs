@@ -126,6 +126,12 @@ pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequen
     Ok(())
 }
 
+/// Items that were missing when a switch was taken back, and have not turned up since (R83).
+pub fn astray(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<KnownItem>> {
+    let mut query = db.prepare_cached(&format!("SELECT {ITEM} FROM astray JOIN source_item USING (mailbox, token) WHERE mailbox = ?1"))?;
+    query.query_map([mailbox.0], known)?.collect()
+}
+
 pub fn by_token(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<Option<KnownItem>> {
     db.prepare_cached(&format!("SELECT {ITEM} FROM source_item WHERE mailbox = ?1 AND token = ?2"))?
         .query_row(params![mailbox.0, token.0], known)

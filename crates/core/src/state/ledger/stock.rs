@@ -26,10 +26,12 @@ pub fn taken(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Source: the items of a mailbox from this token on, at most so many.
+/// Source: the items of a mailbox from this token on, at most so many; without those that are astray, of which nothing is said.
 pub fn items(db: &Connection, mailbox: MailboxId, from: Token, limit: usize) -> rusqlite::Result<Vec<Counted>> {
     let mut query = db.prepare_cached(
-        "SELECT token, folder, flags, keywords FROM source_item WHERE mailbox = ?1 AND token >= ?2 ORDER BY token LIMIT ?3",
+        "SELECT token, folder, flags, keywords FROM source_item WHERE mailbox = ?1 AND token >= ?2
+         AND NOT EXISTS (SELECT 1 FROM astray WHERE astray.mailbox = ?1 AND astray.token = source_item.token)
+         ORDER BY token LIMIT ?3",
     )?;
     let rows = query.query_map(params![mailbox.0, from.0, limit as i64], |row| {
         Ok(Counted { token: token(row, 0)?, folder: row.get(1)?, marks: marks(row, 2)? })

@@ -5,8 +5,8 @@ use mailferry_rules::moves::{Phase, Switch};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::container;
-use crate::model::SwitchId;
+use super::{container, stamps};
+use crate::model::{SwitchId, Token};
 use crate::state::statements::Statements;
 
 /// A switch as it stands in the ledger of the source.
@@ -115,6 +115,34 @@ pub fn is_past_return(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<b
 /// nothing about the target.
 pub fn is_done(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
     Ok(of(db, mailbox)?.is_some_and(|kept| kept.switch.phase == Phase::Done))
+}
+
+/// Its switch has been taken back (R83).
+pub fn undone(db: &Connection, mailbox: MailboxId, now_ms: u64) -> rusqlite::Result<()> {
+    let row = params![mailbox.0, now_ms as i64];
+    db.run("INSERT OR REPLACE INTO undone (mailbox, undone_ms, looked_at) VALUES (?1, ?2, 0)", row)?;
+    // The last pass has sent what was new and nothing else.
+    stamps::forget(db, mailbox)
+}
+
+/// Whether the switch of this mailbox has once been taken back, and the source been looked at as a whole since.
+pub fn is_undone(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<bool>> {
+    db.prepare_cached("SELECT looked_at FROM undone WHERE mailbox = ?1")?.query_row([mailbox.0], |row| row.get(0)).optional()
+}
+
+/// It has been looked at as a whole, and these were missing.
+pub fn looked_at<'a>(db: &Connection, mailbox: MailboxId, missing: impl Iterator<Item = &'a Token>) -> rusqlite::Result<()> {
+    for token in missing {
+        db.run("INSERT OR REPLACE INTO astray (mailbox, token) VALUES (?1, ?2)", params![mailbox.0, token.0])?;
+    }
+    db.run("UPDATE undone SET looked_at = 1 WHERE mailbox = ?1", [mailbox.0])?;
+    Ok(())
+}
+
+/// One of them is there again.
+pub fn found(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<()> {
+    db.run("DELETE FROM astray WHERE mailbox = ?1 AND token = ?2", params![mailbox.0, token.0])?;
+    Ok(())
 }
 
 /// What the target is asked to confirm.
