@@ -208,6 +208,71 @@ fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more(
     assert!(log.contains("switch.done"), "{log}");
 }
 
+/// R83: what has come to the target meanwhile is brought back, everything else is known there; and switched again nothing is doubled.
+#[cfg(unix)]
+#[test]
+fn a_switch_is_taken_back_with_what_has_come_meanwhile_and_made_again() {
+    use mailferry_core::settings::AgentKind;
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = switch_program(folder.path()).display().to_string();
+    let template = folder.path().join("moved.txt");
+    fs::write(&template, "To: {mailbox}\nSubject: your mailbox has moved\n\nDear {mailbox}.\n").expect("writable");
+    let settings = format!(
+        "[settings.source]\nSwitchCommand = {program:?}\nSwitchTest = true\nSwitchMessage = {:?}\n[settings.target]\nApplyDeletions = true",
+        template.display().to_string()
+    );
+    let bed = Plan::new(2, 2).sample("alice", 12).settings(&settings).build();
+    let services = Services::all(&bed);
+    let notes = || notes(folder.path());
+    let refuses = folder.path().join("refuses");
+
+    // Completed once a delivery has arrived and the user has been told.
+    fs::write(&refuses, "test").expect("writable");
+    done(&moves(&bed, &["new", "alice", "--wait", "60"]));
+    wait_until("a delivery does not arrive", PATIENCE, || bed.log("SRC1", AgentKind::Source).contains("switch.not-delivered"));
+    assert_eq!(request(&bed, "alice").map(|of| of.state), Some("CompletionInProgress".into()));
+    fs::remove_file(&refuses).expect("it is there");
+    wait_for(&bed, "alice", "Completed");
+    assert_eq!(notes(), ["lock alice", "redirect alice", "test alice", "notify alice"]);
+
+    // Mail comes to the target, some of it with the bytes of what is there.
+    let (old, new) = (bed.path("mail/old/alice"), bed.path("mail/new/alice"));
+    let message = ["cur", "new"].iter().find_map(|sub| damage::files(&new.join(sub)).pop()).expect("a message");
+    let deliver = |name: &str, bytes: &[u8]| fs::write(new.join("new").join(name), bytes).expect("writable");
+    deliver("1700000001.M1P1.host", b"Subject: first\n\nAfter the switch.\n");
+    deliver("1700000002.M2P1.host", &fs::read(&message).expect("readable"));
+
+    fs::write(&refuses, "restore").expect("writable");
+    done(&moves(&bed, &["undo", "alice", "--wait", "60"]));
+    wait_until("mail could not be led back", PATIENCE, || bed.log("SRC1", AgentKind::Source).contains("switch.not-undone"));
+    let refused = moves(&bed, &["remove", "alice", "--wait", "60"]);
+    assert!(refused.code == Some(3) && refused.out.contains("its switch is not over"), "{}", refused.out);
+    fs::remove_file(&refuses).expect("it is there");
+    wait_until("mail goes to the source again", PATIENCE, || notes().ends_with(&["restore alice".into()]));
+    assert_eq!(request(&bed, "alice").map(|of| of.state), Some("Suspended".into()));
+    let again = moves(&bed, &["undo", "alice", "--wait", "60"]);
+    assert!(again.code == Some(3) && again.out.contains("it is not switched"), "{}", again.out);
+
+    // Its users work in the old mailbox again.
+    let mut alice = sample::User::of(&old, 7);
+    (0..6).for_each(|_| alice.work());
+    let (from, to) = (format!("maildir:{}", new.display()), format!("maildir:{}", old.display()));
+    let work = folder.path().join("work").display().to_string();
+    let back = console(&["migrate", &from, &to, "--adopt-existing", "--work", &work]);
+    assert_eq!(back.status.code(), Some(0), "{}", String::from_utf8_lossy(&back.stderr));
+    let arrived = damage::files(&old.join("cur")).into_iter().chain(damage::files(&old.join("new")));
+    let arrived: Vec<Vec<u8>> = arrived.map(|path| fs::read(path).expect("readable")).collect();
+    assert_eq!(arrived.iter().filter(|bytes| bytes.starts_with(b"Subject: first\n")).count(), 1);
+
+    done(&moves(&bed, &["resume", "alice", "--wait", "60"]));
+    wait_for(&bed, "alice", "AutoSuspended");
+    done(&moves(&bed, &["complete", "alice", "--wait", "60"]));
+    wait_for(&bed, "alice", "Completed");
+    drop(services);
+    bed.settle();
+    prove_mailbox(bed.mailbox("alice"));
+}
+
 #[cfg(unix)]
 fn notes(folder: &Path) -> Vec<String> {
     fs::read_to_string(folder.join("switch.log")).unwrap_or_default().lines().map(str::to_owned).collect()

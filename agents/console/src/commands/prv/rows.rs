@@ -130,6 +130,7 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
         Record::Confirmed { switch, sequence, epoch, refused } => json!({
             "record": "confirmed", "switch": switch.to_string(), "sequence": sequence.0, "epoch": epoch.0, "refused": refused,
         }),
+        Record::Adopt { spares } => json!({ "record": "adopt", "spares": spares }),
     }
 }
 
@@ -178,6 +179,10 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
         Record::Ready { switch, last: true } => format!("ready        is everything there for switch {switch}?"),
         Record::Confirmed { switch, refused: None, .. } => format!("confirmed    switch {switch}"),
         Record::Confirmed { switch, refused: Some(why), .. } => format!("refused      switch {switch}: {}", text::line(why)),
+        Record::Adopt { spares } => {
+            let spares = if *spares { ", what is not named stays" } else { "" };
+            format!("adopt        what follows may be at the target already{spares}")
+        }
     }
 }
 

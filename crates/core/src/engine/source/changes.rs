@@ -49,8 +49,10 @@ pub(super) struct Gone {
     items: HashMap<ItemKey, Vec<KnownItem>>,
     /// Keys by size; some may have been taken meanwhile.
     sizes: HashMap<u64, Vec<ItemKey>>,
-    /// Those of which no key says where they are: whatever their store can tell, they are known by their bytes alone (R83).
+    /// Those that were astray before: what turns up again bears a key of its own, and is known by its bytes alone (R83).
     astray: BTreeSet<Token>,
+    /// Whether any of the others may be so too.
+    all_may_be_astray: bool,
 }
 
 impl Gone {
@@ -63,17 +65,26 @@ impl Gone {
 
     /// Whether it is worth reading an item of this size to find out.
     pub fn may_have(&self, seen: &SeenItem) -> bool {
-        let may = |item: &KnownItem| seen.move_hint.is_none() || self.astray.contains(&item.token);
+        // A key that outlives moves has the first word.
+        let hint = seen.move_hint.clone().map(ItemKey);
+        if hint.is_some_and(|hint| self.items.get(&hint).is_some_and(|items| !items.is_empty())) {
+            return false;
+        }
+        let may = |item: &KnownItem| self.may_be(seen, item);
         let of_size = seen.size.and_then(|size| self.sizes.get(&size)).into_iter().flatten();
         of_size.filter_map(|key| self.items.get(key)).flatten().any(may)
+    }
+
+    fn may_be(&self, seen: &SeenItem, item: &KnownItem) -> bool {
+        seen.move_hint.is_none() || self.all_may_be_astray || self.astray.contains(&item.token)
     }
 
     /// Takes an item with exactly the bytes of the one that is seen.
     pub fn with_bytes(&mut self, seen: &SeenItem, digest: Digest) -> Option<KnownItem> {
         for key in self.sizes.get(&seen.size?)? {
-            let Some(list) = self.items.get_mut(key) else { continue };
-            let may = |item: &KnownItem| seen.move_hint.is_none() || self.astray.contains(&item.token);
-            if let Some(at) = list.iter().position(|item| item.digest == Some(digest) && may(item)) {
+            let of_key = self.items.get(key).into_iter().flatten();
+            let at = of_key.enumerate().find(|(_, item)| item.digest == Some(digest) && self.may_be(seen, item)).map(|(at, _)| at);
+            if let Some((at, list)) = at.zip(self.items.get_mut(key)) {
                 return Some(list.swap_remove(at));
             }
         }
@@ -89,8 +100,9 @@ impl Gone {
         self.items.entry(item.key.clone()).or_default().push(item);
     }
 
-    /// From now on these are among them.
-    pub fn know_astray(&mut self, items: Vec<KnownItem>) {
+    /// From now on these are among them. `first`: nobody has looked since the switch was taken back, and any other may be one too.
+    pub fn know_astray(&mut self, items: Vec<KnownItem>, first: bool) {
+        self.all_may_be_astray = first;
         self.astray.extend(items.iter().map(|item| item.token));
         self.items.values_mut().for_each(|list| list.retain(|item| !self.astray.contains(&item.token)));
         items.into_iter().for_each(|item| self.put_back(item));

@@ -53,8 +53,8 @@ impl Agent {
         let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders, &unchanged)?;
         let (mut gone, found) = (findings.gone, findings.changes);
         let undone = self.db.read(|db| Ok(switch::is_undone(db, mailbox.id)?))?;
-        if undone.is_some() {
-            gone.know_astray(self.db.read(|db| Ok(source::astray(db, mailbox.id)?))?);
+        if let Some(looked_at) = undone {
+            gone.know_astray(self.db.read(|db| Ok(source::astray(db, mailbox.id)?))?, !looked_at);
         }
         let is_first = !self.db.read(|db| Ok(source::knows_any_at_all(db, mailbox.id)?))?;
         let mut pass = Pass {
@@ -109,9 +109,7 @@ impl Agent {
     fn pack_gone(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
         let missing = std::mem::take(&mut pass.gone).into_missing();
         if pass.undone != Some(false) {
-            return missing
-                .into_iter()
-                .try_for_each(|item| self.write(pass, Record::Gone { folder: item.folder, token: item.token }));
+            return missing.into_iter().try_for_each(|item| self.write(pass, Record::Gone { folder: item.folder, token: item.token }));
         }
         let mailbox = pass.mailbox.id;
         // What has moved instead is recorded first.
