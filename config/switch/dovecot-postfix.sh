@@ -11,7 +11,7 @@ set -eu
 
 gate=/etc/dovecot/gate         # folders of the gate, one for each service
 services="imap pop3 lmtp"      # that stand behind it
-nowhere="host=127.0.0.1 port=9 proxy_timeout=5"
+nowhere="host=127.0.0.1 port=9 proxy_timeout=1"
 new_host=                      # of the new server, by address
 new_ports="imap=143 pop3=110 lmtp=24"
 domain=example.org             # a mailbox is called as its user, and its mail comes to that name at this domain
@@ -37,7 +37,11 @@ put() { cat >"${1%/*}/.$$" && mv "${1%/*}/.$$" "$1"; }
 
 port_of() { for pair in $new_ports; do [ "${pair%%=*}" != "$1" ] || echo "${pair#*=}"; done; }
 
-# gate_to: for each service, where the user is led to; $1 is asked for it.
+to_nowhere() { echo "$nowhere"; }
+to_new() { echo "host=$new_host port=$(port_of "$1")"; }
+
+# gate_to PLACE: the user is led to what PLACE says for each service. Dovecot looks at such a file once a second: gate_leads waits until it
+# says so itself, and whoever logs in from then on is led.
 gate_to() {
     for service in $services; do
         mkdir -p "$gate/$service"
@@ -45,13 +49,18 @@ gate_to() {
     done
     forget_logins
 }
-to_nowhere() { echo "$nowhere"; }
-to_new() { echo "host=$new_host port=$(port_of "$1")"; }
-
+gate_leads() { until_none "the gate of $user does not lead where it should: is it among Dovecot's passdbs?" not_led "$1"; }
 gate_open() {
     for service in $services; do rm -f "$gate/$service/$user"; done
     forget_logins
+    until_none "the gate of $user does not open" led_to_nowhere
 }
+led() {
+    $doveadm auth lookup -x service="$1" "$user" | awk '$1 == "host" { host = $3 } $1 == "port" { port = $3 } END { print "host=" host " port=" port }'
+}
+not_led() { for service in $services; do case "$("$1" "$service") " in "$(led "$service") "*) ;; *) echo "$service" ;; esac done; }
+led_to_nowhere() { for service in $services; do case "$nowhere " in "$(led "$service") "*) echo "$service" ;; esac done; }
+
 # Dovecot may hold answers of its passdbs, where it is told to.
 forget_logins() { $doveadm auth cache flush "$user" >/dev/null 2>&1 || true; }
 
@@ -61,7 +70,7 @@ publish() {
     (
         flock 9
         cat "$transports.d"/*.line 2>/dev/null >"$transports.new" || true
-        $postmap "$transports.new"
+        $postmap "hash:$transports.new"
         mv "$transports.new.db" "$transports.db"
         mv "$transports.new" "$transports"
     ) 9>"$transports.lock"
@@ -75,15 +84,14 @@ try_again() { for id in $(queued deferred); do $postqueue -i "$id" 2>/dev/null |
 
 sessions() { $doveadm who -1 "$user" 2>/dev/null | awk -v user="$user" '$1 == user'; }
 
-# until_none WHAT COMMAND..: asked until it prints nothing, twice: a login on its way shows only when it is through.
+# until_none WHY COMMAND..: asked until it prints nothing.
 until_none() {
-    what=$1 left=$((patience * 10)) calm=0
+    why=$1 left=$((patience * 10))
     shift
-    while [ "$calm" -lt 2 ]; do
-        if [ -z "$("$@")" ]; then calm=$((calm + 1)); else calm=0; fi
+    while [ -n "$("$@")" ]; do
         left=$((left - 1))
-        [ "$left" -gt 0 ] || fail "$what of $user did not end within $patience s"
-        [ "$calm" -ge 2 ] || sleep 0.1
+        [ "$left" -gt 0 ] || fail "$why"
+        sleep 0.1
     done
 }
 kicked() { sessions | { read -r line && $doveadm kick "$user" >/dev/null 2>&1 || true; echo "${line:-}"; }; }
@@ -92,10 +100,15 @@ still_delivered() { queued active | while read -r id; do case " $under_way " in 
 case $act in
 lock)
     gate_to to_nowhere
+    gate_leads to_nowhere
     # What was let in before the gate was closed is waited for.
     under_way=$(queued active | tr '\n' ' ')
-    until_none sessions kicked
-    until_none deliveries still_delivered
+    # Once more after a while: a login on its way shows only when it is through.
+    for _ in first again; do
+        until_none "sessions of $user do not end" kicked
+        sleep 0.1
+    done
+    until_none "deliveries to $address do not end" still_delivered
     ;;
 unlock)
     rm -f "$transports.d/$address.line"
@@ -109,6 +122,7 @@ redirect)
     mkdir -p "$transports.d"
     echo "$address lmtp:inet:$new_host:$(port_of lmtp)" | put "$transports.d/$address.line"
     publish
+    gate_leads to_new
     try_again
     ;;
 *) fail "$act is none of lock, unlock and redirect" ;;

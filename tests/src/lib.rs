@@ -27,9 +27,9 @@ pub mod corpora;
 pub mod damage;
 #[cfg(target_os = "linux")]
 pub mod durability;
+pub mod moves;
 #[cfg(target_os = "linux")]
 pub mod power;
-pub mod moves;
 mod programs;
 mod proof;
 pub mod sample;

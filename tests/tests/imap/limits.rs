@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use mailferry_core::engine::MoveReport;
+use mailferry_core::engine::{ItemReport, MoveReport};
 use mailferry_core::ports::Clock;
 use mailferry_host::SystemClock;
 use mailferry_mailbed::compare::Snapshot;
@@ -17,6 +17,9 @@ use tempfile::TempDir;
 use super::kit::*;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What Dovecot and Cyrus say, and how it is counted.
+const TOO_LARGE: (&str, &str) = ("large", "Mail size is larger than the maximum size");
+const INVALID: (&str, &str) = ("bad", "Message contains invalid header");
 /// What a source has that its user changes under our eyes is looked at no later.
 const EVERY_MINUTE: [&str; 2] = ["--incremental-sync-interval", "1m"];
 
@@ -39,7 +42,8 @@ impl Stage {
             plan.mailbox(&source.user(user).0, &url(&source, user, dir.path()), &url(&target, user, dir.path()))
         });
         let program = program.display().to_string();
-        let settings = format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true\nSwitchAskInterval = \"1s\"");
+        let settings =
+            format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true\nSwitchAskInterval = \"1s\"");
         let bed = plan.settings(&settings).build();
         Stage { source, target, bed, dir }
     }
@@ -69,10 +73,18 @@ impl Stage {
     }
 }
 
-/// Each item that is left behind is told with its kind and with what the server said.
-fn lists(request: &MoveReport, kind: &str, count: usize, why: &str) {
-    let mut told = request.not_there.iter().map(|item| item.kind == kind && item.reason.contains(why));
-    assert!(told.len() == count && told.all(|is_told| is_told), "{:?}", request.not_there);
+/// Each item that is left behind is told: its kind, where it is at the source, and what the server said. The key of an IMAP server is the
+/// UIDVALIDITY and the UID, in hex digits.
+fn lists(stage: &Stage, mailbox: &str, uids: &[u64], (kind, why): (&str, &str)) {
+    let of = request(&stage.bed, mailbox).expect("a request");
+    let uid = |item: &ItemReport| item.key.get(item.key.len() - 8..).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let mut told: Vec<u64> = of.not_there.iter().filter_map(uid).collect();
+    told.sort_unstable();
+    assert_eq!(told, uids, "{:?}", of.not_there);
+    let is_told = |item: &ItemReport| item.kind == kind && item.folder == "INBOX" && item.reason.contains(why);
+    assert!(of.not_there.iter().all(is_told), "{:?}", of.not_there);
+    let shown = moves(&stage.bed, &["show", mailbox]).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(of.not_there.iter().all(|item| shown.contains(&format!("item {} in INBOX: {}", item.key, &item.reason[..20]))), "{shown}");
 }
 
 #[test]
@@ -90,15 +102,15 @@ fn messages_larger_than_the_target_takes_fail_a_request_above_its_limit_and_are_
     let failed = wait_for(&stage.bed, "u01", "Failed");
     assert_eq!((failed.detail.as_str(), failed.large_items, failed.bad_items), ("FailedLargeItemLimit", 2, 0), "{}", failed.message);
     assert!(failed.message.contains("2 items too large for the target, LargeItemLimit is 1"), "{}", failed.message);
-    lists(&failed, "large", 2, "INBOX");
+    lists(&stage, "u01", &[2, 4], TOO_LARGE);
     let shown = stage.shown("u01");
     assert!(shown.contains("not at the target") && shown.contains("2 of 1 allowed"), "{shown}");
     assert_eq!((stage.calls("u01"), stage.arrived(1)), (vec![], 3), "nothing is locked, and the others are there");
 
     done(&moves(&stage.bed, &["set", "u01", "--LargeItemLimit", "2", "--wait", "60"]));
     done(&moves(&stage.bed, &["resume", "u01", "--wait", "60"]));
-    let completed = wait_for(&stage.bed, "u01", "CompletedWithWarning");
-    lists(&completed, "large", 2, "INBOX");
+    wait_for(&stage.bed, "u01", "CompletedWithWarning");
+    lists(&stage, "u01", &[2, 4], TOO_LARGE);
     let acts: Vec<String> = stage.calls("u01").into_iter().map(|(act, _)| act).collect();
     assert_eq!((acts, stage.arrived(1)), (vec!["lock".to_owned(), "redirect".to_owned()], 3));
 }
@@ -120,10 +132,10 @@ fn messages_that_the_target_refuses_count_as_bad_until_their_user_deletes_them()
     let failed = wait_for(&stage.bed, "u01", "Failed");
     assert_eq!((failed.detail.as_str(), failed.bad_items, failed.large_items), ("FailedBadItemLimit", 1, 0), "{}", failed.message);
     assert!(failed.message.contains("1 corrupt or missing items, BadItemLimit is 0"), "{}", failed.message);
-    lists(&failed, "bad", 1, "INBOX");
+    lists(&stage, "u01", &[2], INVALID);
     assert_eq!((stage.calls("u01"), stage.arrived(1)), (vec![], 2));
-    let completed = wait_for(&stage.bed, "u02", "CompletedWithWarning");
-    lists(&completed, "bad", 1, "INBOX");
+    wait_for(&stage.bed, "u02", "CompletedWithWarning");
+    lists(&stage, "u02", &[2], INVALID);
     assert_eq!(stage.arrived(2), 2);
 
     let mut talk = stage.source.talk(1).expect("a login");
@@ -161,7 +173,8 @@ fn a_scheduled_completion_is_not_seen_before_its_time_and_soon_after() {
     });
     let completed = wait_for(&stage.bed, "u01", "Completed");
     let [(_, locked_ms), _] = &stage.calls("u01")[..] else { panic!("{:?}", stage.calls("u01")) };
-    let begun = completed.history.iter().find(|line| line.what.contains("CompletionInProgress after AutoSuspended")).expect("in the history");
+    let begun =
+        completed.history.iter().find(|line| line.what.contains("CompletionInProgress after AutoSuspended")).expect("in the history");
     assert!(begun.at_ms >= due_ms && *locked_ms >= due_ms, "{} and {locked_ms}, not before {due_ms}", begun.at_ms);
     assert!(looks > 2 && begun.at_ms < due_ms + 5_000, "begun {} ms after its time; {looks} looks before", begun.at_ms - due_ms);
 }

@@ -38,13 +38,14 @@ impl Postfix {
         super::packages::are_there(&[program("master"), unpacked(super::dovecot::LMTP)])
     }
 
-    /// Delivers what comes for `domain` to an LMTP server, except where `moves` in its folder of settings, a map, says otherwise.
-    pub fn start(domain: &str, lmtp: SocketAddr) -> Result<Self> {
+    /// Delivers what comes for `domain` to an LMTP server, except where `moves` in its folder of settings, a map, says otherwise. What
+    /// cannot be delivered is tried again after so many seconds.
+    pub fn start(domain: &str, lmtp: SocketAddr, again_s: u64) -> Result<Self> {
         let dir = scratch()?;
         let address = free_port(own_address())?;
         let folder = dir.path();
         make_queue(folder)?;
-        fs::write(folder.join("etc/main.cf"), main_cf(folder, domain, lmtp)).context("could not write main.cf")?;
+        fs::write(folder.join("etc/main.cf"), main_cf(folder, domain, lmtp, again_s)).context("could not write main.cf")?;
         fs::write(folder.join("etc/master.cf"), master_cf(address)).context("could not write master.cf")?;
         fs::write(folder.join("etc/moves"), "").context("could not write an empty map")?;
         let made = tool(folder, "postmap").arg(folder.join("etc/moves")).status().context("postmap cannot be run")?;
@@ -136,8 +137,7 @@ fn make_queue(folder: &Path) -> Result<()> {
     owned("queue/public", Some(DROP.1), 0o710)
 }
 
-/// What cannot be delivered is tried again every second.
-fn main_cf(folder: &Path, domain: &str, lmtp: SocketAddr) -> String {
+fn main_cf(folder: &Path, domain: &str, lmtp: SocketAddr, again_s: u64) -> String {
     let (at, package, libraries) = (folder.display(), unpacked("postfix"), Postfix::libraries());
     let (package, libraries) = (package.display(), libraries.display());
     format!(
@@ -147,7 +147,7 @@ fn main_cf(folder: &Path, domain: &str, lmtp: SocketAddr) -> String {
          import_environment = MAIL_CONFIG LANG=C LD_LIBRARY_PATH={libraries}\n\
          inet_interfaces = loopback-only\ninet_protocols = ipv4\nmyhostname = old.example\nmydestination =\nalias_maps =\n\
          virtual_mailbox_domains = {domain}\nvirtual_transport = lmtp:inet:{lmtp}\ntransport_maps = hash:{at}/etc/moves\n\
-         minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s\nlmtp_destination_concurrency_limit = 4\n\
+         minimal_backoff_time = {again_s}s\nmaximal_backoff_time = {again_s}s\nqueue_run_delay = {again_s}s\nlmtp_destination_concurrency_limit = 4\n\
          maillog_file = {at}/log/mail\nmaillog_file_prefixes = {at}\n",
         OWNER.0, DROP.0,
     )

@@ -23,9 +23,17 @@ pub struct Servers {
     dir: TempDir,
 }
 
+/// From the call to lock until that to redirect was done; and its parts: those of the program, and between them that of the agents.
+pub struct Lock {
+    pub whole: Duration,
+    pub locking: Duration,
+    pub agents: Duration,
+    pub leading: Duration,
+}
+
 impl Servers {
-    /// `None`, and said so, where they cannot run.
-    pub fn start(users: usize) -> Option<Servers> {
+    /// `None`, and said so, where they cannot run. `again_s`: after how many seconds Postfix tries by itself what it could not deliver.
+    pub fn start(users: usize, again_s: u64) -> Option<Servers> {
         if let Err(reason) = Postfix::available() {
             mailferry_tests::skipped(&reason);
             return None;
@@ -35,7 +43,7 @@ impl Servers {
         }
         let dovecot = |format| Dovecot::start(Options { gated: true, users, ..Options::format(format) }).expect("a Dovecot");
         let (old, new) = (dovecot(Format::Maildir), dovecot(Format::Mdbox));
-        let postfix = Postfix::start(DOMAIN, old.lmtp_address().expect("it takes deliveries")).expect("a Postfix");
+        let postfix = Postfix::start(DOMAIN, old.lmtp_address().expect("it takes deliveries"), again_s).expect("a Postfix");
         let servers = Servers { old, new, postfix, dir: tempfile::tempdir().expect("a folder") };
         servers.install();
         Some(servers)
@@ -78,14 +86,16 @@ impl Servers {
         Command::new(self.program()).args([act, mailbox, "00", "00"]).output().expect("the program can be run")
     }
 
-    /// From the call to lock until that to redirect was done, by the program's own clock.
-    pub fn locked_for(&self, mailbox: &str) -> Duration {
+    /// By the program's own clock, in its last calls for a mailbox.
+    pub fn lock(&self, mailbox: &str) -> Lock {
         let times = fs::read_to_string(self.path("times")).expect("it was called");
-        let at = |what: &str| {
-            let line = times.lines().rev().find_map(|line| line.strip_prefix(&format!("{what} ")));
-            line.and_then(|ms| ms.parse::<u64>().ok()).expect("noted")
+        let at = |act: &str, end: &str| {
+            let line = times.lines().rev().find_map(|line| line.strip_prefix(&format!("{act} {mailbox} {end} ")));
+            Duration::from_millis(line.and_then(|ms| ms.parse().ok()).expect("noted"))
         };
-        Duration::from_millis(at(&format!("redirect {mailbox} ends")) - at(&format!("lock {mailbox} begins")))
+        let [began, locked] = ["begins", "ends"].map(|end| at("lock", end));
+        let [leads, led] = ["begins", "ends"].map(|end| at("redirect", end));
+        Lock { whole: led - began, locking: locked - began, agents: leads - locked, leading: led - leads }
     }
 
     /// The agents read the old server as its master, who is not locked out.
@@ -95,8 +105,10 @@ impl Servers {
             plan.mailbox(&name, &self.as_master(&name), &url(&self.new, number, self.dir.path()))
         });
         let program = self.program().display().to_string();
-        plan.settings(&format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true\nSwitchAskInterval = \"1s\""))
-            .build()
+        plan.settings(&format!(
+            "[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true\nSwitchAskInterval = \"1s\""
+        ))
+        .build()
     }
 
     fn as_master(&self, user: &str) -> String {
