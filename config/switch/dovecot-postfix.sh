@@ -40,8 +40,8 @@ port_of() { for pair in $new_ports; do [ "${pair%%=*}" != "$1" ] || echo "${pair
 to_nowhere() { echo "$nowhere"; }
 to_new() { echo "host=$new_host port=$(port_of "$1")"; }
 
-# gate_to PLACE: the user is led to what PLACE says for each service. Dovecot looks at such a file once a second: gate_leads waits until it
-# says so itself, and whoever logs in from then on is led.
+# gate_to PLACE: the user is led to what PLACE says for each service. Dovecot looks at a file it knows once a second: gate_leads waits until
+# it says so itself, and whoever logs in from then on is led. A gate that it does not have locks nobody out, and is found here.
 gate_to() {
     for service in $services; do
         mkdir -p "$gate/$service"

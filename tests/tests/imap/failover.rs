@@ -58,9 +58,10 @@ impl Stage {
         }
     }
 
+    /// What changes while it is read cannot be compared, and is not whole yet.
     fn is_whole_at(&self, server: &Server) -> bool {
         let (mut here, mut there) = (self.source.talk(1).expect("a login"), server.talk(1).expect("a login"));
-        compare(&mut here, &mut there).expect("compared").is_clean()
+        compare(&mut here, &mut there).is_ok_and(|report| report.is_clean())
     }
 
     /// What users do while the copy is away: new mail, a new folder, marks, a move, a deletion.

@@ -199,9 +199,14 @@ fn the_program_for_dovecot_and_postfix_locks_unlocks_and_leads_on_and_twice_is_o
     let new = servers.new.lmtp_address().expect("it takes deliveries");
     assert!(["u01", "u02", "u03", "u04"].iter().all(|name| route(name) == format!("lmtp:inet:{new}")));
 
-    for (act, name, why) in [("lock", "../users", "a name that is no user's"), ("open", "u01", "none of lock, unlock and redirect")] {
+    let refuses = |act: &str, name: &str, why: &str| {
         let said = servers.call(act, name);
         let told = String::from_utf8_lossy(&said.stderr).into_owned();
         assert!(said.status.code() == Some(1) && told.contains(why), "{told}");
-    }
+    };
+    refuses("lock", "../users", "a name that is no user's");
+    refuses("open", "u02", "none of lock, unlock and redirect");
+    // Files where Dovecot does not look lock nobody out.
+    servers.set("gate=$gate.elsewhere patience=1");
+    refuses("lock", "u02", "is it among Dovecot's passdbs?");
 }

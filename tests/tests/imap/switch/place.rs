@@ -74,6 +74,13 @@ impl Servers {
         fs::set_permissions(self.program(), fs::Permissions::from_mode(0o755)).expect("a file of ours");
     }
 
+    /// One more line of its settings.
+    pub fn set(&self, line: &str) {
+        let file = self.path("switch.conf");
+        let settings = fs::read_to_string(&file).expect("there are settings");
+        fs::write(file, format!("{settings}{line}\n")).expect("written");
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
