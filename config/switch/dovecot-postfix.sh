@@ -14,9 +14,10 @@ services="imap pop3 lmtp"      # that stand behind it
 nowhere="host=127.0.0.1 port=9 proxy_timeout=1"
 new_host=                      # of the new server, by address
 new_ports="imap=143 pop3=110 lmtp=24"
+new_fields=starttls=yes        # of logins that are passed on: the password goes with them
 domain=example.org             # a mailbox is called as its user, and its mail comes to that name at this domain
 transports=/etc/postfix/moves  # a map that transport_maps names; its lines stand one in a file in $transports.d
-patience=20                    # seconds that sessions and deliveries under way may take to end
+patience=40                    # seconds for all that is waited for; SwitchCommandTimeout is longer
 doveadm=doveadm postmap=postmap postqueue=postqueue
 
 conf=${0%.sh}.conf
@@ -27,7 +28,7 @@ fail() {
     exit 1
 }
 [ $# -ge 2 ] || fail "usage: $0 lock|unlock|redirect MAILBOX ID SWITCH"
-act=$1 user=$2
+act=$1 user=$2 until=$(($(date +%s) + patience))
 case $user in *[!A-Za-z0-9._@+-]* | .* | "") fail "mailbox $user has a name that is no user's" ;; esac
 address=$user
 case $user in *@*) ;; *) address=$user@$domain ;; esac
@@ -38,7 +39,10 @@ put() { cat >"${1%/*}/.$$" && mv "${1%/*}/.$$" "$1"; }
 port_of() { for pair in $new_ports; do [ "${pair%%=*}" != "$1" ] || echo "${pair#*=}"; done; }
 
 to_nowhere() { echo "$nowhere"; }
-to_new() { echo "host=$new_host port=$(port_of "$1")"; }
+to_new() {
+    case $1 in lmtp) more= ;; *) more=" $new_fields" ;; esac
+    echo "host=$new_host port=$(port_of "$1")$more"
+}
 
 # gate_to PLACE: the user is led to what PLACE says for each service. Dovecot looks at a file it knows once a second: gate_leads waits until
 # it says so itself, and whoever logs in from then on is led. A gate that it does not have locks nobody out, and is found here.
@@ -86,11 +90,10 @@ sessions() { $doveadm who -1 "$user" 2>/dev/null | awk -v user="$user" '$1 == us
 
 # until_none WHY COMMAND..: asked until it prints nothing.
 until_none() {
-    why=$1 left=$((patience * 10))
+    why=$1
     shift
     while [ -n "$("$@")" ]; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || fail "$why"
+        [ "$(date +%s)" -lt "$until" ] || fail "$why"
         sleep 0.1
     done
 }

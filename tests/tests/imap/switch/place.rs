@@ -55,7 +55,7 @@ impl Servers {
         let (lmtp, new, tools) = (self.new.lmtp_address().expect("it takes deliveries"), self.new.address(), Postfix::tools());
         let (old, etc) = (self.old.folder().display(), self.postfix.settings().display().to_string());
         let settings = format!(
-            "gate={old}/gate\nservices=\"imap lmtp\"\nnew_host={}\nnew_ports=\"imap={} lmtp={}\"\ndomain={DOMAIN}\ntransports={etc}/moves\n\
+            "gate={old}/gate\nservices=\"imap lmtp\"\nnew_host={}\nnew_ports=\"imap={} lmtp={}\"\nnew_fields=starttls=any-cert\ndomain={DOMAIN}\ntransports={etc}/moves\n\
              doveadm=\"doveadm -c {old}/dovecot.conf\" postmap={tools}/postmap postqueue={tools}/postqueue\n\
              export MAIL_CONFIG={etc} LD_LIBRARY_PATH={}\n",
             new.ip(),
