@@ -1,5 +1,5 @@
 #!/bin/sh
-# SwitchCommand for a source that is Dovecot behind Postfix: PROGRAM lock|unlock|redirect MAILBOX ID SWITCH (docs/OPERATING.md, "The switch").
+# SwitchCommand for a source that is Dovecot behind Postfix: PROGRAM lock|unlock|redirect|restore MAILBOX ID SWITCH (docs/OPERATING.md, "The switch").
 #
 # The gate is a passdb of Dovecot that is asked before that of the users: a file for each service and user who is not at home. While it
 # leads to a port where nobody listens, a login is answered UNAVAILABLE and a delivery 451, so that Postfix keeps the mail in its queue;
@@ -27,7 +27,7 @@ fail() {
     echo "$1" >&2
     exit 1
 }
-[ $# -ge 2 ] || fail "usage: $0 lock|unlock|redirect MAILBOX ID SWITCH"
+[ $# -ge 2 ] || fail "usage: $0 lock|unlock|redirect|restore MAILBOX ID SWITCH"
 act=$1 user=$2 until=$(($(date +%s) + patience))
 case $user in *[!A-Za-z0-9._@+-]* | .* | "") fail "mailbox $user has a name that is no user's" ;; esac
 address=$user
@@ -57,13 +57,13 @@ gate_leads() { until_none "the gate of $user does not lead where it should: is i
 gate_open() {
     for service in $services; do rm -f "$gate/$service/$user"; done
     forget_logins
-    until_none "the gate of $user does not open" led_to_nowhere
+    until_none "the gate of $user does not open" led_by_gate
 }
 led() {
     $doveadm auth lookup -x service="$1" "$user" | awk '$1 == "host" { host = $3 } $1 == "port" { port = $3 } END { print "host=" host " port=" port }'
 }
 not_led() { for service in $services; do case "$("$1" "$service") " in "$(led "$service") "*) ;; *) echo "$service" ;; esac done; }
-led_to_nowhere() { for service in $services; do case "$nowhere " in "$(led "$service") "*) echo "$service" ;; esac done; }
+led_by_gate() { for service in $services; do case "$nowhere / $(to_new "$service") " in *"$(led "$service") "*) echo "$service" ;; esac done; }
 
 # Dovecot may hold answers of its passdbs, where it is told to.
 forget_logins() { $doveadm auth cache flush "$user" >/dev/null 2>&1 || true; }
@@ -113,10 +113,12 @@ lock)
     done
     until_none "deliveries to $address do not end" still_delivered
     ;;
-unlock)
+unlock | restore)
     rm -f "$transports.d/$address.line"
     publish
     gate_open
+    # Sessions that were passed on before would go on at the new server.
+    $doveadm proxy kick "$user" >/dev/null 2>&1 || true
     try_again
     ;;
 redirect)
@@ -128,5 +130,5 @@ redirect)
     gate_leads to_new
     try_again
     ;;
-*) fail "$act is none of lock, unlock and redirect" ;;
+*) fail "$act is none of lock, unlock, redirect and restore" ;;
 esac

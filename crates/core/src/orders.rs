@@ -44,7 +44,9 @@ pub struct Order {
 pub enum What {
     New(Box<Ask>),
     Set(Box<Ask>),
-    Suspend { comment: String },
+    Suspend {
+        comment: String,
+    },
     Resume,
     Complete,
     Remove,

@@ -82,7 +82,8 @@ impl SimMailbox {
     pub(crate) fn led_here(&mut self, edit: impl FnOnce(&mut SimMailbox)) {
         let before = self.clone();
         edit(self);
-        let keys = |mailbox: &SimMailbox| -> BTreeSet<Vec<u8>> { mailbox.folders.values().flatten().map(|item| item.key.clone()).collect() };
+        let keys =
+            |mailbox: &SimMailbox| -> BTreeSet<Vec<u8>> { mailbox.folders.values().flatten().map(|item| item.key.clone()).collect() };
         let new: Vec<Vec<u8>> = keys(self).difference(&keys(&before)).cloned().collect();
         match keys(self).len() > keys(&before).len() {
             true => self.led_here.extend(new),

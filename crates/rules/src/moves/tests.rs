@@ -51,7 +51,10 @@ fn every_order_is_allowed_or_refused_with_a_reason_in_every_state() {
         assert_eq!(in_state(state).set(Wishes::default()).is_ok(), allowed[4]);
         let mut undone = in_state(state);
         assert_eq!(undone.undo(9).is_ok(), allowed[5]);
-        assert!(!allowed[5] || undone.state == Suspended && !undone.may_complete(u64::MAX), "what is undone is not switched again by itself");
+        assert!(
+            !allowed[5] || undone.state == Suspended && !undone.may_complete(u64::MAX),
+            "what is undone is not switched again by itself"
+        );
     }
 }
 

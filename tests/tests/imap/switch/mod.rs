@@ -141,7 +141,7 @@ fn past_the_gate(server: &Server) -> Talk {
 }
 
 #[test]
-fn the_program_for_dovecot_and_postfix_locks_unlocks_and_leads_on_and_twice_is_once() {
+fn the_program_for_dovecot_and_postfix_locks_unlocks_leads_on_and_back_and_twice_is_once() {
     // By itself Postfix would try again long after this test.
     let Some(servers) = Servers::start(4, 600) else { return };
     let twice = |act: &str| {
@@ -184,6 +184,13 @@ fn the_program_for_dovecot_and_postfix_locks_unlocks_and_leads_on_and_twice_is_o
     assert_eq!(lies(&servers, "<6@client.example>"), [0, 1]);
     assert!(["<1@client.example>", "<2@client.example>", "<3@client.example>"].iter().all(|id| lies(&servers, id) == [1, 0]));
 
+    // And back: the session that was passed on ends, and mail and user are at the old server again.
+    let mut session = servers.old.talk(1).expect("the old server leads on");
+    twice("restore");
+    assert!(session.command("NOOP").is_err(), "a session goes on at the new server");
+    arrives("<7@client.example>", [1, 0]);
+    twice("redirect");
+
     // All at once: the map of transports holds every one of them.
     std::thread::scope(|scope| {
         for name in ["u02", "u03", "u04"] {
@@ -205,7 +212,7 @@ fn the_program_for_dovecot_and_postfix_locks_unlocks_and_leads_on_and_twice_is_o
         assert!(said.status.code() == Some(1) && told.contains(why), "{told}");
     };
     refuses("lock", "../users", "a name that is no user's");
-    refuses("open", "u02", "none of lock, unlock and redirect");
+    refuses("open", "u02", "none of lock, unlock, redirect and restore");
     // Files where Dovecot does not look lock nobody out.
     servers.set("gate=$gate.elsewhere patience=1");
     refuses("lock", "u02", "is it among Dovecot's passdbs?");

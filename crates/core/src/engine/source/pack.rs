@@ -109,9 +109,7 @@ impl Agent {
     fn pack_gone(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
         let missing = std::mem::take(&mut pass.gone).into_missing();
         if pass.undone != Some(false) {
-            return missing
-                .into_iter()
-                .try_for_each(|item| self.write(pass, Record::Gone { folder: item.folder, token: item.token }));
+            return missing.into_iter().try_for_each(|item| self.write(pass, Record::Gone { folder: item.folder, token: item.token }));
         }
         let mailbox = pass.mailbox.id;
         // What has moved instead is recorded first.
