@@ -4,12 +4,13 @@
 #   scripts/mail-servers.sh [--peers]
 #
 # Needs root and apt-get. Nothing is started: the tests start what they need on loopback. Cyrus and Courier cannot be installed
-# beside Dovecot (all three are the imap-server of a machine), so they are downloaded and unpacked, and run from there.
+# beside Dovecot (all three are the imap-server of a machine), nor Postfix beside the machine's own mail-transport-agent, so they are
+# downloaded and unpacked, and run from there.
 set -euo pipefail
 
 cache=${MAILFERRY_MAIL_SERVERS:-/var/cache/mailferry/mail-servers}
-servers=(dovecot-core dovecot-imapd cyrus-common sasl2-bin courier-authlib courier-authlib-userdb libcourier-unicode4 libgamin0 libgdbm6 libidn12 openssl)
-unpacked=(cyrus-imapd cyrus-clients cyrus-replication courier-imap courier-base)
+servers=(dovecot-core dovecot-imapd cyrus-common sasl2-bin courier-authlib courier-authlib-userdb libcourier-unicode4 libgamin0 libgdbm6 libidn12 libdb5.3 libicu72 libnsl2 openssl)
+unpacked=(cyrus-imapd cyrus-clients cyrus-replication courier-imap courier-base dovecot-lmtpd postfix)
 peers=(isync offlineimap3 time)
 
 fail() {

@@ -4,6 +4,7 @@
 //! bed       folders, project file, commit; one session of one agent; rounds until nothing is left to do
 //! clusters  the same bed on two real Pacemaker clusters, with their power supply and their network
 //! services  agents as services, killed and started
+//! moves     move requests, by the console
 //! programs  where the programs are; built when they are not up to date
 //! sample    messages from a seed, and what users do to a mailbox meanwhile
 //! scratch   where temporary folders are made
@@ -26,6 +27,7 @@ pub mod corpora;
 pub mod damage;
 #[cfg(target_os = "linux")]
 pub mod durability;
+pub mod moves;
 #[cfg(target_os = "linux")]
 pub mod power;
 mod programs;

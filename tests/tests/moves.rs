@@ -4,41 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mailferry_core::engine::MoveReport;
 use mailferry_core::settings::Side;
-use mailferry_tests::{Bed, Plan, Services, console, damage, prove, prove_mailbox, sample, wait_until};
+use mailferry_tests::moves::{done, moves, request, wait_for};
+use mailferry_tests::{Plan, Services, damage, prove, prove_mailbox, sample, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Answer {
-    code: Option<i32>,
-    out: String,
-    error: String,
-}
-
-fn moves(bed: &Bed, words: &[&str]) -> Answer {
-    let project = bed.path("project.toml").display().to_string();
-    let output = console(&[&["moves"], words, &["--project", &project]].concat());
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Answer { code: output.status.code(), out: text(&output.stdout), error: text(&output.stderr) }
-}
-
-fn request(bed: &Bed, mailbox: &str) -> Option<MoveReport> {
-    serde_json::from_str(&moves(bed, &["show", mailbox, "--json"]).out).ok()
-}
-
-fn wait_for(bed: &Bed, mailbox: &str, state: &str) -> MoveReport {
-    let mut last = None;
-    wait_until(&format!("the request of {mailbox} is {state}"), PATIENCE, || {
-        last = request(bed, mailbox);
-        last.as_ref().is_some_and(|request| request.state == state)
-    });
-    last.expect("it has just been seen")
-}
-
-fn done(answer: &Answer) {
-    assert_eq!(answer.code, Some(0), "{}{}", answer.out, answer.error);
-}
 
 #[test]
 fn a_request_lives_from_new_to_remove_and_survives_a_switchover() {

@@ -7,6 +7,7 @@
 //! | [`corpus`], [`fill`], [`mutate`] | mail from a seed, put into a server, and changed there |
 //! | [`compare`] | whether two servers hold the same mail, read with [`talk`] and not with the client under test |
 //! | [`tap`] | a wire between a client and a server on which something happens at a byte |
+//! | [`smtp`] | who sends mail to a mail server |
 //! | [`token_server`] | an endpoint that gives access tokens, by a script |
 //! | [`raw_copy`] | the least that a copier does: what no client can be faster than |
 //!
@@ -20,6 +21,7 @@ pub mod mutate;
 pub mod raw_copy;
 #[cfg(unix)]
 pub mod servers;
+pub mod smtp;
 pub mod talk;
 pub mod tap;
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::Mailbox;
 use crate::state::ledger::moves::{self, Done, Kept, Kind};
-use crate::state::ledger::outbound;
+use crate::state::ledger::{outbound, source};
 use crate::state::{Connection, SqlResult};
 
 /// Of each request, lines of history and items that are not there are listed at most so many; and orders in all.
@@ -79,6 +79,11 @@ pub struct ItemReport {
     /// `bad`, `large` or `unreadable`.
     pub kind: String,
     pub reason: String,
+    /// Where it is at the source, as its server has it; empty, and only named in the reason, where nothing of it was published.
+    #[serde(default)]
+    pub folder: String,
+    #[serde(default)]
+    pub key: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -129,13 +134,15 @@ impl MoveReport {
         let progress = moves::progress(db, *mailbox)?;
         let containers = outbound::chain(db, *mailbox)?.last.0;
         let line = |line: moves::Line| LineReport { request: line.request, at_ms: line.at_ms, what: line.what };
-        let item = |item: moves::NotThere| {
+        let item = |item: moves::NotThere| -> SqlResult<ItemReport> {
             let kind = match item.kind {
                 Kind::Bad => "bad",
                 Kind::Large => "large",
                 Kind::Unreadable => "unreadable",
             };
-            ItemReport { token: item.token.to_string(), kind: kind.into(), reason: item.reason }
+            let (folder, key) =
+                source::place(db, *mailbox, &item.token)?.map_or_else(Default::default, |(path, key)| (path.to_string(), key.text()));
+            Ok(ItemReport { token: item.token.to_string(), kind: kind.into(), reason: item.reason, folder, key })
         };
         let spent = State::ALL.into_iter().map(|state| (state.name().to_owned(), request.spent_in(state, now_ms)));
         Ok(MoveReport {
@@ -169,7 +176,7 @@ impl MoveReport {
             overall_ms: request.overall_ms(now_ms),
             durations_ms: spent.filter(|(_, ms)| *ms > 0).collect(),
             history: moves::history(db, *mailbox, HISTORY_MAX)?.into_iter().map(line).collect(),
-            not_there: moves::not_there(db, *mailbox, ITEMS_MAX)?.into_iter().map(item).collect(),
+            not_there: moves::not_there(db, *mailbox, ITEMS_MAX)?.into_iter().map(item).collect::<SqlResult<_>>()?,
         })
     }
 }

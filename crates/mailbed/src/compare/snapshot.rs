@@ -79,8 +79,9 @@ fn messages(talk: &mut Talk, name: &str, becomes: Becomes<'_>) -> Result<Vec<Ent
     let tag = talk.begin(b"UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])")?;
     loop {
         match talk.next(&tag)? {
+            // Without a body it is news of what another session has just done to a message.
             Said::Untagged(values) if values.get(1).is_some_and(|word| word.is_atom("FETCH")) => {
-                entries.push(entry(values[2].list(), becomes)?);
+                entries.extend(entry(values[2].list(), becomes)?);
             }
             Said::Untagged(_) => {}
             Said::GoOn => bail!("the server waits for more"),
@@ -95,18 +96,19 @@ fn messages(talk: &mut Talk, name: &str, becomes: Becomes<'_>) -> Result<Vec<Ent
     Ok(entries)
 }
 
-fn entry(items: &[Value], becomes: Becomes<'_>) -> Result<Entry> {
-    let Some(body) = Value::of(items, "BODY[]").and_then(Value::bytes) else { bail!("a message without a body: {items:?}") };
+fn entry(items: &[Value], becomes: Becomes<'_>) -> Result<Option<Entry>> {
+    let Some(body) = Value::of(items, "BODY[]") else { return Ok(None) };
+    let Some(body) = body.bytes() else { bail!("a message without a body: {items:?}") };
     let body = &*becomes(body);
     let flags = Value::of(items, "FLAGS").map(Value::list).unwrap_or_default();
-    Ok(Entry {
+    Ok(Some(Entry {
         uid: Value::of(items, "UID").and_then(Value::number).unwrap_or(0),
         digest: blake3::hash(body),
         bytes: body.len() as u64,
         flags: flags.iter().filter(|flag| !flag.is_atom("\\Recent")).filter_map(Value::text).collect(),
         date_s: Value::of(items, "INTERNALDATE").and_then(Value::text).as_deref().and_then(date_of_imap),
         message_id: message_id(body),
-    })
+    }))
 }
 
 fn message_id(body: &[u8]) -> Option<String> {

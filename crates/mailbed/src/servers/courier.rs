@@ -43,6 +43,7 @@ impl Courier {
             kind: Kind::Courier,
             address,
             tls_address: Some(tls_address),
+            lmtp_address: None,
             ca,
             users: options.users,
             master: None,

@@ -67,6 +67,7 @@ impl Cyrus {
             kind: Kind::Cyrus,
             address,
             tls_address: Some(tls_address),
+            lmtp_address: None,
             ca,
             users: options.users,
             master: Some(admin),

@@ -10,9 +10,14 @@ use anyhow::{Context, Result, bail};
 use super::ca::Ca;
 use super::oauth::Tokens;
 use super::options::{Format, Options};
-use super::packages::Kind;
-use super::places::{MAIL_USER, give_to_mail_user};
+use super::packages::{Kind, unpacked};
+use super::places::{MAIL_USER, free_port, give_to_mail_user};
 use super::server::{Account, Plan, Server, Site};
+
+/// Of the package dovecot-lmtpd.
+pub(super) const LMTP: &str = "dovecot-lmtpd/usr/lib/dovecot/lmtp";
+/// Services that the gate of a server stands before.
+const GATED: [&str; 2] = ["imap", "lmtp"];
 
 pub struct Dovecot;
 
@@ -24,12 +29,15 @@ impl Dovecot {
         let master = Account { name: "master".into(), password: "master's word".into() };
         write_users(folder, &options, &master)?;
         fs::write(folder.join("oauth2.conf"), oauth_text(folder)).context("could not write oauth2.conf")?;
-        let text = config_text(folder, &options, &ca, [address, tls_address]);
+        let lmtp_address = if options.gated { Some(free_port(address.ip())?) } else { None };
+        let gate = lmtp_address.map(|lmtp| gate(folder, lmtp)).transpose()?.unwrap_or_default();
+        let text = config_text(folder, &options, &ca, [address, tls_address], &gate);
         fs::write(folder.join("dovecot.conf"), text).context("could not write dovecot.conf")?;
         let plan = Plan {
             kind: Kind::Dovecot,
             address,
             tls_address: Some(tls_address),
+            lmtp_address,
             ca,
             users: options.users,
             master: Some(master),
@@ -72,7 +80,31 @@ fn oauth_text(folder: &Path) -> String {
     )
 }
 
-fn config_text(folder: &Path, options: &Options, ca: &Ca, [plain, tls]: [SocketAddr; 2]) -> String {
+/// Lines that lead users elsewhere, and those that take deliveries.
+#[derive(Default)]
+struct Gate {
+    passdb: String,
+    lmtp: String,
+}
+
+/// As docs/OPERATING.md has it for a source that is switched by config/switch/dovecot-postfix.sh.
+fn gate(folder: &Path, lmtp: SocketAddr) -> Result<Gate> {
+    let at = folder.display();
+    for service in GATED {
+        fs::create_dir_all(folder.join("gate").join(service)).context("no folder for the gate")?;
+    }
+    Ok(Gate {
+        passdb: format!("passdb {{\n  driver = passwd-file\n  args = {at}/gate/%s/%u\n  skip = authenticated\n}}\n"),
+        lmtp: format!(
+            "protocols = imap lmtp\nlmtp_proxy = yes\nprotocol lmtp {{\n  auth_username_format = %Ln\n}}\n\
+             service lmtp {{\n  executable = {}\n  inet_listener lmtp {{\n    port = {}\n  }}\n}}\n",
+            unpacked(LMTP).display(),
+            lmtp.port()
+        ),
+    })
+}
+
+fn config_text(folder: &Path, options: &Options, ca: &Ca, [plain, tls]: [SocketAddr; 2], gate: &Gate) -> String {
     let at = folder.display();
     let mut plugins = Vec::new();
     let mut imap_plugins = Vec::new();
@@ -102,13 +134,15 @@ fn config_text(folder: &Path, options: &Options, ca: &Ca, [plain, tls]: [SocketA
          auth_mechanisms = {mechanisms}\nauth_master_user_separator = *\ndisable_plaintext_auth = no\n\
          ssl = yes\nssl_cert = <{certificate}\nssl_key = <{key}\n\
          passdb {{\n  driver = passwd-file\n  args = {at}/masters\n  master = yes\n  result_success = continue\n}}\n\
-         passdb {{\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {at}/oauth2.conf\n}}\n\
+         {gate_passdb}passdb {{\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {at}/oauth2.conf\n}}\n\
          passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%u {at}/users\n}}\n\
          userdb {{\n  driver = passwd-file\n  args = username_format=%u {at}/users\n}}\n\
          namespace inbox {{\n  inbox = yes\n  separator = {separator}\n{special}}}\n\
          service imap-login {{\n  process_limit = 512\n  inet_listener imap {{\n    port = {plain}\n  }}\n  inet_listener imaps {{\n    port = {tls}\n    ssl = yes\n  }}\n}}\n\
          service imap {{\n  process_limit = 512\n}}\n\
-         protocol imap {{\n  mail_plugins = $mail_plugins {imap_plugins}\n  {imap_metadata}\n}}\nplugin {{\n{settings}}}\n{append_limit}{extra}\n",
+         protocol imap {{\n  mail_plugins = $mail_plugins {imap_plugins}\n  {imap_metadata}\n}}\nplugin {{\n{settings}}}\n{append_limit}{lmtp}{extra}\n",
+        gate_passdb = gate.passdb,
+        lmtp = gate.lmtp,
         name = folder.file_name().unwrap_or_default().to_string_lossy(),
         ip = plain.ip(),
         location = location(options.format),

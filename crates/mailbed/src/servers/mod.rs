@@ -14,6 +14,7 @@ mod options;
 mod packages;
 mod pair;
 mod places;
+mod postfix;
 mod processes;
 mod server;
 
@@ -24,5 +25,6 @@ pub use dovecot::Dovecot;
 pub use options::{Format, Options};
 pub use packages::{Kind, available};
 pub use places::scratch;
+pub use postfix::Postfix;
 pub use processes::tree_cpu_seconds;
 pub use server::{Account, Server};

@@ -23,6 +23,9 @@ pub struct Options {
     pub quota_bytes: Option<u64>,
     /// COMPRESS=DEFLATE, ACL and METADATA of Dovecot; Cyrus has them always.
     pub with_extensions: bool,
+    /// LMTP as well, and a gate: whoever has a file `gate/SERVICE/USER` is led where it says, in place of his mailbox. Dovecot's; a
+    /// master passes by.
+    pub gated: bool,
     /// Dovecot's.
     pub mechanisms: &'static str,
     pub connections_per_user: usize,
@@ -42,6 +45,7 @@ impl Default for Options {
             append_limit: None,
             quota_bytes: None,
             with_extensions: false,
+            gated: false,
             mechanisms: "plain login scram-sha-1 scram-sha-256 xoauth2 oauthbearer",
             connections_per_user: 64,
             expired_certificate: false,

@@ -1,7 +1,6 @@
 //! What `scripts/mail-servers.sh` has brought, and where it is.
 
-use std::path::{Path, PathBuf};
-
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,14 +29,20 @@ pub fn available(kind: Kind) -> Result<(), String> {
             vec!["/usr/lib/courier/courier-authlib/authdaemond".into(), unpacked(super::courier::TCPD), unpacked(super::courier::IMAPD)]
         }
     };
-    if let Some(path) = paths.iter().find(|path: &&PathBuf| !Path::new(path).exists()) {
+    are_there(&paths)?;
+    if kind == Kind::Courier && !says_yes("unshare", &["--mount", "true"]) {
+        return Err("Courier's paths are fixed, and no mount namespace may be made here".into());
+    }
+    Ok(())
+}
+
+/// These, and what every server needs.
+pub(super) fn are_there(paths: &[PathBuf]) -> Result<(), String> {
+    if let Some(path) = paths.iter().find(|path| !path.exists()) {
         return Err(format!("{} is not there: scripts/mail-servers.sh brings it", path.display()));
     }
     if !says_yes("sh", &["-c", "[ \"$(id -u)\" = 0 ] && openssl version"]) {
         return Err("mail servers are started by root, and openssl makes their certificates".into());
-    }
-    if kind == Kind::Courier && !says_yes("unshare", &["--mount", "true"]) {
-        return Err("Courier's paths are fixed, and no mount namespace may be made here".into());
     }
     Ok(())
 }

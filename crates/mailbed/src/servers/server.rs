@@ -66,6 +66,7 @@ pub(super) struct Plan {
     pub kind: Kind,
     pub address: SocketAddr,
     pub tls_address: Option<SocketAddr>,
+    pub lmtp_address: Option<SocketAddr>,
     pub ca: Ca,
     pub users: usize,
     pub master: Option<Account>,
@@ -93,6 +94,11 @@ impl Server {
     /// With TLS from the first byte.
     pub fn tls_address(&self) -> Option<SocketAddr> {
         self.plan.tls_address
+    }
+
+    /// Where it takes deliveries, where it was asked to.
+    pub fn lmtp_address(&self) -> Option<SocketAddr> {
+        self.plan.lmtp_address
     }
 
     /// The certificate of the authority that signed the server's, for `localhost` and its address.

@@ -56,11 +56,13 @@ impl Request {
         Ok(())
     }
 
-    /// From the front of the queue on: what is at the target is known, and only the rest is packed.
+    /// From the front of the queue on: what is at the target is known, and only the rest is packed. Items that failed it may have been
+    /// deleted or mended at the source: that a pass and its answers tell, and until then they are held against it no more.
     pub fn resume(&mut self, now_ms: u64) -> Result<(), String> {
         may(Order::Resume, self.state)?;
         self.retries = 0;
-        self.failure = None;
+        self.packed_ms = 0;
+        self.failure = self.failure.filter(|failure| failure.is_of_items());
         self.message.clear();
         self.enter(State::Queued, now_ms);
         Ok(())

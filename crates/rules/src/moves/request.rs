@@ -51,6 +51,11 @@ impl Failure {
         }
     }
 
+    /// Over a limit of items.
+    pub(super) fn is_of_items(self) -> bool {
+        matches!(self, Failure::BadItems | Failure::LargeItems)
+    }
+
     pub fn named(name: &str) -> Option<Failure> {
         Failure::ALL.into_iter().find(|failure| failure.name() == name)
     }
@@ -167,6 +172,7 @@ pub struct Request {
     pub retries: u64,
     /// While Retrying: not before.
     pub again_ms: u64,
+    /// Why it has failed; of one that was over a limit of items and is resumed, until a pass has come to its end and is answered.
     pub failure: Option<Failure>,
     /// Why it failed or is tried again.
     pub message: String,
@@ -276,6 +282,9 @@ impl Request {
         if self.state.is_over() || self.state == State::Failed {
             return After::Same;
         }
+        if self.packed_ms != 0 && progress.unanswered == 0 {
+            self.failure = None;
+        }
         if let Some((failure, why)) = self.over_a_limit(progress) {
             self.fail(failure, why, now_ms);
             return After::Changed;
@@ -300,6 +309,9 @@ impl Request {
         let Wishes { bad_items_max, large_items_max, .. } = self.wishes;
         if archived > 0 {
             return Some((Failure::Archived, format!("the target has given up {archived} of its containers and keeps them in ARCHIVE")));
+        }
+        if self.failure.is_some_and(Failure::is_of_items) {
+            return None;
         }
         if bad_items > bad_items_max {
             return Some((Failure::BadItems, format!("{bad_items} corrupt or missing items, BadItemLimit is {bad_items_max}")));

@@ -134,6 +134,34 @@ fn a_request_fails_with_one_item_more_than_its_limit_and_not_with_as_many() {
 }
 
 #[test]
+fn items_that_failed_a_request_are_held_against_it_again_only_after_a_pass() {
+    for (progress, failure) in
+        [(Progress { bad_items: 1, ..ORDERLY }, Failure::BadItems), (Progress { large_items: 1, ..ORDERLY }, Failure::LargeItems)]
+    {
+        let mut request = in_state(State::InProgress);
+        request.packed(2_000);
+        assert_eq!(request.look_at(&progress, false, 3_000), After::Changed);
+        request.resume(4_000).unwrap();
+        assert_eq!(request.look_at(&progress, false, 5_000), After::Same);
+        request.start(6_000);
+        assert_eq!((request.look_at(&progress, false, 7_000), request.state), (After::Same, State::InProgress));
+        request.packed(8_000);
+        let waits = Progress { unanswered: 1, ..progress };
+        assert_eq!((request.look_at(&waits, false, 8_500), request.state), (After::Same, State::InProgress));
+        let mended = request.clone();
+        assert_eq!((request.look_at(&progress, false, 9_000), request.failure), (After::Changed, Some(failure)));
+        request = mended;
+        assert_eq!((request.look_at(&ORDERLY, false, 9_000), request.state, request.failure), (After::Changed, State::AutoSuspended, None));
+    }
+    // A container that was given up is there until it is applied after all.
+    let mut request = in_state(State::InProgress);
+    let progress = Progress { archived: 1, ..ORDERLY };
+    request.look_at(&progress, false, 3_000);
+    request.resume(4_000).unwrap();
+    assert_eq!((request.look_at(&progress, false, 5_000), request.state), (After::Changed, State::Failed));
+}
+
+#[test]
 fn what_has_failed_or_is_completed_is_changed_by_no_progress() {
     let progress = Progress { unanswered: 0, archived: 1, bad_items: 9, large_items: 9 };
     for state in [State::Failed, State::Completed, State::CompletedWithWarning] {

@@ -1,4 +1,4 @@
-//! Real mail servers for the suites that talk to them: Dovecot, Cyrus and Courier from Debian's packages.
+//! Real mail servers for the suites that talk to them: Dovecot, Cyrus, Courier and Postfix from Debian's packages.
 
 use anyhow::Result;
 
@@ -20,9 +20,10 @@ pub(super) fn long(kills: u64, seed: Option<u64>) -> Result<()> {
 #[cfg(unix)]
 pub(super) fn prepare() -> Result<(), String> {
     use crate::shell::{command, is_there, run};
-    use mailferry_mailbed::servers::{Kind, available};
+    use mailferry_mailbed::servers::{Kind, Postfix, available};
 
-    let missing = || [Kind::Dovecot, Kind::Cyrus, Kind::Courier].into_iter().find_map(|kind| available(kind).err());
+    let servers = [Kind::Dovecot, Kind::Cyrus, Kind::Courier];
+    let missing = || servers.into_iter().find_map(|kind| available(kind).err()).or_else(|| Postfix::available().err());
     let root = || command("id", &["-u"]).output().is_ok_and(|output| output.stdout == b"0\n");
     if missing().is_some() && root() && is_there("apt-get", "--version") {
         // What it could not do is asked for below.

@@ -88,7 +88,8 @@ pub fn show(args: &ShowArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     writeln!(screen, "  {:<20} {:>14}", "overall", span(of.overall_ms))?;
     for (number, item) in of.not_there.iter().enumerate() {
         let head = if number == 0 { "not at the target\n" } else { "" };
-        writeln!(screen, "{head}  {} {}\n    {}", item.kind, item.token, wrapped(&text::line(&item.reason), 4))?;
+        let place = if item.folder.is_empty() { String::new() } else { format!("item {} in {}: ", item.key, item.folder) };
+        writeln!(screen, "{head}  {} {}\n    {}", item.kind, item.token, wrapped(&text::line(&format!("{place}{}", item.reason)), 4))?;
     }
     for (number, line) in of.history.iter().enumerate() {
         let head = if number == 0 { "history\n" } else { "" };

@@ -104,6 +104,15 @@ pub fn has_token(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite
     db.prepare_cached("SELECT 1 FROM source_item WHERE mailbox = ?1 AND token = ?2")?.exists(params![mailbox.0, token.0])
 }
 
+/// Where a person can look for an item; `None`: nothing of it was published.
+pub fn place(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<Option<(FolderPath, ItemKey)>> {
+    let mut query = db.prepare_cached(
+        "SELECT path, key FROM source_item CROSS JOIN source_folder ON source_folder.mailbox = source_item.mailbox AND id = folder
+         WHERE source_item.mailbox = ?1 AND token = ?2",
+    )?;
+    query.query_row(params![mailbox.0, token.0], |row| Ok((FolderPath(super::from_json(row, 0)?), ItemKey(row.get(1)?)))).optional()
+}
+
 /// Container `sequence` said something about an item: its row is replaced, wherever it was.
 pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequence: Sequence) -> rusqlite::Result<()> {
     forget_item(db, mailbox, &item.token)?;
@@ -128,7 +137,8 @@ pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequen
 
 /// Items that were missing when a switch was taken back, and have not turned up since (R83).
 pub fn astray(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<KnownItem>> {
-    let mut query = db.prepare_cached(&format!("SELECT {ITEM} FROM astray JOIN source_item USING (mailbox, token) WHERE mailbox = ?1"))?;
+    let mut query =
+        db.prepare_cached(&format!("SELECT {ITEM} FROM astray CROSS JOIN source_item USING (mailbox, token) WHERE mailbox = ?1"))?;
     query.query_map([mailbox.0], known)?.collect()
 }
 
