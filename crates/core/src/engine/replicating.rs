@@ -85,7 +85,8 @@ impl Agent {
             let text = format!("a snapshot of the {} agent's database goes to {node}: {why}", who.agent);
             events.event(Event { name: "replication.seeding", level: Level::Info, text });
         };
-        let shipped = replication::ship_telling(&mut self.db, share.as_ref(), who, node, None, &mut seeding);
+        let own = self.own_share();
+        let shipped = replication::ship_telling(&mut self.db, share.as_ref(), Some(own.as_ref()), who, node, None, &mut seeding);
         let shipped = shipped.map_err(|error| error.to_string())?;
         self.seen_standbys.insert(node.to_owned(), Seen { replicated_ms: self.now_ms(), applied: shipped.applied });
         Ok(shipped.files)

@@ -5,7 +5,7 @@ use mailferry_rules::ids::Epoch;
 use super::ack::{Ack, Want, read_text};
 use super::change_file::{self, FILE_BYTES};
 use super::codec::{Committed, Head};
-use super::names::{ACK, FileName, Kind, PART, WANT_SNAPSHOT};
+use super::names::{ACK, DISCARDED, FileName, Kind, PART, WANT_SNAPSHOT};
 use super::{Identity, ReplicationError, sealed, snapshot};
 use crate::ports::{Share, SharePath};
 use crate::state::{ChangeSet, Database, Position, Replica, StateError};
@@ -31,13 +31,15 @@ pub fn ship(
     standby_node: &str,
     up_to: Option<u64>,
 ) -> Result<Shipped, ReplicationError> {
-    ship_telling(db, standby, who, standby_node, up_to, &mut |_| ())
+    ship_telling(db, standby, None, who, standby_node, up_to, &mut |_| ())
 }
 
-/// The same; `seeding` is told why, before a snapshot is made: a large one takes its time.
+/// The same. `own`: the share of this node, where it has kept what it once threw away; `seeding` is told why, before a snapshot is
+/// made: a large one takes its time.
 pub fn ship_telling(
     db: &mut Database,
     standby: &dyn Share,
+    own: Option<&dyn Share>,
     who: &Identity,
     standby_node: &str,
     up_to: Option<u64>,
@@ -60,7 +62,12 @@ pub fn ship_telling(
     road.sweep(&seen, here.epoch)?;
     let target = up_to.map_or(here.lsn, |limit| limit.min(here.lsn));
     let plan = plan(&seen, db, here)?;
-    seen.know(db, here.epoch)?;
+    match seen.unknown(db, here.epoch)? {
+        Some(acked) if !thrown_away(db, own, &road.folder, acked, here.epoch)? => {
+            return Err(ReplicationError::Unknown { epoch: acked.epoch, lsn: acked.lsn });
+        }
+        _ => {}
+    }
     let shipped = match plan {
         Plan::GoOn { held } => road.ship_changes(db, here.epoch, held, target)?,
         Plan::Snapshot(_) if target < here.lsn => return Err(ReplicationError::HeldBack { up_to: target, lsn: here.lsn }),
@@ -111,6 +118,15 @@ fn plan(seen: &Seen, db: &Database, here: Position) -> Result<Plan, ReplicationE
     Ok(if reaches { Plan::GoOn { held } } else { Plan::Snapshot("the outbox does not reach back far enough") })
 }
 
+/// A standby without a memory may have taken a file that this node wrote in an epoch that was overtaken, and that lay there since: this
+/// node had it, has gone on after the one that overtook it, and has kept what it threw away.
+fn thrown_away(db: &Database, own: Option<&dyn Share>, folder: &SharePath, acked: Position, now: Epoch) -> Result<bool, ReplicationError> {
+    let overtaken = db.lineage()?.beginnings.iter().any(|beginning| beginning.epoch > acked.epoch && beginning.epoch < now);
+    let (Some(own), Some(folder)) = (own.filter(|_| overtaken), folder.join(DISCARDED)) else { return Ok(false) };
+    let holds = |name: &FileName| name.kind == Kind::Changes && name.epoch == acked.epoch && name.first <= acked.lsn && acked.lsn <= name.last;
+    Ok(own.list(&folder)?.iter().filter_map(|entry| entry.name.parse().ok()).any(|name| holds(&name)))
+}
+
 /// A standby's folder as found.
 struct Seen {
     files: Vec<FileName>,
@@ -130,13 +146,10 @@ impl Seen {
     }
 
     /// A snapshot may overwrite what the standby has not acknowledged, and nothing that this node never had.
-    fn know(&self, db: &Database, own: Epoch) -> Result<(), ReplicationError> {
-        match self.ack.map(|ack| ack.position) {
-            Some(acked) if acked.epoch < own && !db.lineage()?.contains(acked.epoch, acked.lsn) => {
-                Err(ReplicationError::Unknown { epoch: acked.epoch, lsn: acked.lsn })
-            }
-            _ => Ok(()),
-        }
+    fn unknown(&self, db: &Database, own: Epoch) -> Result<Option<Position>, ReplicationError> {
+        let acked = self.ack.map(|ack| ack.position).filter(|acked| acked.epoch < own);
+        let lineage = db.lineage()?;
+        Ok(acked.filter(|acked| !lineage.contains(acked.epoch, acked.lsn)))
     }
 
     fn applied(&self, epoch: Epoch) -> Option<u64> {

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mailferry_rules::ids::MailboxId;
-use mailferry_rules::moves::{After, State, Under, admit};
+use mailferry_rules::moves::{After, Place, State, Under, admit};
 
 use super::MailboxHalt;
 use super::pack::Pass;
@@ -34,14 +34,24 @@ impl Agent {
             self.leave_switch(kept)?;
         }
         let completes = self.around.flow.can_switch().is_ok();
+        let mut under = self.under_way(&requests);
         for kept in requests.values_mut() {
             let (was, now_ms) = (kept.request.state, self.now_ms());
             let progress = self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?;
             let under_way = self.db.read(|db| Ok(switch::of(db, kept.mailbox)?))?;
             // Past the point of return no limit stops it.
             let past_return = under_way.as_ref().is_some_and(|under_way| under_way.switch.phase.is_past_return());
-            if !past_return && kept.request.look_at(&progress, completes, now_ms) == After::Changed {
+            // Whoever waits to be completed needs a place as those do that wait to begin: many that are locked at a time are locked for long.
+            let place = self.place_of(&kept.mailbox);
+            let full = if was.is_under_way() { Ok(()) } else { under.may_add(&place, &self.policy.moves) };
+            if !past_return && kept.request.look_at(&progress, completes && full.is_ok(), now_ms) == After::Changed {
+                if kept.request.state.is_under_way() && !was.is_under_way() {
+                    under.add(&place);
+                }
                 self.keep_request(kept, was)?;
+            }
+            if let (Err(full), State::AutoSuspended, true) = (full, kept.request.state, completes && kept.request.may_complete(now_ms)) {
+                self.move_holds.insert(kept.mailbox, full.0);
             }
             self.go_on_with_switch(kept, under_way)?;
         }
@@ -52,17 +62,24 @@ impl Agent {
         Ok(mailboxes)
     }
 
+    fn place_of(&self, mailbox: &MailboxId) -> Place {
+        self.mailbox(*mailbox).map(place_of).unwrap_or_default()
+    }
+
+    fn under_way(&self, requests: &BTreeMap<MailboxId, Kept>) -> Under {
+        let mut under = Under::default();
+        requests.iter().filter(|(_, kept)| kept.request.state.is_under_way()).for_each(|(id, _)| under.add(&self.place_of(id)));
+        under
+    }
+
     fn start_requests(&mut self, requests: &mut BTreeMap<MailboxId, Kept>) -> Result<(), Halt> {
         let (now_ms, delay_ms) = (self.now_ms(), self.policy.move_retries.delay_ms);
-        let place = |id: &MailboxId| self.mailbox(*id).map(place_of).unwrap_or_default();
-        let mut under = Under::default();
-        requests.iter().filter(|(_, kept)| kept.request.state.is_under_way()).for_each(|(id, _)| under.add(&place(id)));
         let waiting: Vec<_> = requests
             .iter()
             .filter(|(_, kept)| kept.request.wants_to_start(now_ms, delay_ms))
-            .map(|(id, kept)| (kept.request.wishes.priority, kept.request.created_ms, *id, place(id)))
+            .map(|(id, kept)| (kept.request.wishes.priority, kept.request.created_ms, *id, self.place_of(id)))
             .collect();
-        for (id, may) in admit(under, &waiting, &self.policy.moves) {
+        for (id, may) in admit(self.under_way(requests), &waiting, &self.policy.moves) {
             let Some(kept) = requests.get_mut(&id) else { continue };
             match may {
                 Ok(()) => {
