@@ -48,7 +48,7 @@ impl MailSource for Numbers {
     fn scan(&mut self, _folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
         (0..ITEMS).try_for_each(|number| {
             let (key, date) = (ItemKey(name(number)), InternalDate::default());
-            each(SeenItem { key, move_hint: None, marks: Marks::default(), date, dated: true, sender: None, size: None })
+            each(SeenItem { key, move_hint: None, identity: None, marks: Marks::default(), date, dated: true, sender: None, size: None })
         })
     }
 

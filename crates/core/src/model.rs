@@ -104,6 +104,10 @@ impl fmt::Display for FolderPath {
     }
 }
 
+/// What a store says is one message with the same bytes, wherever it stands and whatever its key is there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Identity(pub [u8; 16]);
+
 /// What a folder is besides its items.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FolderInfo {
@@ -124,8 +128,11 @@ impl FolderInfo {
 /// What stands beside the items of a folder and is part of none.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Beside {
-    /// Rights (RFC 4314) by who has them, as sorted letters without `c` and `d`, which stand for others. No letters: withdrawn.
+    /// Rights by who has them, as RFC 4314 adds them up: sorted letters without `c` and `d`, which stand for others. No letters:
+    /// withdrawn.
     pub rights: BTreeMap<String, String>,
+    /// Whoever is not named has none; else what is not named stays as it is.
+    pub closed: bool,
     /// Values (RFC 5464) by their entry, such as `/shared/comment`. `None`: removed.
     pub annotations: BTreeMap<String, Option<Vec<u8>>>,
 }

@@ -37,6 +37,7 @@ pub enum Event {
         uid: Option<u32>,
         flags: Option<Vec<String>>,
         internal_date: Option<String>,
+        email_id: Option<String>,
         size: u64,
     },
 }
@@ -300,7 +301,8 @@ impl Connection {
                         Response::Fetch(fetch) => *fetch,
                         _ => Fetch::default(),
                     };
-                    return Ok(Event::Body { uid: before.uid, flags: before.flags, internal_date: before.internal_date, size });
+                    let Fetch { uid, flags, internal_date, email_id, .. } = before;
+                    return Ok(Event::Body { uid, flags, internal_date, email_id, size });
                 }
             }
         }

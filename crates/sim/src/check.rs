@@ -10,7 +10,8 @@ use mailferry_rules::topology::Side;
 
 use crate::disk::ORDERS;
 use crate::flow::without_own;
-use crate::store::{SimItem, locked};
+use crate::server::kept_of;
+use crate::store::{SimItem, SimMailbox, locked};
 use crate::world::World;
 
 /// Everything that is not as it must be.
@@ -95,6 +96,11 @@ pub fn mailboxes(world: &World, troubles: &mut Vec<String>) {
             if arrived != wanted {
                 troubles.push(format!("{} {folder}: wanted {wanted:?}, arrived {arrived:?}", mailbox.name));
             }
+            let rights = |mailbox: &SimMailbox| mailbox.rights.get(folder).cloned().unwrap_or_default();
+            if world.policy.send_rights && rights(source) != rights(target) {
+                let (given, has) = (rights(source), rights(target));
+                troubles.push(format!("{} {folder}: the source gives {given:?}, the target {has:?}", mailbox.name));
+            }
         }
         for (folder, items) in &target.folders {
             if !source.folders.contains_key(folder) && !items.is_empty() {
@@ -140,7 +146,14 @@ pub(crate) fn contents(items: &[SimItem]) -> Vec<String> {
     let mut contents: Vec<String> = items
         .iter()
         .map(|item| {
-            format!("{} [{} {:?}] {}", String::from_utf8_lossy(&item.bytes), item.marks.flags, item.marks.keywords, item.date.seconds)
+            // Without what a server changes.
+            format!(
+                "{} [{} {:?}] {}",
+                String::from_utf8_lossy(kept_of(&item.bytes)),
+                item.marks.flags,
+                item.marks.keywords,
+                item.date.seconds
+            )
         })
         .collect();
     contents.sort();

@@ -7,10 +7,13 @@
 //! one-item-batches                   small batches, containers as ever
 //! alone                              ContinueWithoutReplication=1
 //! switches                           mailboxes can be switched
+//! rights                             rights of others go along
 //! tokenless                          the targets are servers that keep no tokens
 //! names-alone                        of copies only the name is told, not since when they serve
 //! mailbox alice                      with its folder INBOX
 //! alice add INBOX words              also: mark INBOX 0 · move INBOX 0 Archive · remove INBOX 0
+//! alice grant INBOX bob lr           rights of somebody else; without letters he has none any more
+//! target alice drop INBOX            somebody removes a folder at the target, with all that is in it
 //! run SRC1 source                    a session
 //! round                              every agent once
 //! dies SRC1 source at publish X      the first step that looks like this; also: fails, unanswered
@@ -20,7 +23,7 @@
 //! cut SRC1 SRC2 · whole              the network
 //! clock SRC1 -30                     hours beside the true time
 //! wait 90                            minutes
-//! damage SRC1 NTA/WORK               one bit of the first file whose path begins so
+//! damage SRC1 NTA/WORK               one bit of the first file whose path begins so; with `last` behind it, of the last
 //! lose SRC2 source                   its config.db
 //! moves-at-most 1                    requests under way at the same time
 //! order alice new 10                 a move request with an interval in minutes; also: suspend, resume, complete, remove, undo, forgive 3 (BadItemLimit)
@@ -36,7 +39,7 @@
 
 use std::sync::Arc;
 
-use mailferry_core::model::{Flags, Marks};
+use mailferry_core::model::{Beside, Flags, FolderPath, Marks};
 use mailferry_core::orders::{Ask, What};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::state::ledger::moves;
@@ -106,6 +109,7 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["one-item-batches"] => world.policy.import_batch_items = 1,
         ["alone"] => world.policy.continue_without_replication = true,
         ["tokenless"] => world.tokenless = true,
+        ["rights"] => world.policy.send_rights = true,
         ["switches"] => world.switches = true,
         ["names-alone"] => world.guarantee.tell_names_alone(),
         ["mailbox", name] => world.add_mailbox(name, 0),
@@ -131,7 +135,8 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
             let hours: i64 = hours.parse().map_err(|_| "hours are a number")?;
             world.fate.clock.jump(node, hours * HOUR_MS);
         }
-        ["damage", node, folder] => damage(world, node, folder)?,
+        ["damage", node, folder] => damage(world, node, folder, false)?,
+        ["damage", node, folder, "last"] => damage(world, node, folder, true)?,
         ["lose", node, kind] => world.lose_database(node, agent(kind)?).map_err(|error| error.to_string())?,
         [what @ ("away" | "back" | "full" | "refuses" | "allows"), node] => disk(world, what, node)?,
         ["moves-at-most", count] => world.policy.moves.total = number(count)?,
@@ -161,6 +166,13 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
             if waits != (words[0] == "waiting") {
                 return Err(format!("it is not so: {troubles:?}"));
             }
+        }
+        ["target", name, "drop", folder] => {
+            let (url, folder) = (target_of(world, name)?, FolderPath(vec![(*folder).into()]));
+            let mut shelf = locked(&world.shelf);
+            let mailbox = shelf.get_mut(&url).ok_or("no such mailbox")?;
+            mailbox.folders.remove(&folder).ok_or("no such folder")?;
+            mailbox.rights.remove(&folder);
         }
         ["leaks", name] => {
             locked(&world.shelf).get_mut(&format!("sim:{name}")).ok_or("no such mailbox")?.leaks = true;
@@ -223,14 +235,21 @@ fn edit(world: &World, name: &str, what: &str, folder: &str, rest: &[&str]) -> R
         }
         ("move", Some(at), Some(to)) => world.edit(name, |mailbox| mailbox.move_item(folder, at, to)),
         ("remove", Some(at), _) => world.edit(name, |mailbox| drop(mailbox.remove(folder, at))),
-        _ => return Err("a user adds, marks, moves or removes".into()),
+        ("grant", None, letters) => world.edit(name, |mailbox| {
+            let letters = letters.unwrap_or(&"");
+            let rights = [(rest[0].to_owned(), (*letters).to_owned())].into();
+            mailbox.folders.entry(FolderPath(vec![folder.into()])).or_default();
+            mailbox.set_rights(&FolderPath(vec![folder.into()]), &Beside { rights, ..Beside::default() });
+        }),
+        _ => return Err("a user adds, marks, moves, removes or grants".into()),
     }
     Ok(())
 }
 
-fn damage(world: &World, node: &str, beginning: &str) -> Result<(), String> {
+fn damage(world: &World, node: &str, beginning: &str, last: bool) -> Result<(), String> {
     let mut files = world.disks.get(node).ok_or("no such node")?.files();
-    let file = files.iter_mut().find(|(path, _)| path.starts_with(beginning));
+    let mut there = files.iter_mut().filter(|(path, _)| path.starts_with(beginning));
+    let file = if last { there.next_back() } else { there.next() };
     let (_, bytes) = file.ok_or("there is no file to damage")?;
     if let Some(byte) = bytes.last_mut() {
         *byte ^= 1;

@@ -4,15 +4,15 @@
 //! append     waits in a group; its id is a ticket until `settled` tells the real one
 //! any other  sends the group first, then acts at once
 //! move       gives the item another id
-//! locate     the first item with these bytes that nobody is known to own
+//! locate     the first item with these bytes, or like them, that nobody is known to own
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 
-use mailferry_core::model::{Digest, FolderInfo, FolderPath, Marks, TargetId};
-use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
+use mailferry_core::model::{Beside, Digest, FolderInfo, FolderPath, Marks, TargetId};
+use mailferry_core::ports::{Appended, Blast, KeepsBeside, MailTarget, May, NewItem, Retry, StoreError, Wanted};
 
 use crate::process::Process;
 use crate::store::{Shelf, SimItem, SimMailbox, locked};
@@ -29,6 +29,7 @@ pub(crate) struct SimServer {
     /// Items that are not those looked for.
     taken: BTreeSet<Vec<u8>>,
     asked: BTreeSet<FolderPath>,
+    made: Vec<FolderPath>,
 }
 
 impl SimServer {
@@ -43,6 +44,7 @@ impl SimServer {
             answers: BTreeMap::new(),
             taken: BTreeSet::new(),
             asked: BTreeSet::new(),
+            made: Vec::new(),
         }
     }
 
@@ -58,18 +60,23 @@ impl SimServer {
 
     fn send(&mut self) -> Result<(), StoreError> {
         for (folder, item) in std::mem::take(&mut self.waiting) {
-            let ticket = item.key.clone();
+            let (ticket, kept) = (item.key.clone(), kept_of(&item.bytes));
             let key = self.act(
                 || format!("append {folder} {}", String::from_utf8_lossy(&item.bytes)),
                 |mailbox| {
                     let key = mailbox.new_key();
-                    mailbox.folders.entry(folder.clone()).or_default().push(SimItem { key: key.clone(), ..item.clone() });
+                    mailbox.folders.entry(folder.clone()).or_default().push(SimItem {
+                        key: key.clone(),
+                        bytes: kept.to_vec(),
+                        ..item.clone()
+                    });
                     key
                 },
             )?;
             self.taken.insert(key.clone());
             self.answers.insert(ticket.clone(), key.clone());
-            self.settled.push((TargetId(ticket), Ok(Appended::unaltered(TargetId(key)))));
+            let likeness = (kept.len() < item.bytes.len()).then(|| Digest::of(kept));
+            self.settled.push((TargetId(ticket), Ok(Appended { likeness, ..Appended::unaltered(TargetId(key)) })));
         }
         Ok(())
     }
@@ -78,6 +85,11 @@ impl SimServer {
         self.send()?;
         Ok(self.answers.get(&id.0).unwrap_or(&id.0).clone())
     }
+}
+
+/// It drops a `~` at the end of a message: servers change some bytes.
+pub(crate) fn kept_of(bytes: &[u8]) -> &[u8] {
+    bytes.strip_suffix(b"~").unwrap_or(bytes)
 }
 
 impl MailTarget for SimServer {
@@ -89,10 +101,25 @@ impl MailTarget for SimServer {
         for depth in 1..=folder.path.0.len() {
             let path = FolderPath(folder.path.0[..depth].to_vec());
             if !locked(&self.shelf)[&self.url].folders.contains_key(&path) {
-                self.act(|| format!("create {path}"), |mailbox| _ = mailbox.folders.entry(path.clone()).or_default())?;
+                self.act(|| format!("create {path}"), |mailbox| mailbox.create(&path))?;
+                self.made.push(path);
             }
         }
         Ok(folder.path.clone())
+    }
+
+    fn new_folders(&mut self) -> Vec<FolderPath> {
+        std::mem::take(&mut self.made)
+    }
+
+    fn keeps_beside(&mut self) -> Result<KeepsBeside, StoreError> {
+        Ok(KeepsBeside { rights: true, annotations: false })
+    }
+
+    fn set_beside(&mut self, folder: &FolderPath, beside: &Beside) -> Result<Vec<String>, StoreError> {
+        self.send()?;
+        self.act(|| format!("set rights {folder} {:?}", beside.rights), |mailbox| mailbox.set_rights(folder, beside))?;
+        Ok(Beside { annotations: beside.annotations.clone(), ..Beside::default() }.lines(folder))
     }
 
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
@@ -103,7 +130,8 @@ impl MailTarget for SimServer {
         let mut found = Vec::with_capacity(wanted.len());
         for wanted in wanted {
             let dated = |item: &SimItem| wanted.date.is_none_or(|date| date == item.date.seconds);
-            let same = |item: &&SimItem| !self.taken.contains(&item.key) && Digest::of(&item.bytes) == wanted.digest && dated(item);
+            let fits = |digest: Digest| digest == wanted.digest || Some(digest) == wanted.likeness;
+            let same = |item: &&SimItem| !self.taken.contains(&item.key) && fits(Digest::of(&item.bytes)) && dated(item);
             let key = items.iter().find(same).map(|item| item.key.clone());
             self.taken.extend(key.clone());
             found.push(key.map(TargetId));

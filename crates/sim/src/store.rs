@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mailferry_core::model::{Digest, Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
+use mailferry_core::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
 use mailferry_core::ports::{
-    Appended, Blast, Delta, MailSource, MailTarget, May, NewItem, OpenItem, Retry, SeenItem, StoreError, Stores, Wanted,
+    Appended, Blast, Delta, KeepsBeside, MailSource, MailTarget, May, NewItem, OpenItem, Retry, SeenBeside, SeenItem, StoreError, Stores,
+    Wanted,
 };
 
 use crate::process::Process;
@@ -26,6 +27,8 @@ pub struct SimItem {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct SimMailbox {
     pub folders: BTreeMap<FolderPath, Vec<SimItem>>,
+    /// Of others, by folder and name. A new folder has those of INBOX.
+    pub rights: BTreeMap<FolderPath, BTreeMap<String, String>>,
     /// Folders that the store cannot read as such at the moment, as under a mount point without its mount.
     pub hidden: BTreeSet<FolderPath>,
     /// Something in the store cannot be read, and may be a folder.
@@ -66,6 +69,21 @@ impl SimMailbox {
     /// A key that no item has had.
     pub(crate) fn new_key(&mut self) -> Vec<u8> {
         format!("u{:04}", self.next_number()).into_bytes()
+    }
+
+    pub(crate) fn create(&mut self, folder: &FolderPath) {
+        if !self.folders.contains_key(folder) {
+            let inherited = self.rights.get(&FolderPath::inbox()).cloned();
+            self.folders.insert(folder.clone(), Vec::new());
+            self.rights.extend(inherited.map(|rights| (folder.clone(), rights)));
+        }
+    }
+
+    pub(crate) fn set_rights(&mut self, folder: &FolderPath, beside: &Beside) {
+        let rights = self.rights.entry(folder.clone()).or_default();
+        rights.retain(|_, _| !beside.closed);
+        rights.extend(beside.rights.clone());
+        rights.retain(|_, letters| !letters.is_empty());
     }
 
     pub(crate) fn find(&mut self, folder: &FolderPath, key: &[u8]) -> Option<&mut SimItem> {
@@ -197,7 +215,7 @@ impl Stores for SimStores {
         }
         let view = locked(&self.shelf)[url].clone();
         let (shelf, process) = (self.shelf.clone(), self.process.clone());
-        Ok(Box::new(SimTarget { shelf, url: url.into(), process, view, staged: Vec::new(), adopts: None }))
+        Ok(Box::new(SimTarget { shelf, url: url.into(), process, view, staged: Vec::new(), adopts: None, made: Vec::new() }))
     }
 }
 
@@ -242,6 +260,7 @@ impl MailSource for SimSource {
         let gone = || StoreError::no_folder(folder.to_string());
         items.ok_or_else(gone)?.into_iter().try_for_each(|item| {
             each(SeenItem {
+                identity: None,
                 move_hint: Some(item.key.clone()),
                 key: ItemKey(item.key),
                 marks: item.marks,
@@ -277,6 +296,17 @@ impl MailSource for SimSource {
         Ok(Some(delta))
     }
 
+    fn beside(&mut self) -> Result<Vec<SeenBeside>, StoreError> {
+        let shelf = locked(&self.shelf);
+        let mailbox = &shelf[&self.url];
+        let seen = mailbox.folders.keys().map(|folder| {
+            let rights = mailbox.rights.get(folder).cloned().unwrap_or_default();
+            let beside = Beside { rights, ..Beside::default() };
+            SeenBeside { folder: folder.clone(), beside, all_rights: true, all_annotations: true, left: Vec::new() }
+        });
+        Ok(seen.collect())
+    }
+
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {
         let shelf = locked(&self.shelf);
         let item = shelf[&self.url].folders.get(folder).and_then(|items| items.iter().find(|item| item.key == key.0));
@@ -292,14 +322,18 @@ enum Op {
     Marks(FolderPath, Vec<u8>, Marks),
     Move(FolderPath, Vec<u8>, FolderPath),
     Remove(FolderPath, Vec<u8>),
+    Beside(FolderPath, Beside),
 }
 
 impl Op {
     fn apply(&self, mailbox: &mut SimMailbox) -> bool {
-        let items = |mailbox: &mut SimMailbox, folder: &FolderPath| mailbox.folders.entry(folder.clone()).or_default().len();
         match self {
             Op::Folder(path) => {
-                items(mailbox, path);
+                mailbox.create(path);
+                true
+            }
+            Op::Beside(path, beside) => {
+                mailbox.set_rights(path, beside);
                 true
             }
             Op::Append(path, item) => {
@@ -334,6 +368,7 @@ struct SimTarget {
     staged: Vec<Op>,
     /// What bears no token may be what is looked for, but for these keys.
     adopts: Option<BTreeSet<Vec<u8>>>,
+    made: Vec<FolderPath>,
 }
 
 impl SimTarget {
@@ -369,10 +404,24 @@ impl MailTarget for SimTarget {
         for depth in 1..=folder.path.0.len() {
             let path = FolderPath(folder.path.0[..depth].to_vec());
             if !self.view.folders.contains_key(&path) {
-                self.stage(Op::Folder(path))?;
+                self.stage(Op::Folder(path.clone()))?;
+                self.made.push(path);
             }
         }
         Ok(folder.path.clone())
+    }
+
+    fn new_folders(&mut self) -> Vec<FolderPath> {
+        std::mem::take(&mut self.made)
+    }
+
+    fn keeps_beside(&mut self) -> Result<KeepsBeside, StoreError> {
+        Ok(KeepsBeside { rights: true, annotations: false })
+    }
+
+    fn set_beside(&mut self, folder: &FolderPath, beside: &Beside) -> Result<Vec<String>, StoreError> {
+        self.stage(Op::Beside(folder.clone(), beside.clone()))?;
+        Ok(Beside { annotations: beside.annotations.clone(), ..Beside::default() }.lines(folder))
     }
 
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {

@@ -138,10 +138,13 @@ pub(crate) fn sync_all_of(dir: &Path) -> io::Result<()> {
     Ok(rustix::fs::syncfs(File::open(dir)?)?)
 }
 
+/// Behind the name of a file: its next version, until that takes its place.
+pub(crate) const NEXT: &str = ".mailferry-new";
+
 /// Replaces a small file whole or not at all, durably.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut part = path.as_os_str().to_owned();
-    part.push(".mailferry-new");
+    part.push(NEXT);
     let part = Path::new(&part);
     remove_if_there(part)?;
     let mut file = OpenOptions::new().write(true).create_new(true).open(part)?;
@@ -152,7 +155,11 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Where the next version of a secret is written, readable by nobody else; made before that is known, so that it is known to have a place.
+/// More than any secret needs.
+const SECRET_ROOM_BYTES: usize = 64 << 10;
+
+/// Where the next version of a secret is written, readable by nobody else; made before that is known, with room taken on the disk, so that
+/// it is known to have a place.
 pub(crate) struct SecretPart {
     file: File,
     path: PathBuf,
@@ -161,23 +168,39 @@ pub(crate) struct SecretPart {
 }
 
 impl SecretPart {
+    /// What stands there takes its own place first: whatever could forbid that to the next version forbids it now.
     pub(crate) fn beside(path: &Path) -> io::Result<SecretPart> {
+        let content = fs::read(path)?;
+        SecretPart::with_room(path)?.put(&content)?;
+        SecretPart::with_room(path)
+    }
+
+    fn with_room(path: &Path) -> io::Result<SecretPart> {
         let of = path.canonicalize()?;
         let mut part = of.as_os_str().to_owned();
-        part.push(".mailferry-new");
+        part.push(NEXT);
         let path = PathBuf::from(part);
         remove_if_there(&path)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(SecretPart { file: options.open(&path)?, path, of })
+        let mut part = SecretPart { file: options.open(&path)?, path, of };
+        // Bytes that are there already are written over, where the file system does so: no new room is asked for.
+        part.file.write_all(&[b'\n'; SECRET_ROOM_BYTES])?;
+        part.file.sync_all()?;
+        Ok(part)
     }
 
     /// Takes the place of the version before it, durably.
-    pub(crate) fn keep(mut self, secret: &str) -> io::Result<()> {
-        self.file.write_all(secret.as_bytes())?;
-        self.file.write_all(b"\n")?;
+    pub(crate) fn keep(self, secret: &str) -> io::Result<()> {
+        self.put(format!("{secret}\n").as_bytes())
+    }
+
+    fn put(mut self, content: &[u8]) -> io::Result<()> {
+        self.file.rewind()?;
+        self.file.write_all(content)?;
+        self.file.set_len(content.len() as u64)?;
         self.file.sync_all()?;
         fs::rename(&self.path, &self.of)?;
         self.of.parent().map_or(Ok(()), sync_dir)
@@ -221,6 +244,29 @@ pub(crate) fn time_of(date: InternalDate) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_has_its_place_and_its_room_before_it_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, part) = (dir.path().join("token"), dir.path().join("token.mailferry-new"));
+        fs::write(&path, "old\n# a remark\n").unwrap();
+        let next = SecretPart::beside(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old\n# a remark\n", "nothing is lost where no new one comes");
+        assert_eq!(fs::metadata(&part).unwrap().len(), SECRET_ROOM_BYTES as u64);
+        next.keep("new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new\n");
+        drop(SecretPart::beside(&path).unwrap());
+        assert!(!part.exists() && fs::read(&path).unwrap() == b"new\n");
+    }
+
+    /// A directory stands for whatever cannot be replaced: a file of somebody else in a sticky folder, a mount point.
+    #[test]
+    fn what_could_not_be_replaced_is_told_before_anything_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(SecretPart::beside(dir.path()).is_err());
+        assert!(SecretPart::beside(&dir.path().join("missing")).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn an_instant_reads_back_as_itself() {

@@ -219,6 +219,7 @@ fn item(db: &mut Database, shape: &Shape, number: u64) -> Result<(), StateError>
             digest: Some(digest),
             marks: Marks::default(),
             body: name.sequence,
+            identity: None,
         };
         ledger::source::record_item(tx, mailbox, &item, name.sequence)?;
         let published = ledger::outbound::Published { name, base: Sequence(0), digest, bytes: 40_000, items: 1 };

@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use mailferry_conformance::store::{Bench, Limits};
-use mailferry_core::model::{FolderInfo, FolderPath, ItemKey, Marks, TargetId};
-use mailferry_core::ports::{Appended, MailSource, MailTarget, May, NewItem, OpenItem, SeenItem, ShownAs, StoreError, Walked, Wanted};
+use mailferry_core::model::{Beside, FolderInfo, FolderPath, ItemKey, Marks, TargetId};
+use mailferry_core::ports::{
+    Appended, KeepsBeside, MailSource, MailTarget, May, NewItem, OpenItem, SeenBeside, SeenItem, ShownAs, StoreError, Walked, Wanted,
+};
 use mailferry_mailbed::hostile::{Hostile, Setup};
-use mailferry_mailbed::servers::{Dovecot, Format, Kind, Options, Server};
+use mailferry_mailbed::servers::{Cyrus, Dovecot, Format, Kind, Options, Server};
 use mailferry_mailbed::talk::Talk;
 use mailferry_stores::{StoreUrl, open_source, open_target};
 use tempfile::TempDir;
@@ -116,6 +118,10 @@ impl MailSource for UnixLines {
         Ok(Some(OpenItem { reader: Box::new(Cursor::new(unix(&bytes))) }))
     }
 
+    fn beside(&mut self) -> Result<Vec<SeenBeside>, StoreError> {
+        self.inner.beside()
+    }
+
     fn shown_as(&mut self, folder: &FolderPath, id: &TargetId) -> Result<ShownAs, StoreError> {
         let real = self.named.lock().expect("nobody panicked").real.get(id).cloned();
         self.inner.shown_as(folder, real.as_ref().unwrap_or(id))
@@ -181,6 +187,18 @@ impl MailTarget for Settled {
 
     fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError> {
         self.inner.ensure_folder(folder)
+    }
+
+    fn new_folders(&mut self) -> Vec<FolderPath> {
+        self.inner.new_folders()
+    }
+
+    fn keeps_beside(&mut self) -> Result<KeepsBeside, StoreError> {
+        self.inner.keeps_beside()
+    }
+
+    fn set_beside(&mut self, folder: &FolderPath, beside: &Beside) -> Result<Vec<String>, StoreError> {
+        self.inner.set_beside(folder, beside)
     }
 
     /// As the run after a kill would: what this one knows of itself is no answer.
@@ -257,7 +275,8 @@ fn on_a_plain_server() -> Account {
     static SERVER: OnceLock<Hostile> = OnceLock::new();
     static USERS: AtomicUsize = AtomicUsize::new(0);
     let plain = || {
-        ["UIDPLUS", "MULTIAPPEND", "LITERAL+", "MOVE", "CONDSTORE"].into_iter().fold(Setup::default(), |setup, word| setup.without(word))
+        let without = ["UIDPLUS", "MULTIAPPEND", "LITERAL+", "MOVE", "CONDSTORE"];
+        without.into_iter().fold(Setup::default().with("ACL"), |setup, word| setup.without(word))
     };
     let server = SERVER.get_or_init(|| Hostile::start(plain()).expect("a server"));
     let user = format!("user{}", USERS.fetch_add(1, Ordering::Relaxed));
@@ -270,4 +289,42 @@ mod dovecot {
 
 mod plain {
     mailferry_conformance::store!(super::on_a_plain_server());
+}
+
+/// Servers that keep rights and annotations.
+mod with_extensions {
+    use super::*;
+
+    fn on(server: fn() -> Server, kind: Kind, servers: &OnceLock<Server>, users: &AtomicUsize) -> Option<Account> {
+        if !is_ready(&[kind]) {
+            return None;
+        }
+        let server = servers.get_or_init(server);
+        Some(Account::new(server.address(), server.user(users.fetch_add(1, Ordering::Relaxed) + 1), limits()))
+    }
+
+    fn each(law: fn(&dyn Bench)) {
+        static DOVECOT: OnceLock<Server> = OnceLock::new();
+        static CYRUS: OnceLock<Server> = OnceLock::new();
+        static USERS: AtomicUsize = AtomicUsize::new(0);
+        let dovecot = || Dovecot::start(Options { users: 8, with_extensions: true, ..Options::default() }).expect("Dovecot starts");
+        let cyrus = || Cyrus::start(Options { users: 8, ..Options::default() }).expect("Cyrus starts");
+        let benches = [on(dovecot, Kind::Dovecot, &DOVECOT, &USERS), on(cyrus, Kind::Cyrus, &CYRUS, &USERS)];
+        benches.iter().flatten().for_each(|bench| law(bench));
+    }
+
+    #[test]
+    fn what_stands_beside_items_is_kept() {
+        each(mailferry_conformance::store::what_stands_beside_items_is_kept_or_told);
+    }
+
+    #[test]
+    fn nobody_keeps_a_right_that_is_not_named() {
+        each(mailferry_conformance::store::nobody_keeps_a_right_that_is_not_named_where_it_is_closed);
+    }
+
+    #[test]
+    fn a_new_folder_is_told_once() {
+        each(mailferry_conformance::store::a_new_folder_is_told_once_where_it_may_inherit_rights);
+    }
 }

@@ -105,6 +105,28 @@ fn a_refresh_token_that_the_server_changes_is_kept_for_nobody_else_and_the_token
     bed.assert_silent("", &[&token(&bed.mailbox)]);
 }
 
+/// Somebody has made the file immutable: a new token could not take its place, although the folder can be written.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refresh_token_that_could_not_be_kept_is_not_asked_for() {
+    use std::io::Write;
+    logged();
+    let Some(bed) = Bed::new(|server| vec![Reply::grant(&token(server), 3600, Some(SECOND))]) else { return };
+    let chattr = |change: &str| std::process::Command::new("chattr").arg(change).arg(&bed.file).output();
+    if !chattr("+i").is_ok_and(|output| output.status.success()) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: this needs the right to make a file immutable");
+        return;
+    }
+    let said = reads(&bed.address());
+    assert!(chattr("-i").is_ok_and(|output| output.status.success()));
+    let said = said.expect_err("nobody is let in");
+    assert!(said.contains("could not keep a refresh token") && said.contains("hint:"), "{said}");
+    assert_eq!((bed.endpoint.asked().len(), bed.kept()), (0, format!("{FIRST}\n")));
+    assert_eq!(files_in(bed.dir.path()), ["ca", "client", "refresh", "refresh.lock"], "what was tried is cleared away");
+    assert_eq!(reads(&bed.address()), Ok(()));
+    assert_eq!(bed.kept(), format!("{SECOND}\n"));
+}
+
 #[test]
 fn a_refusal_for_good_says_to_sign_in_again_and_is_asked_for_once() {
     logged();

@@ -216,8 +216,13 @@ impl Twins {
             return;
         }
         let at = any_folder(dice);
-        let wanted =
-            |number: u32| Wanted { token: token(number), digest: Digest::of(&body(number)), size: body(number).len() as u64, date: None };
+        let wanted = |number: u32| Wanted {
+            token: token(number),
+            digest: Digest::of(&body(number)),
+            likeness: None,
+            size: body(number).len() as u64,
+            date: None,
+        };
         let wanted: Vec<Wanted> = (0..=self.next).map(wanted).collect();
         let found = self.open.each_mut().map(|target| target.locate(&folder(at), &wanted).expect("an answer"));
         let there = |found: &Vec<Option<TargetId>>| found.iter().map(Option::is_some).collect::<Vec<_>>();

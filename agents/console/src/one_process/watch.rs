@@ -97,6 +97,10 @@ impl MailTarget for Counted {
         self.store.ensure_folder(folder)
     }
 
+    fn new_folders(&mut self) -> Vec<FolderPath> {
+        self.store.new_folders()
+    }
+
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
         self.store.locate(folder, wanted)
     }

@@ -132,7 +132,7 @@ pub fn fill(target: &mut dyn MailTarget, folder: &FolderPath, numbers: std::ops:
 
 pub fn wanted(number: u8) -> Wanted {
     let body = body(number);
-    Wanted { token: Token([number; 16]), digest: Digest::of(&body), size: body.len() as u64, date: None }
+    Wanted { token: Token([number; 16]), digest: Digest::of(&body), likeness: None, size: body.len() as u64, date: None }
 }
 
 pub fn locate(target: &mut dyn MailTarget, folder: &FolderPath, numbers: std::ops::Range<u8>) -> Vec<Option<TargetId>> {

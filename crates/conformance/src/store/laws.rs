@@ -336,8 +336,9 @@ pub fn what_others_have_put_there_is_adopted_once(bench: &dyn Bench) {
     let mut target = bench.target();
     target.adopt().expect("this store can");
     assert!(target.tells_by_bytes());
-    let asked =
-        |number: u8, date: Option<i64>| [Wanted { token: Token([number; 16]), digest: Digest::of(twin), size: twin.len() as u64, date }];
+    let asked = |number: u8, date: Option<i64>| {
+        [Wanted { token: Token([number; 16]), digest: Digest::of(twin), likeness: None, size: twin.len() as u64, date }]
+    };
     assert!(target.asks_for_claims(&inbox).expect("an answer"), "whose is what stands there?");
     target.claim(&inbox, Vec::new());
     let mut find = |number, date| target.locate(&inbox, &asked(number, date)).expect("an answer").remove(0);

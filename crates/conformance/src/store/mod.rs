@@ -2,11 +2,13 @@
 //!
 //! A store comes as a `Bench`: one mailbox that can be opened again and again, as target and as source.
 
+mod beside;
 mod items;
 mod kit;
 mod laws;
 mod names;
 
+pub use beside::*;
 pub use items::*;
 pub use kit::{Bench, Limits};
 pub use laws::*;
@@ -41,6 +43,7 @@ macro_rules! store {
             a_walk_shows_what_a_scan_shows
             an_item_that_went_away_is_no_error
             a_flush_of_nothing_is_nothing
+            a_name_of_any_length_is_refused_at_once_or_holds_mail
             odd_folder_names_come_back_and_are_never_merged
             folders_come_parents_first_and_once
             a_folder_made_twice_is_made_once
@@ -54,6 +57,9 @@ macro_rules! store {
             dates_come_back
             a_body_of_another_length_than_announced_is_kept_whole
             a_body_that_breaks_off_leaves_nothing
+            what_stands_beside_items_is_kept_or_told
+            nobody_keeps_a_right_that_is_not_named_where_it_is_closed
+            a_new_folder_is_told_once_where_it_may_inherit_rights
         }
     };
 }

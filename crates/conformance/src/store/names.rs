@@ -66,6 +66,21 @@ fn odd() -> Vec<FolderPath> {
     single.chain(nested).map(|names| FolderPath(names.into_iter().map(String::from).collect())).collect()
 }
 
+pub fn a_name_of_any_length_is_refused_at_once_or_holds_mail(bench: &dyn Bench) {
+    let mut target = bench.target();
+    for length in [100, 224, 225, 229, 230, 231, 239, 240, 241, 250, 255, 256, 300] {
+        let path = folder(&"n".repeat(length));
+        match target.ensure_folder(&FolderInfo::plain(path.clone())) {
+            Ok(made) => {
+                append(&mut *target, &made, &envelope(1), &body(1));
+                target.flush().unwrap_or_else(|error| panic!("a name of {length} bytes was taken: {error}"));
+                assert_eq!(seen(bench, &made).len(), 1, "a name of {length} bytes");
+            }
+            Err(error) => assert!(error.blast <= Blast::Folder, "{length}: {error}"),
+        }
+    }
+}
+
 pub fn odd_folder_names_come_back_and_are_never_merged(bench: &dyn Bench) {
     if !bench.limits().any_names {
         return;

@@ -109,6 +109,7 @@ impl MailSource for Shelf {
         self.mails(folder).iter().enumerate().try_for_each(|(number, mail)| {
             each(SeenItem {
                 key: ItemKey(format!("k{number}").into_bytes()),
+                identity: None,
                 move_hint: None,
                 marks: mail.marks.clone(),
                 date: mail.date,

@@ -31,7 +31,7 @@ pub(super) struct Incoming {
     pub digest: Digest,
     pub arrival: Arrival,
     pub reader: prv::Reader<Box<dyn ReadSeek>>,
-    /// Out of the archive: older than what has been applied since.
+    /// Out of the archive, or kept and applied again: older than what has been applied since.
     pub restored: bool,
 }
 

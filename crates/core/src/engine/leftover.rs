@@ -50,7 +50,7 @@ impl Agent {
             let Some(file) = folder.join(&entry.name) else { continue };
             match entry.name.parse::<ContainerName>() {
                 Ok(name) if self.is_next(&name)? && name.epoch == self.epoch => match self.read_found(&file, &name)? {
-                    Some(found) if self.links(&found)? => self.publish_sealed(&file, found.published, &found.records)?,
+                    Some(found) if self.links(&found)? => self.publish_sealed(&file, found.published, &found.records, &[])?,
                     // It may have been placed and sent before it was damaged: its name must not be given to other bytes (R6).
                     _ => return Err(self.begin_anew(&name)),
                 },
@@ -153,7 +153,7 @@ impl Agent {
                 Some(found) if self.links(&found)? => {
                     self.event("container.adopted", Level::Info, format!("{name} was placed but not recorded: adopted"));
                     self.of_the_past(Trace::Adopted, &name)?;
-                    self.publish_sealed(&original, found.published, &found.records)?;
+                    self.publish_sealed(&original, found.published, &found.records, &[])?;
                     return Ok(true);
                 }
                 _ => self.drop_work(&original),

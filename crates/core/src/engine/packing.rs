@@ -7,12 +7,14 @@ use mailferry_rules::ids::{ContainerName, MailboxId};
 use super::agent::{Agent, Halt};
 use super::policy::Policy;
 use super::recording::apply_records;
-use crate::model::Token;
+use crate::model::{Identity, Token};
 use crate::ports::{Level, PartWriter, ShareError, SharePath};
 use crate::prv::{self, PrvError, Record};
 use crate::settings::AgentKind;
 use crate::spool;
+use crate::state::Transaction;
 use crate::state::ledger::outbound::{self, Published};
+use crate::state::ledger::source;
 use crate::trouble::Trouble;
 
 /// A container being written.
@@ -25,6 +27,8 @@ pub(super) struct Packing {
     /// Folders and items it has named.
     pub folders: HashSet<u32>,
     pub tokens: HashSet<Token>,
+    /// What the store calls its items. It is in no container: after a crash they are known by their bytes.
+    pub identities: Vec<(Token, Identity)>,
 }
 
 impl Packing {
@@ -55,7 +59,7 @@ impl Agent {
         let part = spool::part_of(&spool::file(&self.work_folder(), &name), &self.writer());
         let sink = self.own_share().part(&part, 0).map_err(|error| self.cannot_pack(&error))?;
         let writer = prv::Writer::new(sink, &header, options).map_err(|error| self.pack_failed(error))?;
-        Ok(Packing { name, header, writer, records: Vec::new(), folders: HashSet::new(), tokens: HashSet::new() })
+        Ok(Packing { name, header, writer, records: Vec::new(), folders: HashSet::new(), tokens: HashSet::new(), identities: Vec::new() })
     }
 
     /// Finishes a container, publishes and replicates it; false when it stays pending.
@@ -70,13 +74,23 @@ impl Agent {
         share.vouch(&sealed, summary.digest);
         let published =
             Published { name: packing.name, base: packing.header.base, digest: summary.digest, bytes: summary.bytes, items: summary.items };
-        self.publish_sealed(&sealed, published, &packing.records)
+        self.publish_sealed(&sealed, published, &packing.records, &packing.identities)
     }
 
     /// Publishes a container that lies sealed on this node's share.
-    pub(super) fn publish_sealed(&mut self, sealed: &SharePath, published: Published, records: &[Record]) -> Result<(), Halt> {
+    pub(super) fn publish_sealed(
+        &mut self,
+        sealed: &SharePath,
+        published: Published,
+        records: &[Record],
+        identities: &[(Token, Identity)],
+    ) -> Result<(), Halt> {
         let name = published.name;
-        if !self.publish(sealed, &published, &|tx| Ok(apply_records(tx, name, records)?))? {
+        let record = |tx: &Transaction<'_>| {
+            apply_records(tx, name, records)?;
+            Ok(identities.iter().try_for_each(|(token, identity)| source::identify(tx, name.mailbox, token, *identity))?)
+        };
+        if !self.publish(sealed, &published, &record)? {
             return Err(Halt::Held(format!("container {name} could not be placed")));
         }
         if sealed.parent() == self.work_folder() {

@@ -32,6 +32,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
                 digest: Some(*digest),
                 marks: envelope.marks.clone(),
                 body: sequence,
+                identity: None,
             };
             source::record_item(db, mailbox, &item, sequence)
         }

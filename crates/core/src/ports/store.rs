@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, InternalDate, ItemKey, Marks, TargetId, Token};
+use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Identity, InternalDate, ItemKey, Marks, TargetId, Token};
 use crate::passage::Altered;
 
 /// One mailbox, read only (R20): nothing here may change a byte, a name or a timestamp of the source, access times set
@@ -146,6 +146,8 @@ pub struct SeenItem {
     /// The key this item has, or had, in another folder if it was moved from there. `None`: this store cannot tell a move
     /// from a deletion and a new item.
     pub move_hint: Option<Vec<u8>>,
+    /// By what else the store knows it again, where keys do not outlive moves.
+    pub identity: Option<Identity>,
     pub marks: Marks,
     pub date: InternalDate,
     /// The store gives the date itself; else it is taken from elsewhere, as from a header, or there is none.
@@ -206,6 +208,11 @@ pub trait MailTarget: Send {
     /// Makes the folder, with its parents, and returns the path it really has there. Doing it twice is doing it once.
     fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError>;
 
+    /// Folders that this store has made since it was asked last: they may have inherited rights.
+    fn new_folders(&mut self) -> Vec<FolderPath> {
+        Vec::new()
+    }
+
     /// Looks for items that an earlier, interrupted run may have appended (R42), and answers in the order asked.
     /// An item that was flushed is found even if a client has changed its flags since.
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError>;
@@ -251,8 +258,8 @@ pub trait MailTarget: Send {
         Ok(KeepsBeside::default())
     }
 
-    /// Sets what stands beside the items of a folder, at once. Nobody may get a right that is not named; the owner's own are left alone.
-    /// Answers what could not be kept, for people. Doing it twice is doing it once.
+    /// Sets, or stages, what stands beside the items of a folder. Nobody may get a right that is not named; where it is closed, nobody else
+    /// keeps one either. The owner's own are left alone. Answers what could not be kept, for people. Doing it twice is doing it once.
     fn set_beside(&mut self, folder: &FolderPath, beside: &Beside) -> Result<Vec<String>, StoreError> {
         Ok(beside.lines(folder))
     }
@@ -357,6 +364,8 @@ pub struct NewItem<'a> {
 pub struct Wanted {
     pub token: Token,
     pub digest: Digest,
+    /// As `Appended` told it: one that is like it will do where none has the very bytes.
+    pub likeness: Option<Digest>,
     pub size: u64,
     /// Internal date in seconds since 1970: with another it is another item; `None`: any will do.
     pub date: Option<i64>,

@@ -65,5 +65,6 @@ pub(super) mod kind {
     pub const BESIDE: u8 = 129;
     pub const READY: u8 = 130;
     pub const CONFIRMED: u8 = 131;
-    pub const LATER: u8 = 132;
+    pub const CLOSED: u8 = 132;
+    pub const LATER: u8 = 133;
 }

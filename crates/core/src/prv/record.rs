@@ -37,7 +37,7 @@ pub enum Record {
     Wanted { token: Token },
     /// The source has no answer to this container of the mailbox: where it was taken, its receipt is to be sent again (R45).
     Unanswered { sequence: Sequence, epoch: Epoch },
-    /// What stands beside the items of a folder now; what was sent before and is not named stays as it is.
+    /// What stands beside the items of a folder now.
     Beside { folder: u32, beside: Beside },
     /// The source asks for the switch of the mailbox: may it be locked, or, `last`, is everything up to here there (R82)?
     Ready { switch: SwitchId, last: bool },
@@ -143,7 +143,7 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
             out.u64(epoch.0);
             Ok(())
         }),
-        Record::Beside { folder, beside } => framed(out, kind::BESIDE, |out| {
+        Record::Beside { folder, beside } => framed(out, if beside.closed { kind::CLOSED } else { kind::BESIDE }, |out| {
             out.u32(*folder);
             put_beside(out, beside)
         }),
@@ -328,7 +328,8 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
         kind::CENSUS => Record::Census(census(&mut fields)?),
         kind::WANTED => Record::Wanted { token: token(&mut fields)? },
         kind::UNANSWERED => Record::Unanswered { sequence: Sequence(fields.u64()?), epoch: Epoch(fields.u64()?) },
-        kind::BESIDE => Record::Beside { folder: fields.u32()?, beside: beside(&mut fields)? },
+        kind::BESIDE => Record::Beside { folder: fields.u32()?, beside: beside(&mut fields, false)? },
+        kind::CLOSED => Record::Beside { folder: fields.u32()?, beside: beside(&mut fields, true)? },
         kind::ADOPT => Record::Adopt { spares: yes_no(fields.u8()?)? },
         kind::READY => Record::Ready { switch: SwitchId(fields.array()?), last: yes_no(fields.u8()?)? },
         kind::CONFIRMED => Record::Confirmed {
@@ -425,8 +426,8 @@ fn folder(fields: &mut Fields<'_>) -> Option<FolderInfo> {
 }
 
 /// Names and entries rise, each once.
-fn beside(fields: &mut Fields<'_>) -> Option<Beside> {
-    let mut beside = Beside::default();
+fn beside(fields: &mut Fields<'_>, closed: bool) -> Option<Beside> {
+    let mut beside = Beside { closed, ..Beside::default() };
     for _ in 0..fields.u16()? {
         let (who, rights) = (fields.text16()?, fields.text16()?);
         if beside.rights.last_key_value().is_some_and(|(last, _)| *last >= who) {

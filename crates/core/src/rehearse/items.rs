@@ -93,7 +93,7 @@ mod tests {
 
     fn seen(seconds: i64, dated: bool) -> SeenItem {
         let date = InternalDate { seconds, ..InternalDate::default() };
-        SeenItem { key: ItemKey(vec![1]), move_hint: None, marks: Marks::default(), date, dated, sender: None, size: None }
+        SeenItem { key: ItemKey(vec![1]), move_hint: None, identity: None, marks: Marks::default(), date, dated, sender: None, size: None }
     }
 
     #[test]

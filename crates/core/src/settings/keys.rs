@@ -53,8 +53,8 @@ settings! {
         agents [Source], section "Source", rules ["R21"];
 
     /// Whether the rights of others in folders (ACL) are brought over, where both stores have such.
-    /// Rights that a new folder inherits at the target, or an older one of its name has there, are not taken away: look at
-    /// them before you switch this on. The owner's own are left alone.
+    /// Whoever the source does not name loses his in the folders that are brought over; the owner's own are left alone. Names are
+    /// those of the source where RightsMap does not say otherwise: look at them before you switch this on.
     send_rights "SendRights": bool = false,
         agents [Source], section "Source", rules [];
 

@@ -24,6 +24,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[include_str!("schema_8.sql")],
     &[include_str!("schema_9.sql")],
     &[include_str!("schema_10.sql")],
+    &[include_str!("schema_11.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.

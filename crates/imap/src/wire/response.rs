@@ -155,6 +155,8 @@ pub struct Fetch {
     pub header: Option<Vec<u8>>,
     /// X-GM-MSGID, the same in every folder.
     pub gmail_id: Option<u64>,
+    /// EMAILID (RFC 8474): the same wherever the message stands.
+    pub email_id: Option<String>,
     /// X-GM-LABELS, in modified UTF-7; those of the system begin with a backslash.
     pub labels: Option<Vec<String>>,
 }
@@ -428,6 +430,7 @@ fn fetch(sequence: u32, cursor: &mut Cursor<'_>) -> Fetch {
             b"RFC822.SIZE" => fetch.size = cursor.number(),
             b"MODSEQ" => cursor.list(|cursor| fetch.modseq = cursor.number()),
             b"X-GM-MSGID" => fetch.gmail_id = cursor.number(),
+            b"EMAILID" => fetch.email_id = list_of_texts(cursor).into_iter().next().filter(|id| !id.is_empty()),
             b"X-GM-LABELS" => fetch.labels = Some(list_of_texts(cursor)),
             b"" => cursor.skip(),
             name if name.starts_with(b"BODY[]") || name == b"RFC822" || name.starts_with(b"BINARY[]") => {

@@ -30,6 +30,7 @@ struct Bent {
     shuffled: bool,
     body_nil: bool,
     headless: bool,
+    one_id: bool,
     size: Option<SizeLie>,
     date: Option<Option<String>>,
 }
@@ -42,6 +43,9 @@ impl Session<'_> {
         let places = selected.of_set(&command.text(0), request.by_uid);
         let (user, name, read_only) = (self.user().to_owned(), selected.name.clone(), selected.read_only);
         let occasion = Occasion { user: &user, mailbox: &name, bytes: b"" };
+        if request.items.iter().any(|item| item == "EMAILID") && self.shared.state().meets_quirk(occasion, &Quirk::NoEmailId) {
+            return bad("Unknown FETCH item EMAILID");
+        }
         let forgets = request.vanished && self.shared.state().meets_quirk(occasion, &Quirk::ForgetsVanished);
         if request.vanished && self.qresync && !forgets {
             let gone = self.world(|world| {
@@ -87,6 +91,7 @@ impl Session<'_> {
             shuffled: state.meets_quirk(occasion, &Quirk::ShuffledItems),
             body_nil: wants_body && state.meets_quirk(occasion, &Quirk::BodyNil),
             headless: wants_body && state.meets_quirk(occasion, &Quirk::EmptyHeader),
+            one_id: wants("EMAILID") && state.meets_quirk(occasion, &Quirk::OneEmailId),
             size: state.meets(occasion, |quirk| match quirk {
                 Quirk::Size(lie) if wants("RFC822.SIZE") => Some(*lie),
                 _ => None,
@@ -185,6 +190,8 @@ fn answer_to(item: &str, message: &Message, bent: &Bent, condstore: bool) -> Opt
         },
         "MODSEQ" if condstore => plain(format!("MODSEQ ({})", message.modseq)),
         "X-GM-MSGID" => plain(format!("X-GM-MSGID {}", message.id)),
+        "EMAILID" if bent.one_id => plain("EMAILID (M1)".into()),
+        "EMAILID" => plain(format!("EMAILID (M{})", message.id)),
         "X-GM-THRID" => plain(format!("X-GM-THRID {}", message.id)),
         "X-GM-LABELS" => plain(format!("X-GM-LABELS ({})", message.labels.iter().map(|label| quoted(label)).collect::<Vec<_>>().join(" "))),
         "X-UNKNOWN" => plain("X-UNKNOWN ((\"a\" NIL) {3}\r\n(\"( 7)".into()),

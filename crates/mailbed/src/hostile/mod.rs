@@ -11,6 +11,7 @@ mod folders;
 mod login;
 mod output;
 mod quirk;
+mod rights;
 mod search;
 mod selected;
 mod session;

@@ -56,6 +56,10 @@ pub enum Quirk {
     SendsReceipts,
 
     Size(SizeLie),
+    /// EMAILID is the same for all.
+    OneEmailId,
+    /// FETCH of an EMAILID is BAD, although offered.
+    NoEmailId,
     /// `BODY[] NIL`.
     BodyNil,
     /// OK, and no FETCH response.
@@ -90,6 +94,11 @@ pub enum Quirk {
     NoChildrenOnParent,
     /// CREATE of a name that differs in case alone is refused.
     NamesWithoutCase,
+
+    /// SETACL gives these letters as well.
+    AddsRights(&'static str),
+    /// DELETEACL is OK, and nothing is deleted.
+    KeepsRights,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -138,8 +138,10 @@ impl Session<'_> {
 
     /// Its text, and whether it is the end.
     fn forbidden(&self, command: &Command) -> Option<(String, bool)> {
-        let named =
-            matches!(command.word.as_str(), "APPEND" | "SELECT" | "EXAMINE" | "CREATE" | "STATUS" | "SUBSCRIBE" | "DELETE" | "RENAME");
+        let named = matches!(
+            command.word.as_str(),
+            "APPEND" | "SELECT" | "EXAMINE" | "CREATE" | "STATUS" | "SUBSCRIBE" | "DELETE" | "RENAME" | "GETACL" | "SETACL" | "DELETEACL"
+        );
         let mailbox = if named { command.text(0) } else { self.mailbox().to_owned() };
         // Of what was sent with the line, not only what was asked for.
         let bytes: Vec<u8> = command.values.iter().filter_map(|value| value.bytes()).collect::<Vec<_>>().join(&b' ');
@@ -188,6 +190,7 @@ impl Session<'_> {
             "EXPUNGE" | "UID EXPUNGE" | "CLOSE" | "UNSELECT" | "SELECT" | "EXAMINE" | "COPY" | "UID COPY" | "MOVE" | "UID MOVE" => {
                 self.on_mailbox(command)
             }
+            "GETACL" | "SETACL" | "DELETEACL" if self.shared.has("ACL") => self.rights(command),
             _ => self.folders(command),
         }
     }

@@ -21,6 +21,8 @@ pub struct Mailbox {
     pub attributes: Vec<String>,
     /// Bytes of the largest message that it takes; STATUS tells it (RFC 7889).
     pub append_limit: Option<u64>,
+    /// Letters by who has them (RFC 4314); a new mailbox has those of the one above it.
+    pub rights: BTreeMap<String, String>,
     /// By UID, ascending.
     pub messages: Vec<Message>,
     /// The removed: UID and the mod-sequence of its end.
@@ -116,7 +118,9 @@ impl World {
             self.validity += 1;
         }
         let validity = self.validity;
-        self.mailboxes.entry(name).or_insert_with(|| Mailbox::new(validity))
+        let above = name.rsplit_once(self.separator).map_or("INBOX", |(above, _)| above);
+        let rights = self.mailboxes.get(above).map(|above| above.rights.clone()).unwrap_or_default();
+        self.mailboxes.entry(name).or_insert_with(|| Mailbox { rights, ..Mailbox::new(validity) })
     }
 
     pub fn find(&mut self, name: &str) -> Option<&mut Mailbox> {
@@ -167,6 +171,7 @@ impl Mailbox {
             modseq: 1,
             attributes: Vec::new(),
             append_limit: None,
+            rights: BTreeMap::new(),
             messages: Vec::new(),
             vanished: Vec::new(),
             version: 0,

@@ -59,7 +59,7 @@ impl Waiting {
 
     /// What to look for where it is not known whether it arrived.
     pub fn wanted(&self) -> Wanted {
-        Wanted { token: Token::FIRST, digest: Digest::of(&self.bytes), size: self.bytes.len() as u64, date: None }
+        Wanted { token: Token::FIRST, digest: Digest::of(&self.bytes), likeness: None, size: self.bytes.len() as u64, date: None }
     }
 }
 

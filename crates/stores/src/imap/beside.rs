@@ -7,7 +7,7 @@ use mailferry_core::model::{Beside, FolderPath};
 use mailferry_core::ports::{Blast, SeenBeside, StoreError};
 use mailferry_imap::{Command, ImapError, Response, Tag};
 
-use super::rights::Letters;
+use super::rights::{Letters, Names};
 use super::source::ImapSource;
 
 /// Commands that are under way at a time.
@@ -79,10 +79,10 @@ impl ImapSource {
                 Ok(())
             })?;
         }
-        let own = [self.owner.as_str(), "owner"];
+        let names = Names::of(self.line.connection());
         for folder in &mut seen {
-            let is_own = |who: &str| own.iter().any(|own| own.eq_ignore_ascii_case(who.strip_prefix('-').unwrap_or(who)));
-            folder.beside.rights.retain(|who, rights| !is_own(who) && !rights.is_empty());
+            folder.beside.rights.retain(|who, _| !self.owner.is(who));
+            folder.beside.rights = names.added_up(std::mem::take(&mut folder.beside.rights));
         }
         Ok(seen)
     }

@@ -68,7 +68,8 @@ impl ImapSource {
     fn changed_since(&mut self, last: u32, modseq: u64, resync: bool) -> Result<Option<Told>, StoreError> {
         let (mut fetched, mut gone, mut too_much): (Vec<Fetch>, Vec<UidSet>, bool) = (Vec::new(), Vec::new(), false);
         let vanished = if resync { " VANISHED" } else { "" };
-        let command = format!("UID FETCH 1:{last} (UID FLAGS INTERNALDATE RFC822.SIZE) (CHANGEDSINCE {modseq}{vanished})");
+        let more = self.identities.item();
+        let command = format!("UID FETCH 1:{last} (UID FLAGS INTERNALDATE RFC822.SIZE{more}) (CHANGEDSINCE {modseq}{vanished})");
         let refused = self.line.attempt(async |connection| {
             let each = |response| match response {
                 _ if too_much => {}

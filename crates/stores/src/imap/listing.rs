@@ -126,7 +126,8 @@ impl Listing {
     }
 
     fn found(&self, wanted: &Wanted) -> Option<u32> {
-        self.free(&wanted.digest).find(|uid| wanted.date.is_none() || self.dates.get(uid).copied() == wanted.date)
+        let by = |digest| self.free(digest).find(|uid| wanted.date.is_none() || self.dates.get(uid).copied() == wanted.date);
+        by(&wanted.digest).or_else(|| wanted.likeness.as_ref().and_then(by))
     }
 
     fn first(&self, digest: &Digest) -> Option<u32> {

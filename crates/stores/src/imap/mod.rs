@@ -3,6 +3,7 @@
 //! ```text
 //! access    secrets that were given, connections kept for the next store
 //! settings  imap://user@host/?...: server, account, where the secret is
+//! secrets   files, variables, commands, credentials of systemd, the keyring of Linux
 //! refresh   access tokens by the refresh-token grant
 //! line      one connection driven from a thread of an agent, its errors in the words of the port
 //! account   folders by their names at the server, with namespace and separator
@@ -12,6 +13,7 @@
 //! source    reading: EXAMINE, BODY.PEEK, streams of messages ahead of need
 //! walk      the same through a folder of which nothing is known
 //! delta     what has changed since a folder was last looked at
+//! identity  what a server calls a message wherever it stands (T02)
 //! beside    rights and annotations at the source, beside_target at the target (T27)
 //! rights    their letters and names
 //! labels    Gmail: each message once, its labels as keywords (T20)
@@ -36,6 +38,7 @@ mod beside;
 mod beside_target;
 mod dates;
 mod delta;
+mod identity;
 mod labels;
 mod line;
 mod listing;
@@ -47,6 +50,7 @@ mod refresh;
 mod repair;
 mod rights;
 mod room;
+mod secrets;
 mod settings;
 mod source;
 mod survey;
@@ -55,7 +59,8 @@ mod throttle;
 mod walk;
 
 pub use access::Access;
-pub use settings::{ImapUrl, from_file as secret_from_file, from_variable as secret_from_variable, readable_by_others};
+pub use secrets::{from_file as secret_from_file, from_variable as secret_from_variable, readable_by_others};
+pub use settings::ImapUrl;
 pub use source::ImapSource;
 pub use survey::ImapSurvey;
 pub use target::ImapTarget;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use mailferry_core::trouble::Trouble;
 use mailferry_imap::{HttpUrl, Secret, Trust};
 
-use super::settings::{from_file, from_variable};
+use super::secrets::{from_file, from_variable};
 use crate::files;
 
 /// The whole exchange, unless the server of the mailbox is given less.
@@ -116,7 +116,7 @@ impl Grant {
     /// The refresh token as it was put there.
     pub fn stored(&self) -> Result<Secret, Trouble> {
         match &self.place {
-            Place::File(path) => from_file(path),
+            Place::File(path) => from_file(path, "a refresh token"),
             Place::Env(name) => from_variable(name, "a refresh token"),
         }
     }

@@ -1,7 +1,8 @@
 //! Letters and names of rights, as servers of different kinds mean them (RFC 4314, and RFC 2086 before it). What one server cannot say
 //! as the other did is given to nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use mailferry_imap::Connection;
 
@@ -101,6 +102,113 @@ impl Names {
     }
 }
 
+/// Rights by who has them; with a `-` in front of the name, those that somebody is denied.
+pub type Rights = BTreeMap<String, String>;
+
+/// Dovecot looks for the first of these that fits somebody, and no further: a person's own entry takes the place of that of a group.
+/// Elsewhere all that fit are added up, and what is denied is taken away from the sum (RFC 4314, 2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Breadth {
+    /// A group that goes before its members.
+    Overriding,
+    Person,
+    Group,
+    Authenticated,
+    Anyone,
+}
+
+fn breadth(who: &str) -> Breadth {
+    match who {
+        "anyone" => Breadth::Anyone,
+        "authenticated" => Breadth::Authenticated,
+        who if who.starts_with('!') => Breadth::Overriding,
+        who if who.starts_with('$') => Breadth::Group,
+        _ => Breadth::Person,
+    }
+}
+
+/// What is given to all names of a breadth together, and is not denied.
+fn by_breadth(rights: &Rights) -> BTreeMap<Breadth, BTreeSet<char>> {
+    let mut given_to: BTreeMap<Breadth, BTreeSet<char>> = BTreeMap::new();
+    given(rights).for_each(|(who, letters)| given_to.entry(breadth(who)).or_default().extend(letters.chars()));
+    given_to
+}
+
+impl Names {
+    /// Rights as the server shows them, in the sense of RFC 4314: what somebody's own entry keeps from him is denied to him.
+    pub fn added_up(self, mut shown: Rights) -> Rights {
+        if self == Names::Dovecot {
+            let given_to = by_breadth(&shown);
+            let denials: Vec<(String, String)> = given(&shown)
+                .map(|(who, own)| {
+                    let denial = format!("-{who}");
+                    let broader = given_to.range((Bound::Excluded(breadth(who)), Bound::Unbounded)).flat_map(|(_, letters)| letters);
+                    let kept = broader.copied().filter(|letter| !own.contains(*letter));
+                    let before = shown.get(&denial).map_or("", String::as_str);
+                    let all: BTreeSet<char> = kept.chain(before.chars()).collect();
+                    (denial, all.into_iter().collect())
+                })
+                .collect();
+            shown.extend(denials);
+        }
+        shown.retain(|_, letters| !letters.is_empty());
+        shown
+    }
+
+    /// The other way round, for the server: an entry holds what everybody has as well, and lacks what is denied.
+    pub fn replaced(self, rights: &Rights) -> Rights {
+        let mut entries = rights.clone();
+        if self != Names::Dovecot {
+            return entries;
+        }
+        let given_to = by_breadth(rights);
+        for (who, own) in given(rights).filter(|(who, own)| !own.is_empty() && breadth(who) < Breadth::Anyone) {
+            let denial = format!("-{who}");
+            let denied = rights.get(&denial).map_or("", String::as_str);
+            let broader = given_to.range((Bound::Excluded(breadth(who)), Bound::Unbounded));
+            let of_all = broader.filter(|(breadth, _)| **breadth >= Breadth::Authenticated).flat_map(|(_, letters)| letters).copied();
+            let letters: BTreeSet<char> = own.chars().chain(of_all).filter(|letter| !denied.contains(*letter)).collect();
+            // An entry without letters is none, and all others count: it stays denied.
+            if !letters.is_empty() {
+                entries.remove(&denial);
+            }
+            entries.insert(who.clone(), letters.into_iter().collect());
+        }
+        entries
+    }
+}
+
+/// Those that are not denied.
+fn given(rights: &Rights) -> impl Iterator<Item = (&String, &String)> {
+    rights.iter().filter(|(who, _)| !who.starts_with('-'))
+}
+
+/// Who has all rights anyway: the owner, as servers call him, and whoever logs in for him. Nobody takes theirs away.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Owner {
+    names: Vec<String>,
+}
+
+impl Owner {
+    pub fn of(user: &str, login: &str) -> Owner {
+        let master = login.split_once('*').map(|(_, master)| master);
+        let names = [Some("owner"), Some(user), Some(login), master];
+        Owner { names: names.into_iter().flatten().map(str::to_owned).collect() }
+    }
+
+    pub fn is(&self, who: &str) -> bool {
+        let bare = who.strip_prefix('-').unwrap_or(who);
+        self.names.iter().any(|name| name.eq_ignore_ascii_case(bare))
+    }
+
+    /// Perhaps the owner, with or without a domain.
+    pub fn may_be(&self, who: &str) -> bool {
+        let local = |name: &str| name.split('@').next().unwrap_or_default().to_ascii_lowercase();
+        let bare = who.strip_prefix('-').unwrap_or(who);
+        self.names.iter().any(|name| name.contains('@') != bare.contains('@') && local(name) == local(bare))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +227,40 @@ mod tests {
         assert_eq!(old.write("lrkte", false), ("lrcd".into(), String::new()));
         assert_eq!(old.write("lrtx", false), ("lr".into(), "tx".into()));
         assert_eq!(old.write("t", true), ("d".into(), String::new()), "who may not do one of them may do none");
+    }
+
+    fn rights(pairs: &[(&str, &str)]) -> Rights {
+        pairs.iter().map(|(who, letters)| ((*who).to_owned(), (*letters).to_owned())).collect()
+    }
+
+    #[test]
+    fn an_entry_that_takes_the_place_of_others_denies_what_it_lacks_and_comes_back_as_it_was() {
+        let shown = rights(&[("anyone", "lr"), ("$staff", "lrs"), ("bob", "l"), ("eve", ""), ("tom", "lrsw"), ("!boss", "lrsw")]);
+        let added = Names::Dovecot.added_up(shown.clone());
+        for (who, denied) in [("bob", "rs"), ("eve", "lrs")] {
+            assert_eq!(added.get(&format!("-{who}")).map(String::as_str), Some(denied), "{who} has less than all others have");
+        }
+        assert!(!added.contains_key("-tom") && !added.contains_key("-$staff") && !added.contains_key("-!boss"), "{added:?}");
+        assert_eq!(Names::Cyrus.added_up(shown.clone()).get("-bob"), None, "elsewhere entries are added up already");
+        let mut back = Names::Dovecot.replaced(&added);
+        assert_eq!(back.remove("-eve").as_deref(), Some("lrs"), "where somebody has no letter, only a denial says so");
+        assert_eq!(back, shown.into_iter().filter(|(who, _)| who != "eve").collect::<Rights>());
+    }
+
+    #[test]
+    fn where_an_entry_takes_the_place_of_others_it_holds_what_all_have() {
+        let added = rights(&[("anyone", "lr"), ("bob", "w"), ("-bob", "r"), ("eve", "l"), ("-eve", "lr"), ("-tom", "r")]);
+        let replaced = Names::Dovecot.replaced(&added);
+        assert_eq!(replaced, rights(&[("anyone", "lr"), ("bob", "lw"), ("eve", ""), ("-eve", "lr"), ("-tom", "r")]));
+        assert_eq!(Names::Others.replaced(&added), added);
+    }
+
+    #[test]
+    fn the_owner_is_known_by_every_name_and_a_name_that_may_be_his_is_left_alone() {
+        let owner = Owner::of("alice@a.example", "alice@a.example*master");
+        assert!(["owner", "Alice@A.example", "-alice@a.example", "master"].iter().all(|who| owner.is(who)));
+        assert!(!owner.is("alice") && owner.may_be("alice") && owner.may_be("ALICE"));
+        assert!(!owner.may_be("alice@b.example") && !owner.may_be("bob") && Owner::of("alice", "alice").may_be("alice@b.example"));
     }
 
     #[test]

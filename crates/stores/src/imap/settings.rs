@@ -7,7 +7,7 @@
 //! | `auth` | `login`, `plain`, `scram-sha-1`, `scram-sha-256`, `xoauth2`, `oauthbearer` | the safest offered |
 //! | `login` | whose secret it is: a master user (Dovecot: `alice*master`), or an administrator with `act-as` | the user |
 //! | `act-as` | `yes`: log in with `login` and act as the user (RFC 4616, authzid; Cyrus) | `no` |
-//! | `password-env`, `password-file`, `password-command` | the secret: a variable, the first line of a file, of what a command prints | `MAILFERRY_PASSWORD` |
+//! | `password-env`, `password-file`, `password-command`, `password-credential`, `password-keyring` | where the secret is (`secrets`) | `MAILFERRY_PASSWORD` |
 //! | `token-endpoint`, `token-client` | with `xoauth2` and `oauthbearer`: where access tokens are asked for, and the client's id (RFC 6749, 6) | - |
 //! | `refresh-token-file`, `refresh-token-env` | the refresh token; one that the server changes is written into the file | - |
 //! | `token-secret-file`, `token-secret-env` | the client's secret, where it has one | - |
@@ -29,8 +29,9 @@ use mailferry_imap::{Account, Endpoint, HttpUrl, Mechanism, Secret, Security, Tr
 
 use super::receipts::Receipts;
 use super::refresh::{Grant, NoSecret, Place};
+use super::secrets;
 
-const OPTIONS: [&str; 18] = [
+const OPTIONS: [&str; 20] = [
     "tls",
     "ca",
     "auth",
@@ -39,6 +40,8 @@ const OPTIONS: [&str; 18] = [
     "password-env",
     "password-file",
     "password-command",
+    "password-credential",
+    "password-keyring",
     "token-endpoint",
     "token-client",
     "token-secret-env",
@@ -53,7 +56,15 @@ const OPTIONS: [&str; 18] = [
 const PASSWORD_VARIABLE: &str = "MAILFERRY_PASSWORD";
 const TIMEOUT_S: u64 = 300;
 /// Where a secret may be.
-const SECRETS: [&str; 5] = ["password-file", "password-env", "password-command", "refresh-token-file", "refresh-token-env"];
+const SECRETS: [&str; 7] = [
+    "password-file",
+    "password-env",
+    "password-command",
+    "password-credential",
+    "password-keyring",
+    "refresh-token-file",
+    "refresh-token-env",
+];
 
 /// The address of an account. Prints as it was written; there is no secret in it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -115,8 +126,12 @@ impl ImapUrl {
             security,
             trust: Trust { authorities_pem },
             compress: self.flag("compress"),
-            patience: Duration::from_secs(self.option("timeout").and_then(|text| text.parse().ok()).unwrap_or(TIMEOUT_S)),
+            patience: self.patience(),
         })
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.option("timeout").and_then(|text| text.parse().ok()).unwrap_or(TIMEOUT_S))
     }
 
     /// Fetches the secret, each time anew, unless it was `given`.
@@ -150,8 +165,8 @@ impl ImapUrl {
         };
         let endpoint = HttpUrl::parse(shown).map_err(|cause| Trouble::new("could not use a token endpoint").place(shown).cause(cause))?;
         let client_secret = match (self.option("token-secret-file"), self.option("token-secret-env")) {
-            (Some(path), _) => Some(from_file(Path::new(path))?),
-            (None, Some(name)) => Some(from_variable(name, "the secret of a client")?),
+            (Some(path), _) => Some(secrets::from_file(Path::new(path), "the secret of a client")?),
+            (None, Some(name)) => Some(secrets::from_variable(name, "the secret of a client")?),
             (None, None) => None,
         };
         let shown = shown.split('?').next().unwrap_or_default().to_owned();
@@ -198,18 +213,25 @@ impl ImapUrl {
         if let Some(grant) = self.grant()? {
             return grant.access();
         }
+        let what = "a password";
         if let Some(path) = self.option("password-file") {
-            return Ok(from_file(Path::new(path))?);
+            return Ok(secrets::from_file(Path::new(path), what)?);
         }
         if let Some(command) = self.option("password-command") {
-            return Ok(from_command(command)?);
+            return Ok(secrets::from_command(command, what, self.patience())?);
+        }
+        if let Some(name) = self.option("password-credential") {
+            return Ok(secrets::from_credential(name, what)?);
+        }
+        if let Some(name) = self.option("password-keyring") {
+            return Ok(secrets::from_keyring(name, what)?);
         }
         let name = self.option("password-env").unwrap_or(PASSWORD_VARIABLE);
         let missing = || {
             Trouble::new(format!("could not find the password of {}", self.user))
                 .place(&self.text)
                 .cause(format!("there is no environment variable {name}"))
-                .hint("add ?password-file=PATH, ?password-env=NAME or ?password-command=COMMAND to the address")
+                .hint("add ?password-file=PATH, ?password-credential=NAME or another place for a password to the address")
         };
         Ok(std::env::var(name).map(Secret).map_err(|_| missing())?)
     }
@@ -224,7 +246,7 @@ fn parsed(text: &str, tls: bool, rest: &str) -> Result<ImapUrl, Trouble> {
         return Err(Trouble::new("could not use the address of an account")
             .place(shown)
             .cause("there is a password in it, and addresses are shown and logged")
-            .hint("take it out; add ?password-file=PATH, ?password-env=NAME or ?password-command=COMMAND"));
+            .hint("take it out; add ?password-file=PATH, ?password-credential=NAME or another place for a password"));
     }
     let bad = |cause: String| {
         Trouble::new("could not use the address of an account")
@@ -279,7 +301,7 @@ fn together(options: &BTreeMap<String, String>) -> Result<(), String> {
     let has = |name: &str| options.contains_key(name);
     let given: Vec<&str> = SECRETS.into_iter().filter(|name| has(name)).collect();
     let refreshes = has("refresh-token-file") || has("refresh-token-env");
-    if refreshes && given.len() > 1 {
+    if given.len() > 1 {
         return Err(format!("the secret is named more than once, by {}", given.join(" and ")));
     }
     let of_grant = OPTIONS.iter().find(|name| name.starts_with("token-") && has(name));
@@ -308,6 +330,10 @@ fn allowed(name: &str, value: &str) -> Result<(), String> {
         "act-as" | "compress" => matches!(value, "yes" | "no"),
         "labels" => matches!(value, "once" | "folders"),
         "receipts" => Receipts::named(value).is_some(),
+        "password-credential" => secrets::is_credential_name(value),
+        "password-keyring" if !cfg!(target_os = "linux") => {
+            return Err("`password-keyring` is the key store of Linux; here take password-command or password-file".into());
+        }
         "token-endpoint" => return HttpUrl::parse(value).map(|_| ()).map_err(|cause| format!("`token-endpoint` cannot be used: {cause}")),
         "timeout" => value.parse::<u64>().is_ok_and(|seconds| (1..=86_400).contains(&seconds)),
         _ => !value.is_empty(),
@@ -318,6 +344,7 @@ fn allowed(name: &str, value: &str) -> Result<(), String> {
         "labels" => "once or folders",
         "receipts" => "keep, disarm, disarm-seen or disarm-unseen",
         "timeout" => "seconds, 1 to 86400",
+        "password-credential" => "the name of a credential, without a path",
         "act-as" | "compress" => "yes or no",
         _ => "something",
     };
@@ -339,52 +366,6 @@ fn decoded(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(out).ok()
-}
-
-/// The first line of a file that nobody else may read.
-pub fn from_file(path: &Path) -> Result<Secret, Trouble> {
-    let trouble = |cause: String| Trouble::new("could not read a password").place(path.display()).cause(cause);
-    let text = std::fs::read_to_string(path).map_err(|error| trouble(error.to_string()).hint("check the option that names it"))?;
-    if readable_by_others(path) {
-        return Err(trouble("other users of this machine may read the file".into()).hint("chmod 600, and change the password"));
-    }
-    first_line(&text).ok_or_else(|| trouble("its first line is empty".into()).hint("write the password into its first line"))
-}
-
-#[cfg(unix)]
-pub fn readable_by_others(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o044 != 0)
-}
-
-/// Rights there are lists, and the folder's lists hold for its files.
-#[cfg(not(unix))]
-pub fn readable_by_others(_: &Path) -> bool {
-    false
-}
-
-/// The value of a variable of the environment.
-pub fn from_variable(name: &str, what: &str) -> Result<Secret, Trouble> {
-    let missing = || Trouble::new(format!("could not find {what}")).cause(format!("there is no environment variable {name}"));
-    let value = std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret);
-    value.ok_or_else(|| missing().hint("set it for this run, or name a file"))
-}
-
-fn from_command(command: &str) -> Result<Secret, Trouble> {
-    let trouble = |cause: String| {
-        Trouble::new("could not get a password from a command").place(command).cause(cause).hint("try the command by hand as this user")
-    };
-    let mut shell = if cfg!(windows) { std::process::Command::new("cmd") } else { std::process::Command::new("sh") };
-    shell.args([if cfg!(windows) { "/C" } else { "-c" }, command]).stdin(std::process::Stdio::null());
-    let output = shell.stderr(std::process::Stdio::inherit()).output().map_err(|error| trouble(error.to_string()))?;
-    if !output.status.success() {
-        return Err(trouble(output.status.to_string()));
-    }
-    first_line(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| trouble("it printed nothing".into()))
-}
-
-fn first_line(text: &str) -> Option<Secret> {
-    text.lines().next().map(str::trim_end).filter(|line| !line.is_empty()).map(|line| Secret(line.to_owned()))
 }
 
 #[cfg(test)]
@@ -438,18 +419,5 @@ mod tests {
         }
         let said = parse(&format!("imaps://a@h?{}", all.replace("https", "http"))).expect_err("readable by everybody");
         assert!(said.contains("only this machine"), "{said}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_password_file_that_others_may_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let path = dir.path().join("password");
-        std::fs::write(&path, "sesame\n").expect("written");
-        for (mode, good) in [(0o644, false), (0o640, false), (0o600, true)] {
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
-            assert_eq!(from_file(&path).is_ok(), good, "{mode:o}");
-        }
     }
 }

@@ -13,9 +13,11 @@ use mailferry_imap::{Code, Command, Event, Fetch, ImapError, Kind, Response, Sel
 use super::access::Access;
 use super::account::{Folder, Folders};
 use super::delta::Stamp;
+use super::identity::Identities;
 use super::labels::{self, Labels};
 use super::line::Line;
 use super::names::Form;
+use super::rights::Owner;
 use super::settings::ImapUrl;
 use super::walk::Walk;
 use super::{dates, key, marks, parse_key};
@@ -37,7 +39,8 @@ pub struct ImapSource {
     pub(super) labels: Option<Labels>,
     pub(super) labels_once: bool,
     /// Who has all rights anyway.
-    pub(super) owner: String,
+    pub(super) owner: Owner,
+    pub(super) identities: Identities,
     pub(super) open: Option<Opened>,
 }
 
@@ -73,7 +76,8 @@ impl ImapSource {
         let mut line = Line::open(url, access)?;
         line.connection().stream_bodies(true);
         let labels_once = url.reads_labels_once() && line.connection().has("X-GM-EXT-1");
-        Ok(ImapSource { line, folders: None, labels: None, labels_once, owner: url.user().to_owned(), open: None })
+        let (owner, identities) = (Owner::of(url.user(), url.login()), Identities::of(line.connection()));
+        Ok(ImapSource { line, folders: None, labels: None, labels_once, owner, identities, open: None })
     }
 
     pub(super) fn known(&mut self) -> Result<&Folders, StoreError> {
@@ -526,16 +530,24 @@ impl ImapSource {
 
     fn window(&mut self, first: u32, last: u32, validity: u32) -> Result<Vec<SeenItem>, StoreError> {
         let mut fetched: Vec<Fetch> = Vec::with_capacity((last - first + 1) as usize);
-        let labels = if self.labels.is_some() { labels::ITEMS } else { "" };
-        let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE{labels})");
-        self.line.run(Blast::Folder, async |connection| {
-            let each = |response| {
-                if let Response::Fetch(fetch) = response {
-                    fetched.push(*fetch);
-                }
-            };
-            connection.run(Command::new(command), each).await
-        })?;
+        loop {
+            let more = if self.labels.is_some() { labels::ITEMS } else { self.identities.item() };
+            let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE{more})");
+            let asked = self.line.attempt(async |connection| {
+                let each = |response| {
+                    if let Response::Fetch(fetch) = response {
+                        fetched.push(*fetch);
+                    }
+                };
+                connection.run(Command::new(command), each).await
+            });
+            match asked {
+                Ok(_) => break,
+                // It does not know what it offers.
+                Err(error) if matches!(error.kind, Kind::Bad(_)) && self.labels.is_none() && !more.is_empty() => self.identities.give_up(),
+                Err(error) => return Err(self.line.error(error, Blast::Folder)),
+            }
+        }
         self.at_home(&mut fetched);
         self.as_seen(fetched, validity)
     }
@@ -548,7 +560,9 @@ impl ImapSource {
         fetched.dedup_by_key(|fetch| fetch.uid);
         let undated: Vec<u32> = fetched.iter().filter(|fetch| date_of(fetch).is_none()).filter_map(|fetch| fetch.uid).collect();
         let dates = if undated.is_empty() { HashMap::new() } else { self.dates_by_header(&undated)? };
-        Ok(fetched.into_iter().filter_map(|fetch| seen(fetch, validity, &dates)).collect())
+        let identities = &mut self.identities;
+        let named = fetched.into_iter().map(|fetch| (identities.identity(&fetch), fetch));
+        Ok(named.filter_map(|(identity, fetch)| Some(SeenItem { identity, ..seen(fetch, validity, &dates)? })).collect())
     }
 
     /// Messages without a usable internal date have that of their last relay, else that of their author (T07).
@@ -584,7 +598,16 @@ pub(super) fn seen(fetch: Fetch, validity: u32, dates: &HashMap<u32, InternalDat
     let marks: Marks = fetch.flags.map(|flags| marks::parse(&flags)).unwrap_or_default();
     // A size of zero is a lie (T05).
     let size = fetch.size.filter(|size| *size > 0);
-    Some(SeenItem { key: ItemKey(key(validity, uid)), move_hint: None, marks, date, dated: given.is_some(), sender: None, size })
+    Some(SeenItem {
+        key: ItemKey(key(validity, uid)),
+        move_hint: None,
+        identity: None,
+        marks,
+        date,
+        dated: given.is_some(),
+        sender: None,
+        size,
+    })
 }
 
 /// The bytes of one message as they come. A connection that breaks among them is made anew, once: the message is asked for again, and

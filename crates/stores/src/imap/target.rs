@@ -23,6 +23,7 @@ use super::marks::Storable;
 use super::names::Form;
 use super::receipts::{self, Receipts};
 use super::repair;
+use super::rights::Owner;
 use super::room::Limits;
 use super::settings::ImapUrl;
 use super::{key, parse_key};
@@ -39,6 +40,8 @@ pub struct ImapTarget {
     /// Permanent flags of folders, as far as they were asked for.
     storable: HashMap<FolderPath, Storable>,
     pub(super) listings: HashMap<FolderPath, Listing>,
+    /// Made, and not asked for yet.
+    made: Vec<FolderPath>,
     /// UIDVALIDITY, and the least UID that an append can get now.
     floors: HashMap<FolderPath, (u32, u32)>,
     /// The server has named a wrong message: what it names is not believed any more (T25).
@@ -47,7 +50,7 @@ pub struct ImapTarget {
     claimed: HashSet<FolderPath>,
     pub(super) limits: Limits,
     receipts: Receipts,
-    pub(super) owner: String,
+    pub(super) owner: Owner,
     pub(super) group: Group,
     pub(super) in_flight: InFlight,
     tickets: u64,
@@ -65,11 +68,12 @@ impl ImapTarget {
             line,
             limits,
             receipts: url.receipts(),
-            owner: url.user().to_owned(),
+            owner: Owner::of(url.user(), url.login()),
             folders,
             selected: None,
             storable: HashMap::new(),
             listings: HashMap::new(),
+            made: Vec::new(),
             floors: HashMap::new(),
             names_wrongly: false,
             claimed: HashSet::new(),
@@ -385,6 +389,7 @@ impl ImapTarget {
             let made = self.line.attempt(async |connection| create(connection, &name, special).await);
             match made {
                 Ok(made) => {
+                    self.made.push(info.path.clone());
                     self.folders.by_path.insert(info.path.clone(), Folder { info: info.clone(), name, status: None });
                     if let Some((validity, next)) = made.empty {
                         self.listings.insert(info.path.clone(), Listing::of_new(validity));
@@ -501,6 +506,10 @@ impl MailTarget for ImapTarget {
             }
         }
         Ok(folder.path.clone())
+    }
+
+    fn new_folders(&mut self) -> Vec<FolderPath> {
+        std::mem::take(&mut self.made)
     }
 
     fn tells_by_bytes(&self) -> bool {

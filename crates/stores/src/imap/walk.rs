@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use mailferry_core::model::FolderPath;
-use mailferry_core::ports::{Blast, StoreError, Walked};
+use mailferry_core::ports::{Blast, SeenItem, StoreError, Walked};
 use mailferry_imap::{Command, Event, Fetch, Response, Status, Tag};
 
 use super::dates;
@@ -40,10 +40,11 @@ impl Walk {
         self.asked
     }
 
-    fn ask(&mut self, line: &mut Line) -> Result<(), StoreError> {
+    /// `more`: what else is asked of each message.
+    fn ask(&mut self, line: &mut Line, more: &str) -> Result<(), StoreError> {
         while self.asked.len() < UNDER_WAY && self.next <= self.last {
             let (first, last) = (self.next, self.last.min(self.next.saturating_add(WINDOW - 1)));
-            let command = Command::new(format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE BODY.PEEK[])"));
+            let command = Command::new(format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE{more} BODY.PEEK[])"));
             let tag = line.run(Blast::Folder, async |connection| {
                 let tag = connection.send(command).await?;
                 connection.flush().await?;
@@ -76,16 +77,16 @@ impl ImapSource {
     pub(super) fn next_of_walk(&mut self) -> Result<Walked, StoreError> {
         self.pass_by()?;
         loop {
-            let ImapSource { line, open: Some(Opened { walk: Some(walk), ahead, selected, .. }), .. } = self else {
+            let ImapSource { line, identities, open: Some(Opened { walk: Some(walk), ahead, selected, .. }), .. } = self else {
                 return Ok(Walked::Unsure);
             };
-            walk.ask(line)?;
+            walk.ask(line, identities.item())?;
             if walk.asked.is_empty() {
                 return Ok(walk.end());
             }
             match line.run(Blast::Mailbox, async |connection| connection.event().await)? {
-                Event::Body { uid, flags, internal_date, size } => {
-                    let before = Fetch { uid, flags, internal_date, ..Fetch::default() };
+                Event::Body { uid, flags, internal_date, email_id, size } => {
+                    let before = Fetch { uid, flags, internal_date, email_id, ..Fetch::default() };
                     let Some((fetch, coming, dates)) = come(line, before, size)? else {
                         walk.is_plain = false;
                         continue;
@@ -96,11 +97,12 @@ impl ImapSource {
                         line.run(Blast::Mailbox, async |connection| connection.pass_by().await)?;
                         continue;
                     }
+                    let identity = identities.identity(&fetch);
                     let Some(item) = seen(fetch, selected.uid_validity, &dates) else { continue };
                     walk.shown += 1;
                     walk.highest = coming.uid;
                     ahead.next = Some(coming);
-                    return Ok(Walked::Item(item));
+                    return Ok(Walked::Item(SeenItem { identity, ..item }));
                 }
                 Event::Response(Response::Tagged { tag, status, .. }) => {
                     walk.is_plain &= status == Status::Ok || !walk.asked.iter().any(|asked| asked.is(&tag));

@@ -131,6 +131,7 @@ fn see(spot: &Spot, ordinal: usize, dir: &Path, keywords: &KeywordTable) -> Resu
     let modified = meta.modified().map_err(|error| folder_error("look at a message", &path, &error))?;
     let key = make_key(base, ordinal);
     Ok(Some(SeenItem {
+        identity: None,
         move_hint: Some(key.0.clone()),
         key,
         marks: Marks { flags: flags_of(letters), keywords: keywords.keywords_of(letters) },

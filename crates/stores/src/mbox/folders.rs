@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use mailferry_core::model::{FolderInfo, FolderPath};
 use mailferry_core::ports::{Blast, Retry, StoreError};
 
-use super::folder_error;
+use super::{folder_error, journal};
 use crate::files;
 use crate::folder_names::{Codec, NAME_BYTES_MAX, shadows_inbox};
 
 const BELOW: &str = ".sbd";
 /// Endings of files that are no folders of their own.
-const COMPANIONS: [&str; 4] = [BELOW, ".lock", ".msf", ".mailferry-new"];
+const COMPANIONS: [&str; 4] = [BELOW, ".lock", ".msf", files::NEXT];
 
 pub(super) type Folders = BTreeMap<Vec<String>, Option<PathBuf>>;
 
@@ -202,7 +202,7 @@ pub(super) fn target_file(root: &Path, folder: &FolderPath) -> Result<PathBuf, S
     let names = above.chain([stored(last, !parents.is_empty())]);
     let mut path = root.to_path_buf();
     for name in names {
-        if name.len() + COMPANIONS[3].len() + ".".len() > NAME_BYTES_MAX {
+        if name.len() + journal::NAME_BYTES_BESIDE > NAME_BYTES_MAX {
             let error = refused(format!("`{name}` is too long for the name of a file"));
             return Err(error.hint("shorten the folder's name at the source, or exclude the folder"));
         }

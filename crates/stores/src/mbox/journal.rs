@@ -18,6 +18,8 @@ use crate::files;
 
 const FORM: &str = "mailferry mbox 1 ";
 const ENDING: &str = ".mailferry";
+/// What stands beside a name at most, while its journal is being written.
+pub(super) const NAME_BYTES_BESIDE: usize = ".".len() + ENDING.len() + files::NEXT.len();
 /// How much of the end of the file is remembered.
 const BEFORE_BYTES: u64 = 4096;
 

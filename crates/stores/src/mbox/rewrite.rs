@@ -89,7 +89,7 @@ fn patch(message: &Message, edit: Edit) -> Option<Patch> {
 /// The new file beside the old one, durable.
 fn write_anew(path: &Path, patches: &[Patch]) -> io::Result<PathBuf> {
     let mut part = path.as_os_str().to_owned();
-    part.push(".mailferry-new");
+    part.push(files::NEXT);
     let part = PathBuf::from(part);
     files::remove_if_there(&part)?;
     let mut old = files::open_plain(path)?;

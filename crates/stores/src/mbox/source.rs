@@ -159,6 +159,7 @@ fn key_of(message: &Message, ordinal: u32) -> ItemKey {
 fn see(message: Message, ordinal: u32) -> SeenItem {
     let key = key_of(&message, ordinal);
     SeenItem {
+        identity: None,
         move_hint: Some(key.0.clone()),
         key,
         date: message.date(),

@@ -154,7 +154,8 @@ fn append(target: &mut MboxTarget, number: u8, body: &[u8]) {
 }
 
 fn found(root: &Path, number: u8) -> bool {
-    let wanted = Wanted { token: Token([number; 16]), digest: mailferry_core::model::Digest::default(), size: 0, date: None };
+    let wanted =
+        Wanted { token: Token([number; 16]), digest: mailferry_core::model::Digest::default(), likeness: None, size: 0, date: None };
     let mut target = MboxTarget::open(root).expect("opened");
     target.locate(&FolderPath::inbox(), &[wanted]).expect("an answer")[0].is_some()
 }

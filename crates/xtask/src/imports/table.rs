@@ -44,7 +44,12 @@ const TABLE: &[Row] = &[
     Row { name: CHANGESET, house: &[], outside: Allowed, law: "change sets know SQLite and nothing of the house" },
     Row { name: CORE, house: &[RULES, CHANGESET], outside: Allowed, law: "core builds on rules and changeset" },
     Row { name: IMAP, house: &[], outside: Allowed, law: "the client of IMAP knows the protocol and nothing of the house" },
-    Row { name: STORES, house: &[CORE, RULES, IMAP], outside: Allowed, law: "adapters build on core and rules, and never know each other" },
+    Row {
+        name: STORES,
+        house: &[CORE, RULES, IMAP, COMMAND],
+        outside: Allowed,
+        law: "adapters build on core and rules, and never know each other",
+    },
     Row { name: COMMAND, house: &[], outside: Refused, law: "asking a program needs nothing but the standard library" },
     Row {
         name: HOST,

@@ -15,7 +15,7 @@ pub fn from_env(name: &str) -> Result<Secret, Trouble> {
 }
 
 pub fn from_file(path: &Path) -> Result<Secret, Trouble> {
-    secret_from_file(path)
+    secret_from_file(path, "a password")
 }
 
 pub fn readable_by_others(path: &Path) -> bool {

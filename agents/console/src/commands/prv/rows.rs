@@ -124,8 +124,9 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
         Record::Unanswered { sequence, epoch } => json!({ "record": "unanswered", "sequence": sequence.0, "epoch": epoch.0 }),
         Record::Beside { folder, beside } => json!({
             "record": "beside", "folder_id": folder, "folder": folders.path(*folder), "rights": beside.rights,
-            "annotations": beside.annotations.keys().collect::<Vec<_>>(),
+            "closed": beside.closed, "annotations": beside.annotations.keys().collect::<Vec<_>>(),
         }),
+        Record::Adopt { spares } => json!({ "record": "adopt", "spares": spares }),
         Record::Ready { switch, last } => json!({ "record": "ready", "switch": switch.to_string(), "last": last }),
         Record::Confirmed { switch, sequence, epoch, refused } => json!({
             "record": "confirmed", "switch": switch.to_string(), "sequence": sequence.0, "epoch": epoch.0, "refused": refused,
@@ -173,8 +174,11 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
         Record::Beside { folder, beside } => {
             let (rights, annotations) = (beside.rights.len() as u64, beside.annotations.len() as u64);
             let (rights, annotations) = (text::count(rights, "name"), text::count(annotations, "annotation"));
-            format!("beside       {}: rights of {rights}, {annotations}", folders.name(*folder))
+            let others = if beside.closed { " and of nobody else" } else { "" };
+            format!("beside       {}: rights of {rights}{others}, {annotations}", folders.name(*folder))
         }
+        Record::Adopt { spares: false } => "adopt        what is there already".into(),
+        Record::Adopt { spares: true } => "adopt        what is there already, and let stay what is not named".into(),
         Record::Ready { switch, last: false } => format!("ready        may the source be locked for switch {switch}?"),
         Record::Ready { switch, last: true } => format!("ready        is everything there for switch {switch}?"),
         Record::Confirmed { switch, refused: None, .. } => format!("confirmed    switch {switch}"),

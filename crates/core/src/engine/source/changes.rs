@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use mailferry_rules::ids::MailboxId;
 
-use crate::model::{Digest, FolderInfo, ItemKey, Marks, Token};
+use crate::model::{Digest, FolderInfo, Identity, ItemKey, Marks, Token};
 use crate::ports::{Delta, MailSource, SeenItem, StoreError};
 use crate::state::ledger::source::{self, KnownFolder, KnownItem};
 use crate::state::ledger::stamps::{self, Stamps};
@@ -47,8 +47,9 @@ impl Change {
 #[derive(Default)]
 pub(super) struct Gone {
     items: HashMap<ItemKey, Vec<KnownItem>>,
-    /// Keys by size; some may have been taken meanwhile.
+    /// Keys by size, and by what the store calls them; some may have been taken meanwhile.
     sizes: HashMap<u64, Vec<ItemKey>>,
+    identities: HashMap<Identity, Vec<ItemKey>>,
     /// Those that were astray before: what turns up again bears a key of its own, and is known by its bytes alone (R83).
     astray: BTreeSet<Token>,
     /// Whether any of the others may be so too.
@@ -61,6 +62,18 @@ impl Gone {
         let list = self.items.get_mut(&ItemKey(seen.move_hint.clone()?))?;
         let at = list.iter().position(|item| seen.size.is_none_or(|size| size == item.size))?;
         Some(list.swap_remove(at))
+    }
+
+    /// Takes an item of this size that the store calls as it calls this one, and whose bytes are known.
+    pub fn named(&mut self, seen: &SeenItem) -> Option<KnownItem> {
+        let (identity, size) = (seen.identity?, seen.size?);
+        let keys = self.identities.get(&identity)?;
+        let is_it = |item: &KnownItem| item.identity == Some(identity) && item.size == size && item.digest.is_some();
+        keys.iter().find_map(|key| {
+            let list = self.items.get_mut(key)?;
+            let at = list.iter().position(is_it)?;
+            Some(list.swap_remove(at))
+        })
     }
 
     /// Whether it is worth reading an item of this size to find out.
@@ -97,6 +110,9 @@ impl Gone {
 
     pub fn put_back(&mut self, item: KnownItem) {
         self.sizes.entry(item.size).or_default().push(item.key.clone());
+        if let Some(identity) = item.identity {
+            self.identities.entry(identity).or_default().push(item.key.clone());
+        }
         self.items.entry(item.key.clone()).or_default().push(item);
     }
 

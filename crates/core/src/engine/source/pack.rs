@@ -38,6 +38,8 @@ pub(super) struct Pass<'a> {
     sealed: u32,
     /// Nothing was known of the mailbox when the pass began.
     is_first: bool,
+    /// What the store calls its items has been found wrong: bytes alone count.
+    identities_lie: bool,
     /// The mailbox is switched: the target is what its users work with, and only what is new here is brought over.
     only_new: bool,
     /// Its switch has once been taken back; true: it has been looked at as a whole since (R83).
@@ -69,11 +71,15 @@ impl Agent {
             open: None,
             sealed: 0,
             is_first,
+            identities_lie: false,
             only_new: self.db.read(|db| Ok(switch::is_past_return(db, mailbox.id)?))?,
             undone,
         };
         for id in new {
             self.announce(&mut pass, id)?;
+        }
+        if !pass.only_new {
+            self.pack_beside(&mut pass)?;
         }
         // Damaged receipts are asked for again on the way forward (R40).
         for receipt in self.db.read(|db| Ok(inbound::receipts_to_send(db, mailbox.id)?))? {
@@ -89,9 +95,6 @@ impl Agent {
         for id in pass.folders.iter().filter(|(_, info)| info.is_none()).map(|(id, _)| *id).collect::<Vec<_>>() {
             self.write(&mut pass, Record::FolderGone { id })?;
         }
-        self.seal(&mut pass)?;
-        // Behind the mail, and in a container of its own: it holds nothing up.
-        self.pack_beside(&mut pass)?;
         self.seal(&mut pass)?;
         self.record_stamps(&pass)?;
         self.count_unreadable(&pass)?;
@@ -229,7 +232,12 @@ impl Agent {
             marks: seen.marks,
         };
         if let Some(item) = twin {
-            return self.write(pass, moved(item, seen));
+            let (token, identity) = (item.token, seen.identity);
+            self.write(pass, moved(item, seen))?;
+            if let Some(open) = &mut pass.open {
+                open.identities.extend(identity.map(|identity| (token, identity)));
+            }
+            return Ok(());
         }
         if let Some(item) = pass.gone.candidate(&seen) {
             if is_same(pass, info, &seen, &item) {
@@ -257,6 +265,7 @@ impl Agent {
     fn pack_item(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo, seen: SeenItem, token: Token) -> Result<(), MailboxHalt> {
         self.make_room(pass, seen.size.unwrap_or(0))?;
         self.announce(pass, id)?;
+        let identity = seen.identity;
         let envelope = Envelope { token, key: seen.key, marks: seen.marks, date: seen.date, sender: seen.sender };
         let Pass { store, open, unreadable, not_there, stamps, mailbox, .. } = pass;
         let Some(packing) = open.as_mut() else { return Ok(()) };
@@ -269,6 +278,7 @@ impl Agent {
             Ok(Some(mut opened)) => match packing.writer.item(id, &envelope, &mut opened.reader) {
                 Ok(written) => {
                     packing.tokens.insert(token);
+                    packing.identities.extend(identity.map(|identity| (token, identity)));
                     packing.records.push(Record::Item { folder: id, envelope, size: written.size, digest: written.digest });
                     return Ok(());
                 }
@@ -363,19 +373,23 @@ fn is_same(pass: &mut Pass<'_>, info: &FolderInfo, seen: &SeenItem, item: &Known
 }
 
 /// Of the new items of a folder whose store knows no keys that outlive moves: those that have gone elsewhere with the same bytes. They
-/// are read for it, and only where one of their size has gone.
+/// are known by what the store calls them, else they are read for it, and only where one of their size has gone.
 fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<HashMap<ItemKey, KnownItem>, MailboxHalt> {
-    let may_have: Vec<&SeenItem> = changes
-        .iter()
-        .filter_map(|change| if let Change::New(seen) = change { Some(seen) } else { None })
-        .filter(|seen| pass.gone.may_have(seen))
-        .collect();
+    let seen = changes.iter().filter_map(|change| if let Change::New(seen) = change { Some(seen) } else { None });
     let mut twins = HashMap::new();
-    if may_have.is_empty() {
+    let mut to_read = Vec::new();
+    for seen in seen {
+        match named(pass, info, seen, twins.is_empty()) {
+            Some(item) => drop(twins.insert(seen.key.clone(), item)),
+            None if pass.gone.may_have(seen) => to_read.push(seen),
+            None => {}
+        }
+    }
+    if to_read.is_empty() {
         return Ok(twins);
     }
-    pass.store.expect(&info.path, &mut may_have.iter().map(|seen| &seen.key))?;
-    for seen in may_have {
+    pass.store.expect(&info.path, &mut to_read.iter().map(|seen| &seen.key))?;
+    for seen in to_read {
         let digest = match pass.store.open(&info.path, &seen.key) {
             Ok(Some(mut opened)) => prv::file_digest(&mut opened.reader).ok(),
             Ok(None) => None,
@@ -388,6 +402,23 @@ fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<H
         }
     }
     Ok(twins)
+}
+
+/// An item that has gone and that the store calls as it calls this one. A store that is wrong there would lose mail: the `first` of each
+/// look is read all the same, and where its bytes are others, none is believed any more.
+fn named(pass: &mut Pass<'_>, info: &FolderInfo, seen: &SeenItem, first: bool) -> Option<KnownItem> {
+    if pass.identities_lie {
+        return None;
+    }
+    let item = pass.gone.named(seen)?;
+    if !first || is_same(pass, info, seen, &item) {
+        return Some(item);
+    }
+    pass.identities_lie = true;
+    let folder = info.path.to_string();
+    tracing::warn!(folder, "the store calls two different messages one: what it calls them is not believed in this pass");
+    pass.gone.put_back(item);
+    None
 }
 
 fn changes_what_is_there(record: &Record) -> bool {

@@ -218,7 +218,7 @@ impl Agent {
         // A store behind a network is changed by the call itself, not by the flush.
         self.may_still_change()?;
         match record {
-            Record::Folder { id, info } => import.folder(id, &info),
+            Record::Folder { id, info } => import.folder(&self.db, id, &info),
             Record::Item { folder, envelope, size, digest } => {
                 let token = envelope.token;
                 let tracked = match self.tracked(import, &token)? {
@@ -265,9 +265,9 @@ impl Agent {
                 Ok(())
             }
             Record::Census(census) => self.compare(import, &census),
-            // Restored from the archive it is older than what was set since; the source has sent it again meanwhile.
+            // It is older than what was set since: the source has sent it again meanwhile, or the ledger knows what came last.
             Record::Beside { .. } if import.restored => Ok(()),
-            Record::Beside { folder, beside } => import.beside(folder, &beside),
+            Record::Beside { folder, beside } => import.beside(folder, beside),
             // Out of the archive it is a question of the past.
             Record::Ready { switch, last } => {
                 import.ready = (!import.restored).then_some((switch, last));

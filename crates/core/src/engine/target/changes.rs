@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use mailferry_rules::ids::{ContainerName, MailboxId};
 
-use crate::model::{FolderPath, TargetId, Token};
+use crate::model::{Beside, FolderPath, TargetId, Token};
 use crate::state::ledger::manifest::{self, LeftOut};
 use crate::state::ledger::target::{self, Tracked};
-use crate::state::ledger::{serving, stock};
+use crate::state::ledger::{beside, serving, stock};
 use crate::state::{Connection, SqlResult};
 
 /// Rows of the tracking map that wait for the flush of their items.
@@ -24,6 +24,8 @@ pub(super) struct Changes {
     /// Folders at the target, and what they are at the source.
     came_from: Vec<(FolderPath, FolderPath)>,
     left_out: Vec<LeftOut>,
+    /// What folders were given to stand beside their items.
+    given: Vec<(FolderPath, Beside)>,
 }
 
 impl Changes {
@@ -51,6 +53,11 @@ impl Changes {
     /// This item cannot be at the target.
     pub(super) fn leave_out(&mut self, item: LeftOut) {
         self.left_out.push(item);
+    }
+
+    /// This stands beside the items of the folder now.
+    pub(super) fn give(&mut self, folder: FolderPath, beside: Beside) {
+        self.given.push((folder, beside));
     }
 
     pub(super) fn want(&mut self, token: Token) {
@@ -95,6 +102,7 @@ impl Changes {
             }
         }
         self.left_out.iter().try_for_each(|item| manifest::leave_out(db, mailbox, item))?;
+        self.given.iter().try_for_each(|(folder, given)| beside::give(db, mailbox, folder, given))?;
         if let Some(kept) = &self.kept {
             self.away.iter().try_for_each(|item| serving::take_away(db, kept, item))?;
         }

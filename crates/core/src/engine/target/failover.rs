@@ -9,6 +9,7 @@
 //! recall  what the ledger says of their items is forgotten or looked up anew: ids of the lost tail may be other mail's by now;
 //!         what they removed and the copy still has goes. Of containers that were begun and not finished, the same
 //! apply   as ever: an item that is not tracked is looked for in every folder, and appended where it is not found
+//! give    rights and annotations of folders, as they were set last
 //! ```
 //! One that is damaged on every node is of no use: then every item that the ledger tracks is looked for (`verify`).
 //!
@@ -23,16 +24,16 @@ use mailferry_rules::ids::{ContainerName, MailboxId};
 
 use super::apply::{ApplyError, unreadable};
 use super::changes::Changes;
-use super::items::{claim_all, locate_one, strict_then_loose};
+use super::items::{WAYS, claim_all, locate_one, strict_then_loose};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::{Incoming, Unusable};
 use crate::model::{Digest, FolderPath, Skipped, TargetId, Token};
 use crate::ports::{Blast, Level, Retry, ShareError, SharePath, StoreError, Wanted};
 use crate::prv::{Kind, Record};
 use crate::spool;
-use crate::state::ledger::inbound;
 use crate::state::ledger::serving::{self, TakenAway};
 use crate::state::ledger::target::{self, Tracked};
+use crate::state::ledger::{beside, inbound};
 use crate::trouble::Trouble;
 
 /// Stands for the copy that serves while nobody has everything; no copy has no name.
@@ -162,7 +163,7 @@ impl Agent {
             // Read a moment ago, and recalled: with the next look all of it begins anew.
             let incoming = self.kept_container(&name)?.ok_or_else(|| not_read(&name, "it has been damaged since it was read".into()))?;
             let folders = self.target_folders(&url)?;
-            let applied = self.apply_to(incoming, &url, folders)?;
+            let applied = self.apply_to(Incoming { restored: true, ..incoming }, &url, folders)?;
             self.db.write(|tx| Ok(applied.changes.write(tx, mailbox)?))?;
             again.appended += applied.counts.appended;
             if !applied.skipped.is_empty() {
@@ -172,7 +173,30 @@ impl Agent {
         if unreadable > 0 {
             again.asked_for = self.verify_tracked(mailbox, &url, &brought)?;
         }
+        self.give_again(mailbox, &url)?;
         Ok((names, again))
+    }
+
+    /// Rights and annotations, as they were set last: what is kept may tell of earlier ones, and a container that nobody can read of the
+    /// withdrawal of one.
+    fn give_again(&mut self, mailbox: MailboxId, url: &str) -> Result<(), ApplyError> {
+        let given = self.db.read(|db| Ok(beside::given_all(db, mailbox)?))?;
+        if given.is_empty() {
+            return Ok(());
+        }
+        let (mut store, folders) = (self.open_target(mailbox, url)?, self.target_folders(url)?);
+        let mut lost = Vec::new();
+        for (folder, beside) in given.iter().filter(|(folder, _)| folders.contains(folder)) {
+            self.may_still_change()?;
+            lost.extend(store.set_beside(folder, beside)?);
+        }
+        self.still_active()?;
+        store.flush()?;
+        if !lost.is_empty() {
+            let text = format!("mailbox {}: not kept at the target: {}", self.label(mailbox), lost.join("; "));
+            self.event("beside.lost", Level::Warning, text);
+        }
+        Ok(())
     }
 
     /// As they were applied: along the chain, and one that was archived and restored where its receipt's time puts it.
@@ -282,7 +306,7 @@ impl Agent {
         };
         let mut sought = moved;
         // With their dates all are looked for first: who is left may be taken for any of the same bytes.
-        for round in 0..2 {
+        for round in 0..WAYS {
             let mut left = Vec::new();
             for item in sought {
                 let Some(wanted) = strict_then_loose(&item, by_bytes).nth(round) else { continue };
@@ -340,7 +364,7 @@ fn still_there(
     by_bytes: bool,
     look: &mut dyn FnMut(Wanted) -> Result<Option<TargetId>, ApplyError>,
 ) -> Result<Option<TargetId>, ApplyError> {
-    let wanted = Wanted { token: item.token, digest: Digest::default(), size: 0, date: None };
+    let wanted = Wanted { token: item.token, digest: Digest::default(), likeness: None, size: 0, date: None };
     if let Some(id) = look(wanted.clone())? {
         return Ok(Some(id));
     }

@@ -11,6 +11,7 @@ use crate::passage::Passage;
 use crate::ports::{Appended, Blast, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::Reader;
 use crate::state::Database;
+use crate::state::ledger::beside;
 use crate::state::ledger::manifest::LeftOut;
 use crate::state::ledger::target::{self, Tracked};
 
@@ -26,7 +27,7 @@ pub(super) struct Import {
     folders: HashMap<u32, Result<FolderPath, String>>,
     /// What they are called at the source.
     sources: HashMap<u32, FolderPath>,
-    /// Out of the archive: older than what has been applied since.
+    /// Out of the archive, or kept and applied again: older than what has been applied since.
     pub(super) restored: bool,
     /// What a census does not name stays: it may be gone without having been deleted (R83).
     pub(super) spares: bool,
@@ -73,9 +74,12 @@ impl Import {
         }
     }
 
-    pub(super) fn folder(&mut self, id: u32, info: &FolderInfo) -> Result<(), ApplyError> {
+    pub(super) fn folder(&mut self, db: &Database, id: u32, info: &FolderInfo) -> Result<(), ApplyError> {
         let place = match self.store.ensure_folder(info) {
-            Ok(path) => Ok(path),
+            Ok(path) => {
+                self.close_new_folders(db)?;
+                Ok(path)
+            }
             // A folder that can never be there takes only its own items with it, each listed.
             Err(error) if error.blast <= Blast::Folder && error.retry == Retry::Never => Err(error.to_string()),
             Err(error) => return Err(error.into()),
@@ -88,9 +92,23 @@ impl Import {
         Ok(())
     }
 
-    pub(super) fn beside(&mut self, folder: u32, beside: &Beside) -> Result<(), ApplyError> {
+    /// A folder that somebody had removed at the target and that is there again has what it inherits: before any mail comes into it, it
+    /// gets what it had.
+    fn close_new_folders(&mut self, db: &Database) -> Result<(), ApplyError> {
+        for folder in self.store.new_folders() {
+            if let Some(given) = db.read(|db| Ok(beside::given(db, self.mailbox, &folder)?))? {
+                self.beside_lost.extend(self.store.set_beside(&folder, &given)?);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn beside(&mut self, folder: u32, beside: Beside) -> Result<(), ApplyError> {
         match self.place(folder) {
-            Ok(place) => self.beside_lost.extend(self.store.set_beside(&place, beside)?),
+            Ok(place) => {
+                self.beside_lost.extend(self.store.set_beside(&place, &beside)?);
+                self.changes.give(place, beside);
+            }
             Err(reason) => self.beside_lost.push(reason),
         }
         Ok(())
@@ -169,7 +187,7 @@ impl Import {
             return self.update_store(db, tracked, to, envelope.marks);
         }
         let date = Some(envelope.date.seconds);
-        let wanted = Wanted { token: envelope.token, digest, size, date };
+        let wanted = Wanted { token: envelope.token, digest, likeness: None, size, date };
         let ContainerName { sequence, epoch, .. } = self.container;
         let mut passage = Passage { container: Some((sequence, epoch)), size: Some(size), ..Passage::default() };
         let id = match self.find(&place, wanted, &envelope)? {
@@ -268,7 +286,7 @@ impl Import {
 
     /// A predecessor that was not replicated may have appended it. A store that keeps no tokens cannot find it: no bytes are known.
     pub(super) fn gone_untracked(&mut self, token: Token, apply: bool) -> Result<(), ApplyError> {
-        let wanted = Wanted { token, digest: Digest::default(), size: 0, date: None };
+        let wanted = Wanted { token, digest: Digest::default(), likeness: None, size: 0, date: None };
         match locate_in(self.store.as_mut(), &self.everywhere, wanted)? {
             Some((folder, id)) => self.gone(Tracked::found(token, folder, id, Digest::default(), Marks::default()), apply),
             None => {
@@ -307,11 +325,16 @@ pub(super) fn claim_all(
     Ok(())
 }
 
-/// How an item that is tracked is looked for. Where bytes alone tell, with its date first: another with the same bytes is its twin.
+/// How often an item that is tracked is looked for, at most.
+pub(super) const WAYS: usize = 3;
+
+/// How an item that is tracked is looked for. Where bytes alone tell, with its date first: another with the same bytes is its twin. At
+/// last by what the store may have made of them: nobody else with these bytes is left then.
 pub(super) fn strict_then_loose(item: &Tracked, by_bytes: bool) -> impl Iterator<Item = Wanted> + use<> {
-    let strict = Wanted { token: item.token, digest: item.digest, size: 0, date: item.date.filter(|_| by_bytes) };
+    let strict = Wanted { token: item.token, digest: item.digest, likeness: None, size: 0, date: item.date.filter(|_| by_bytes) };
     let loose = strict.date.map(|_| Wanted { date: None, ..strict.clone() });
-    std::iter::once(strict).chain(loose)
+    let alike = item.passage.likeness.filter(|_| by_bytes).map(|likeness| Wanted { likeness: Some(likeness), ..strict.clone() });
+    std::iter::once(strict).chain(loose).chain(alike)
 }
 
 pub(super) fn locate_one(store: &mut dyn MailTarget, folder: &FolderPath, wanted: &Wanted) -> Result<Option<TargetId>, StoreError> {

@@ -7,7 +7,7 @@ use mailferry_rules::ids::MailboxId;
 
 use super::apply::ApplyError;
 use super::changes::Changes;
-use super::items::{claim_all, locate_one, strict_then_loose};
+use super::items::{WAYS, claim_all, locate_one, strict_then_loose};
 use crate::engine::agent::Agent;
 use crate::model::{FolderPath, TargetId, Token};
 use crate::ports::{MailTarget, Wanted};
@@ -24,7 +24,7 @@ impl Agent {
         sought.retain(|token| !sure.contains(token));
         let mut found = Changes::default();
         // With their dates all are looked for first: who is left may be taken for any of the same bytes.
-        for round in 0..2 {
+        for round in 0..WAYS {
             let mut left = Vec::new();
             for token in sought {
                 self.check_stop()?;

@@ -68,12 +68,35 @@ fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
         Entry::Plain(Record::Census(Census { from: Token([0x80; 16]), through: Token::LAST, items: Vec::new() })),
         Entry::Plain(Record::Wanted { token: Token([8; 16]) }),
     ];
+    let text = |text: &str| text.to_owned();
+    let annotations = [(text("/private/comment"), None), (text("/shared/comment"), Some(vec![b'x', 0, 255]))];
+    let beside = |closed| Beside {
+        rights: [(text("-eve"), text("lr")), (text("anna"), text("lrs")), (text("bob"), String::new())].into(),
+        closed,
+        annotations: annotations.clone().into(),
+    };
+    let nobody = Beside { closed: true, ..Beside::default() };
+    let beside = vec![
+        Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
+        Entry::Plain(Record::Beside { folder: 1, beside: beside(false) }),
+        Entry::Plain(Record::Beside { folder: 1, beside: beside(true) }),
+        Entry::Plain(Record::Beside { folder: 1, beside: nobody }),
+    ];
+    let (switch, sequence, epoch) = (SwitchId([3; 16]), Sequence(41), Epoch(2));
+    let switch = vec![
+        Entry::Plain(Record::Ready { switch, last: false }),
+        Entry::Plain(Record::Ready { switch, last: true }),
+        Entry::Plain(Record::Confirmed { switch, sequence, epoch, refused: None }),
+        Entry::Plain(Record::Confirmed { switch, sequence, epoch, refused: Some("2 items are missing".into()) }),
+    ];
     vec![
+        ("v1-beside.prv", Kind::Mail, beside),
         ("v1-census.prv", Kind::Mail, stock),
         ("v1-empty.prv", Kind::Mail, Vec::new()),
         ("v1-every-record.prv", Kind::Mail, every),
         ("v1-large-and-withdrawn.prv", Kind::Mail, large),
         ("v1-receipts.prv", Kind::Receipts, receipts),
+        ("v1-switch.prv", Kind::Mail, switch),
     ]
 }
 

@@ -92,7 +92,7 @@ impl Dice {
     fn beside(&mut self) -> Beside {
         let rights = (0..self.below(3)).map(|_| (self.text(), self.text())).collect();
         let annotations = (0..self.below(3)).map(|_| (self.text(), self.one_in(2).then(|| self.bytes::<5>().to_vec()))).collect();
-        Beside { rights, annotations }
+        Beside { rights, closed: self.one_in(2), annotations }
     }
 
     pub fn record(&mut self) -> Record {

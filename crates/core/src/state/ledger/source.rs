@@ -4,7 +4,7 @@ use mailferry_rules::ids::{MailboxId, Sequence};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{digest, keywords_text, marks, token};
-use crate::model::{Digest, FolderInfo, FolderPath, ItemKey, Marks, Token};
+use crate::model::{Digest, FolderInfo, FolderPath, Identity, ItemKey, Marks, Token};
 use crate::state::statements::Statements;
 
 /// An item as last published.
@@ -19,6 +19,7 @@ pub struct KnownItem {
     pub marks: Marks,
     /// The container that carried its bytes.
     pub body: Sequence,
+    pub identity: Option<Identity>,
 }
 
 /// A folder as last published.
@@ -53,7 +54,7 @@ pub fn forget_folder(db: &Connection, mailbox: MailboxId, id: u32) -> rusqlite::
     Ok(())
 }
 
-const ITEM: &str = "folder, key, token, size, digest, flags, keywords, body_seq";
+const ITEM: &str = "folder, key, token, size, digest, flags, keywords, body_seq, identity";
 
 fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<KnownItem> {
     let digest = if row.get_ref(4)? == rusqlite::types::ValueRef::Null { None } else { Some(digest(row, 4)?) };
@@ -65,6 +66,7 @@ fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<KnownItem> {
         digest,
         marks: marks(row, 5)?,
         body: Sequence(row.get::<_, i64>(7)? as u64),
+        identity: row.get::<_, Option<[u8; 16]>>(8)?.map(Identity),
     })
 }
 
@@ -117,8 +119,8 @@ pub fn place(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Re
 pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequence: Sequence) -> rusqlite::Result<()> {
     forget_item(db, mailbox, &item.token)?;
     db.prepare_cached(
-        "INSERT OR REPLACE INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT OR REPLACE INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq, identity)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         mailbox.0,
@@ -131,6 +133,7 @@ pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequen
         keywords_text(&item.marks.keywords),
         item.body.0 as i64,
         sequence.0 as i64,
+        item.identity.map(|identity| identity.0),
     ])?;
     Ok(())
 }
@@ -140,6 +143,13 @@ pub fn astray(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<Known
     let mut query =
         db.prepare_cached(&format!("SELECT {ITEM} FROM astray CROSS JOIN source_item USING (mailbox, token) WHERE mailbox = ?1"))?;
     query.query_map([mailbox.0], known)?.collect()
+}
+
+/// What its store calls an item that was just recorded.
+pub fn identify(db: &Connection, mailbox: MailboxId, token: &Token, identity: Identity) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE source_item SET identity = ?3 WHERE mailbox = ?1 AND token = ?2")?
+        .execute(params![mailbox.0, token.0, identity.0])?;
+    Ok(())
 }
 
 pub fn by_token(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<Option<KnownItem>> {
