@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mailferry_core::settings::Side;
 use mailferry_tests::moves::{done, moves, request, wait_for};
-use mailferry_tests::{Plan, Services, damage, prove, prove_mailbox, sample, wait_until};
+use mailferry_tests::{Plan, Services, console, damage, prove, prove_mailbox, sample, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -123,7 +123,8 @@ fn plan(seen: &Seen, db: &Database, here: Position) -> Result<Plan, ReplicationE
 fn thrown_away(db: &Database, own: Option<&dyn Share>, folder: &SharePath, acked: Position, now: Epoch) -> Result<bool, ReplicationError> {
     let overtaken = db.lineage()?.beginnings.iter().any(|beginning| beginning.epoch > acked.epoch && beginning.epoch < now);
     let (Some(own), Some(folder)) = (own.filter(|_| overtaken), folder.join(DISCARDED)) else { return Ok(false) };
-    let holds = |name: &FileName| name.kind == Kind::Changes && name.epoch == acked.epoch && name.first <= acked.lsn && acked.lsn <= name.last;
+    let holds =
+        |name: &FileName| name.kind == Kind::Changes && name.epoch == acked.epoch && name.first <= acked.lsn && acked.lsn <= name.last;
     Ok(own.list(&folder)?.iter().filter_map(|entry| entry.name.parse().ok()).any(|name| holds(&name)))
 }
 

@@ -126,7 +126,6 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
             "record": "beside", "folder_id": folder, "folder": folders.path(*folder), "rights": beside.rights,
             "closed": beside.closed, "annotations": beside.annotations.keys().collect::<Vec<_>>(),
         }),
-        Record::Adopt { spares } => json!({ "record": "adopt", "spares": spares }),
         Record::Ready { switch, last } => json!({ "record": "ready", "switch": switch.to_string(), "last": last }),
         Record::Confirmed { switch, sequence, epoch, refused } => json!({
             "record": "confirmed", "switch": switch.to_string(), "sequence": sequence.0, "epoch": epoch.0, "refused": refused,
@@ -177,8 +176,6 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
             let others = if beside.closed { " and of nobody else" } else { "" };
             format!("beside       {}: rights of {rights}{others}, {annotations}", folders.name(*folder))
         }
-        Record::Adopt { spares: false } => "adopt        what is there already".into(),
-        Record::Adopt { spares: true } => "adopt        what is there already, and let stay what is not named".into(),
         Record::Ready { switch, last: false } => format!("ready        may the source be locked for switch {switch}?"),
         Record::Ready { switch, last: true } => format!("ready        is everything there for switch {switch}?"),
         Record::Confirmed { switch, refused: None, .. } => format!("confirmed    switch {switch}"),
