@@ -73,7 +73,8 @@ fn message(template: &Path, what: Switching<'_>) -> Result<Vec<u8>, String> {
 
 impl MailFlow for Program {
     fn can_switch(&self) -> Result<(), String> {
-        Ok(())
+        let what = Switching { mailbox: "", id: "", switch: "" };
+        self.message.as_ref().map_or(Ok(()), |template| message(template, what).map(drop))
     }
 
     fn lock(&self, what: Switching<'_>) -> Result<(), String> {

@@ -78,8 +78,15 @@ fn requests(world: &World, troubles: &mut Vec<String>) {
 
 /// How many requests a database says are under way.
 pub fn under_way(world: &World, node: &str) -> u64 {
-    let requests = world.database(node, AgentKind::Source).read(|db| Ok(ledger::moves::all(db)?)).unwrap_or_default();
-    requests.iter().filter(|kept| kept.request.state.is_under_way()).count() as u64
+    let counted = world.database(node, AgentKind::Source).read(|db| {
+        let mut count = 0;
+        for kept in ledger::moves::all(db)?.iter().filter(|kept| kept.request.state.is_under_way()) {
+            let led_over = ledger::switch::of(db, kept.mailbox)?.is_some_and(|kept| kept.switch.phase.is_led_over());
+            count += u64::from(!led_over);
+        }
+        Ok(count)
+    });
+    counted.unwrap_or_default()
 }
 
 /// Nothing lost, nothing doubled, nothing changed.

@@ -1,6 +1,6 @@
 //! Mail stores in memory: the source that users change, the target that agents fill.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -215,7 +215,16 @@ impl Stores for SimStores {
         }
         let view = locked(&self.shelf)[url].clone();
         let (shelf, process) = (self.shelf.clone(), self.process.clone());
-        Ok(Box::new(SimTarget { shelf, url: url.into(), process, view, staged: Vec::new(), adopts: None, made: Vec::new() }))
+        Ok(Box::new(SimTarget {
+            shelf,
+            url: url.into(),
+            process,
+            view,
+            staged: Vec::new(),
+            adopts: None,
+            ours: HashSet::new(),
+            made: Vec::new(),
+        }))
     }
 }
 
@@ -368,6 +377,8 @@ struct SimTarget {
     staged: Vec<Op>,
     /// What bears no token may be what is looked for, but for these keys.
     adopts: Option<BTreeSet<Vec<u8>>>,
+    /// Who bears one of these tokens is found by it.
+    ours: HashSet<Token>,
     made: Vec<FolderPath>,
 }
 
@@ -435,7 +446,10 @@ impl MailTarget for SimTarget {
             let key = by_token.or_else(|| {
                 let taken = self.adopts.as_mut()?;
                 let same = |item: &&SimItem| {
-                    item.token.is_none() && !taken.contains(&item.key) && dated(item) && Digest::of(&item.bytes) == wanted.digest
+                    item.token.is_none_or(|token| !self.ours.contains(&token))
+                        && !taken.contains(&item.key)
+                        && dated(item)
+                        && Digest::of(&item.bytes) == wanted.digest
                 };
                 let key = items.iter().find(same)?.key.clone();
                 taken.insert(key.clone());
@@ -446,8 +460,9 @@ impl MailTarget for SimTarget {
         Ok(found)
     }
 
-    fn adopt(&mut self) -> Result<(), StoreError> {
+    fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError> {
         self.adopts.get_or_insert_default();
+        self.ours = ours;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! What holds of appending, finding again, changing, moving and deleting (R40-R43).
 
+use std::collections::HashSet;
+
 use mailferry_core::model::{Digest, Flags, FolderPath, TargetId, Token};
 use mailferry_core::ports::{ShownAs, Walked, Wanted};
 
@@ -334,7 +336,7 @@ pub fn what_others_have_put_there_is_adopted_once(bench: &dyn Bench) {
         return;
     }
     let mut target = bench.target();
-    target.adopt().expect("this store can");
+    target.adopt(HashSet::new()).expect("this store can");
     assert!(target.tells_by_bytes());
     let asked = |number: u8, date: Option<i64>| {
         [Wanted { token: Token([number; 16]), digest: Digest::of(twin), likeness: None, size: twin.len() as u64, date }]
@@ -354,7 +356,7 @@ pub fn what_others_have_put_there_is_adopted_once(bench: &dyn Bench) {
 
     // Another run is told whose it is.
     let mut target = bench.target();
-    target.adopt().expect("this store can");
+    target.adopt(HashSet::new()).expect("this store can");
     assert!(target.asks_for_claims(&inbox).expect("an answer"));
     target.claim(&inbox, vec![marked]);
     assert_eq!(target.locate(&inbox, &asked(6, Some(dates[1]))).expect("an answer"), [None]);

@@ -5,6 +5,7 @@
 //! items     one folder read to its digests         pairs    equal bytes matched one to one
 //! report    what was counted and what differs
 //! digests   by which a message is known again   likeness  what stays of one that a server changes
+//! forms     the same with every end of line
 //! ```
 //!
 //! Holds: both sides are only read (R20); what could not be read is a difference of its own, so that "none" means all was seen; equal items
@@ -20,6 +21,7 @@
 //! differently, and one item too many would shift all others. Memory is that of the largest folder, about 150 bytes an item.
 
 mod digests;
+mod forms;
 mod items;
 mod likeness;
 mod pairs;
@@ -28,6 +30,7 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use digests::{Digests, Hashing};
+pub use forms::forms;
 pub use likeness::Likeness;
 pub use report::{Comparison, Difference, Holding, ItemPlace, MarksText, What};
 

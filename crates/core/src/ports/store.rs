@@ -1,5 +1,6 @@
 //! Mail stores. The contracts here are laws in `crates/conformance`, which every store passes.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Identity, InternalDate, ItemKey, Marks, TargetId, Token};
@@ -217,9 +218,10 @@ pub trait MailTarget: Send {
     /// An item that was flushed is found even if a client has changed its flags since.
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError>;
 
-    /// From now on an item that bears no token counts as what its bytes are, too: it may be one that is looked for. A store without tokens
-    /// knows no others.
-    fn adopt(&mut self) -> Result<(), StoreError> {
+    /// From now on an item counts as what its bytes are, too, unless it bears one of these tokens: it may be one that is looked for,
+    /// whoever has put it there. A store without tokens knows no others.
+    fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError> {
+        drop(ours);
         Ok(())
     }
 

@@ -77,6 +77,11 @@ impl Phase {
         }
     }
 
+    /// Mail goes to the target: what is left holds nobody up.
+    pub fn is_led_over(self) -> bool {
+        matches!(self, Phase::Testing | Phase::Sweeping | Phase::Telling | Phase::Done)
+    }
+
     /// Mail may be led to the target already: there is no way back by itself.
     pub fn is_past_return(self) -> bool {
         matches!(self, Phase::Switching | Phase::Testing | Phase::Sweeping | Phase::Telling | Phase::Done | Phase::Returning)

@@ -10,12 +10,12 @@
 //!
 //! Folders are made at once, not at `flush`: an empty folder is no item, and making it twice is making it once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, Marks, TargetId};
+use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, Marks, TargetId, Token};
 use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
 
 use super::layout::{self, is_maildir};
@@ -38,8 +38,8 @@ pub struct MaildirTarget {
     /// Directories that got new names outside `staged`, or may have got some in a run that was killed.
     made_in: BTreeSet<PathBuf>,
     subscribed: BTreeSet<FolderPath>,
-    /// What bears no token may be what is looked for.
-    adopts: bool,
+    /// What others have put here may be what is looked for; the tokens of what is being brought.
+    adopts: Option<HashSet<Token>>,
 }
 
 impl MaildirTarget {
@@ -53,7 +53,7 @@ impl MaildirTarget {
             staged: Vec::new(),
             made_in: BTreeSet::new(),
             subscribed: BTreeSet::new(),
-            adopts: false,
+            adopts: None,
         };
         target.make(root)?;
         target.made_in.extend(root.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_path_buf));
@@ -199,26 +199,33 @@ impl MailTarget for MaildirTarget {
     }
 
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
-        let adopts = self.adopts;
-        let folder = self.folder(folder)?;
-        let mut find = |wanted: &Wanted| match folder.by_token(wanted.token)? {
-            None if adopts => folder.adopt(wanted),
-            found => Ok(found),
-        };
-        wanted.iter().map(|wanted| Ok(find(wanted)?.map(|spot| TargetId(spot.base().to_vec())))).collect()
+        let ours = self.adopts.take();
+        let folder = self.folder(folder);
+        let found = folder.and_then(|folder| {
+            let mut find = |wanted: &Wanted| match (folder.by_token(wanted.token)?, &ours) {
+                (None, Some(ours)) => folder.adopt(wanted, ours),
+                (found, _) => Ok(found),
+            };
+            wanted.iter().map(|wanted| Ok(find(wanted)?.map(|spot| TargetId(spot.base().to_vec())))).collect()
+        });
+        self.adopts = ours;
+        found
     }
 
-    fn adopt(&mut self) -> Result<(), StoreError> {
-        self.adopts = true;
+    fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError> {
+        self.adopts = Some(ours);
         Ok(())
     }
 
     fn tells_by_bytes(&self) -> bool {
-        self.adopts
+        self.adopts.is_some()
     }
 
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
-        if self.adopts { self.folder(folder)?.has_unclaimed() } else { Ok(false) }
+        let Some(ours) = self.adopts.take() else { return Ok(false) };
+        let has = self.folder(folder).and_then(|folder| folder.has_unclaimed(&ours));
+        self.adopts = Some(ours);
+        has
     }
 
     fn claim(&mut self, folder: &FolderPath, taken: Vec<TargetId>) {

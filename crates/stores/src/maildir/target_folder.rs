@@ -17,7 +17,7 @@ use super::keywords::KeywordTable;
 use super::listing::{self, Spot, Stamp};
 use super::message_name::{split, token_of};
 use super::steps::Place;
-use super::strangers::{Strangers, digest_at};
+use super::strangers::Strangers;
 use crate::files;
 
 pub(super) struct TargetFolder {
@@ -25,6 +25,8 @@ pub(super) struct TargetFolder {
     pub(super) keywords: KeywordTable,
     index: Option<Index>,
     strangers: Option<Strangers>,
+    /// Whether it has been asked whose the strangers are.
+    asked: bool,
     /// Base names that are still on disk here and will not be after the next flush.
     leaving: HashSet<Vec<u8>>,
 }
@@ -51,7 +53,7 @@ impl TargetFolder {
             return Err(error.hint("put a directory in its place, or let Mailferry make the folder"));
         }
         let keywords = KeywordTable::read(dir).map_err(|error| folder_error("read the keywords of a folder", dir, &error))?;
-        Ok(TargetFolder { dir: dir.into(), keywords, index: None, strangers: None, leaving: HashSet::new() })
+        Ok(TargetFolder { dir: dir.into(), keywords, index: None, strangers: None, asked: false, leaving: HashSet::new() })
     }
 
     /// The message that bears this token, seen to be there.
@@ -83,19 +85,19 @@ impl TargetFolder {
         Ok((known.staged || known.spot.path(&dir).symlink_metadata().is_ok()).then(|| known.spot.clone()))
     }
 
-    fn strangers(&mut self) -> Result<&mut Strangers, StoreError> {
+    fn strangers(&mut self, ours: &HashSet<Token>) -> Result<&mut Strangers, StoreError> {
         match &mut self.strangers {
             Some(strangers) => Ok(strangers),
             empty => {
-                let failed = |error: io::Error| folder_error("list the messages of a folder", &self.dir, &error);
-                Ok(empty.insert(Strangers::list(&self.dir).map_err(failed)?))
+                let failed = |error: io::Error| folder_error("read the messages of a folder", &self.dir, &error);
+                Ok(empty.insert(Strangers::list(&self.dir, ours).map_err(failed)?))
             }
         }
     }
 
-    /// Whether there are messages of others of which it may be asked who they are.
-    pub(super) fn has_unclaimed(&mut self) -> Result<bool, StoreError> {
-        Ok(self.strangers.is_none() && !self.strangers()?.known.is_empty())
+    /// Whether there are messages of others of which it is to be asked whose they are.
+    pub(super) fn has_unclaimed(&mut self, ours: &HashSet<Token>) -> Result<bool, StoreError> {
+        Ok(!std::mem::replace(&mut self.asked, true) && !self.strangers(ours)?.is_empty())
     }
 
     pub(super) fn claim(&mut self, base: Vec<u8>) {
@@ -104,20 +106,12 @@ impl TargetFolder {
         }
     }
 
-    /// A message without a token that has these bytes; from now on it is nobody else's.
-    pub(super) fn adopt(&mut self, wanted: &Wanted) -> Result<Option<Spot>, StoreError> {
-        for base in self.strangers()?.candidates(wanted) {
-            // A client may be renaming it.
-            for _ in 0..2 {
-                let Some(spot) = self.by_base(&base)? else { break };
-                match digest_at(&self.dir, &spot).map_err(|error| folder_error("read a message", &self.dir, &error))? {
-                    Some(digest) if digest == wanted.digest => {
-                        self.strangers()?.take(base);
-                        return Ok(Some(spot));
-                    }
-                    Some(_) => break,
-                    None => {}
-                }
+    /// A message of others that has these bytes; from now on it is nobody else's.
+    pub(super) fn adopt(&mut self, wanted: &Wanted, ours: &HashSet<Token>) -> Result<Option<Spot>, StoreError> {
+        for base in self.strangers(ours)?.candidates(wanted) {
+            if let Some(spot) = self.by_base(&base)? {
+                self.claim(base);
+                return Ok(Some(spot));
             }
         }
         Ok(None)

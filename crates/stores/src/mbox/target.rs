@@ -4,7 +4,7 @@
 //! collected and done by one rewrite of the file at `flush`. Within a flush all appends of all files are made durable
 //! before the first rewrite: a move cut in two leaves the item in both folders, never in none, and doing it again ends it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -137,7 +137,7 @@ impl MailTarget for MboxTarget {
         Ok(folder.path.clone())
     }
 
-    fn adopt(&mut self) -> Result<(), StoreError> {
+    fn adopt(&mut self, _: HashSet<Token>) -> Result<(), StoreError> {
         let cause = "mbox files know a message that others have put there by nothing that stays";
         Err(StoreError::new(Blast::Mailbox, Retry::Never, "adopt what is there already", self.root.display().to_string(), cause)
             .hint("switch AdoptExisting off, or move into a Maildir or by IMAP"))

@@ -48,7 +48,9 @@ impl Change {
 pub(super) struct Gone {
     items: HashMap<ItemKey, Vec<KnownItem>>,
     /// Keys by size, and by what the store calls them; some may have been taken meanwhile.
-    sizes: HashMap<u64, Vec<ItemKey>>,
+    sizes: BTreeMap<u64, Vec<ItemKey>>,
+    /// The same by what their bytes are.
+    digests: HashMap<Digest, Vec<ItemKey>>,
     identities: HashMap<Identity, Vec<ItemKey>>,
     /// Those that were astray before: what turns up again bears a key of its own, and is known by its bytes alone (R83).
     astray: BTreeSet<Token>,
@@ -83,22 +85,36 @@ impl Gone {
         if hint.is_some_and(|hint| self.items.get(&hint).is_some_and(|items| !items.is_empty())) {
             return false;
         }
-        let may = |item: &KnownItem| self.may_be(seen, item);
-        let of_size = seen.size.and_then(|size| self.sizes.get(&size)).into_iter().flatten();
-        of_size.filter_map(|key| self.items.get(key)).flatten().any(may)
+        let Some(size) = seen.size else { return false };
+        let of =
+            |keys: &Vec<ItemKey>, may: &dyn Fn(&KnownItem) -> bool| keys.iter().filter_map(|key| self.items.get(key)).flatten().any(may);
+        let same_size = self.sizes.get(&size).is_some_and(|keys| of(keys, &|item| self.may_be(seen, item)));
+        // What was brought back may end its lines otherwise.
+        same_size || self.sizes.range(size / 2..=size.saturating_mul(2)).any(|(_, keys)| of(keys, &|item| self.may_be_astray(item)))
     }
 
     fn may_be(&self, seen: &SeenItem, item: &KnownItem) -> bool {
-        seen.move_hint.is_none() || self.all_may_be_astray || self.astray.contains(&item.token)
+        seen.move_hint.is_none() || self.may_be_astray(item)
     }
 
-    /// Takes an item with exactly the bytes of the one that is seen.
-    pub fn with_bytes(&mut self, seen: &SeenItem, digest: Digest) -> Option<KnownItem> {
-        for key in self.sizes.get(&seen.size?)? {
-            let of_key = self.items.get(key).into_iter().flatten();
-            let at = of_key.enumerate().find(|(_, item)| item.digest == Some(digest) && self.may_be(seen, item)).map(|(at, _)| at);
-            if let Some((at, list)) = at.zip(self.items.get_mut(key)) {
-                return Some(list.swap_remove(at));
+    fn may_be_astray(&self, item: &KnownItem) -> bool {
+        self.all_may_be_astray || self.astray.contains(&item.token)
+    }
+
+    /// Takes an item with the bytes of the one that is seen: exactly those, or, of one that was brought back, with other ends of lines.
+    pub fn with_bytes(&mut self, seen: &SeenItem, forms: &[Digest]) -> Option<KnownItem> {
+        let (exact, size) = (forms.first()?, seen.size?);
+        for digest in forms {
+            for key in self.digests.get(digest).into_iter().flatten() {
+                let of_key = self.items.get(key).into_iter().flatten();
+                let is_it = |item: &KnownItem| {
+                    let same = digest == exact && item.size == size;
+                    item.digest == Some(*digest) && (same && self.may_be(seen, item) || self.may_be_astray(item))
+                };
+                let at = of_key.enumerate().find(|(_, item)| is_it(item)).map(|(at, _)| at);
+                if let Some((at, list)) = at.zip(self.items.get_mut(key)) {
+                    return Some(list.swap_remove(at));
+                }
             }
         }
         None
@@ -110,10 +126,17 @@ impl Gone {
 
     pub fn put_back(&mut self, item: KnownItem) {
         self.sizes.entry(item.size).or_default().push(item.key.clone());
+        if let Some(digest) = item.digest {
+            self.digests.entry(digest).or_default().push(item.key.clone());
+        }
         if let Some(identity) = item.identity {
             self.identities.entry(identity).or_default().push(item.key.clone());
         }
         self.items.entry(item.key.clone()).or_default().push(item);
+    }
+
+    pub fn holds(&self, item: &KnownItem) -> bool {
+        self.items.get(&item.key).into_iter().flatten().any(|other| other.token == item.token)
     }
 
     /// From now on these are among them. `first`: nobody has looked since the switch was taken back, and any other may be one too.
@@ -142,6 +165,8 @@ pub(super) struct Findings {
     pub changes: BTreeMap<u32, Vec<Change>>,
     /// Items and bytes of the folders that were looked at.
     pub counted: BTreeMap<u32, (u64, u64)>,
+    /// Folders of which every item was seen: what is known in them and not gone is there.
+    pub seen_whole: BTreeSet<u32>,
 }
 
 impl Findings {
@@ -225,6 +250,7 @@ pub(super) fn look(
                 findings.changes.insert(*id, changes);
             }
         }
+        findings.seen_whole.insert(*id);
         db.read(|db| {
             Ok(source::items(db, mailbox, *id, &mut |item| {
                 if !seen.contains(&fingerprint(&item.key)) {

@@ -193,6 +193,9 @@ fn carry_out(db: &Connection, order: &Order, now_ms: u64, history: u64, can_swit
             moves::remove(db, mailbox)?;
             Ok(Ok(did))
         }
+        (What::Resume, Some(_)) if switch::of(db, mailbox)?.is_some_and(|kept| kept.switch.phase == Phase::Returning) => {
+            Ok(Err("its switch is being taken back: resume it when mail goes to the source again".into()))
+        }
         (what, Some(kept)) => change(db, kept, what, order, now_ms, can_switch),
     }
 }

@@ -6,6 +6,7 @@ use mailferry_rules::ids::MailboxId;
 
 use super::MailboxHalt;
 use super::changes::{self, Change, Gone};
+use crate::compare::forms;
 use crate::engine::agent::{Agent, Mailbox};
 use crate::engine::packing::Packing;
 use crate::model::{Envelope, FolderInfo, ItemKey, Token};
@@ -56,7 +57,13 @@ impl Agent {
         let (mut gone, found) = (findings.gone, findings.changes);
         let undone = self.db.read(|db| Ok(switch::is_undone(db, mailbox.id)?))?;
         if let Some(looked_at) = undone {
-            gone.know_astray(self.db.read(|db| Ok(source::astray(db, mailbox.id)?))?, !looked_at);
+            let astray = self.db.read(|db| Ok(source::astray(db, mailbox.id)?))?;
+            let (there, astray): (Vec<_>, Vec<_>) =
+                astray.into_iter().partition(|item| findings.seen_whole.contains(&item.folder) && !gone.holds(item));
+            if !there.is_empty() {
+                self.db.write(|tx| Ok(there.iter().try_for_each(|item| switch::found(tx, mailbox.id, &item.token))?))?;
+            }
+            gone.know_astray(astray, !looked_at);
         }
         let is_first = !self.db.read(|db| Ok(source::knows_any_at_all(db, mailbox.id)?))?;
         let mut pass = Pass {
@@ -390,14 +397,14 @@ fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<H
     }
     pass.store.expect(&info.path, &mut to_read.iter().map(|seen| &seen.key))?;
     for seen in to_read {
-        let digest = match pass.store.open(&info.path, &seen.key) {
-            Ok(Some(mut opened)) => prv::file_digest(&mut opened.reader).ok(),
+        let found = match pass.store.open(&info.path, &seen.key) {
+            Ok(Some(mut opened)) => forms(&mut opened.reader).ok(),
             Ok(None) => None,
             // Told when it is packed.
             Err(error) if error.blast == Blast::Item => None,
             Err(error) => return Err(error.into()),
         };
-        if let Some(item) = digest.and_then(|digest| pass.gone.with_bytes(seen, digest)) {
+        if let Some(item) = found.and_then(|forms| pass.gone.with_bytes(seen, &forms)) {
             twins.insert(seen.key.clone(), item);
         }
     }

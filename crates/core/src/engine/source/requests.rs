@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mailferry_rules::ids::MailboxId;
-use mailferry_rules::moves::{After, Place, State, Under, admit};
+use mailferry_rules::moves::{After, Phase, Place, State, Under, admit};
 
 use super::MailboxHalt;
 use super::pack::Pass;
@@ -34,7 +34,7 @@ impl Agent {
             self.leave_switch(kept)?;
         }
         let completes = self.around.flow.can_switch().is_ok();
-        let mut under = self.under_way(&requests);
+        let mut under = self.under_way(&requests)?;
         for kept in requests.values_mut() {
             let (was, now_ms) = (kept.request.state, self.now_ms());
             let progress = self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?;
@@ -66,10 +66,16 @@ impl Agent {
         self.mailbox(*mailbox).map(place_of).unwrap_or_default()
     }
 
-    fn under_way(&self, requests: &BTreeMap<MailboxId, Kept>) -> Under {
+    /// Those that hold a place: with mail led to the target nobody waits for anything but a test and a message any more.
+    fn under_way(&self, requests: &BTreeMap<MailboxId, Kept>) -> Result<Under, Halt> {
         let mut under = Under::default();
-        requests.iter().filter(|(_, kept)| kept.request.state.is_under_way()).for_each(|(id, _)| under.add(&self.place_of(id)));
-        under
+        for (id, _) in requests.iter().filter(|(_, kept)| kept.request.state.is_under_way()) {
+            let phase = self.db.read(|db| Ok(switch::of(db, *id)?))?.map(|kept| kept.switch.phase);
+            if !phase.is_some_and(Phase::is_led_over) {
+                under.add(&self.place_of(id));
+            }
+        }
+        Ok(under)
     }
 
     fn start_requests(&mut self, requests: &mut BTreeMap<MailboxId, Kept>) -> Result<(), Halt> {
@@ -79,7 +85,7 @@ impl Agent {
             .filter(|(_, kept)| kept.request.wants_to_start(now_ms, delay_ms))
             .map(|(id, kept)| (kept.request.wishes.priority, kept.request.created_ms, *id, self.place_of(id)))
             .collect();
-        for (id, may) in admit(self.under_way(requests), &waiting, &self.policy.moves) {
+        for (id, may) in admit(self.under_way(requests)?, &waiting, &self.policy.moves) {
             let Some(kept) = requests.get_mut(&id) else { continue };
             match may {
                 Ok(()) => {

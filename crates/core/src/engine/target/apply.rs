@@ -11,7 +11,7 @@
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 
 use super::changes::Changes;
-use super::items::{Import, tell_claims};
+use super::items::Import;
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{FolderPath, Outcome, Skipped, SwitchId, Token};
@@ -20,6 +20,7 @@ use crate::prv::Record;
 use crate::state::StateError;
 use crate::state::ledger::target::{self, Tracked};
 use crate::state::ledger::{inbound, serving, stock};
+use crate::trouble::Trouble;
 
 pub(super) enum ApplyError {
     Halt(Halt),
@@ -115,7 +116,13 @@ impl Agent {
     /// What stands here may be what is sent, though nothing here has brought it: it is looked for by its bytes, in every folder.
     fn adopt_existing(&mut self, import: &mut Import, spares: bool, url: &str) -> Result<(), ApplyError> {
         import.spares |= spares;
-        import.store.adopt()?;
+        import.adopts.get_or_insert_default();
+        let ours = import.reader.index().iter().map(|item| item.token).collect();
+        match import.store.adopt(ours) {
+            // Mail goes on after an undo, also where it may come twice.
+            Err(error) if spares => self.tell("store.cannot-adopt", Level::Warning, Trouble::from(error).to_string()),
+            adopted => adopted?,
+        }
         if import.everywhere.is_empty() {
             import.everywhere = self.target_folders(url)?;
         }
@@ -230,9 +237,9 @@ impl Agent {
                 if tracked.is_none()
                     && let Ok(place) = import.place(folder)
                 {
-                    let everywhere = import.everywhere.iter();
-                    for folder in std::iter::once(&place).chain(everywhere) {
-                        tell_claims(&self.db, import.store.as_mut(), import.mailbox, &import.changes, folder)?;
+                    let everywhere: Vec<FolderPath> = std::iter::once(place).chain(import.everywhere.iter().cloned()).collect();
+                    for folder in &everywhere {
+                        import.tell_claims(&self.db, folder)?;
                     }
                 }
                 match import.item(&self.db, folder, envelope, size, digest, tracked) {

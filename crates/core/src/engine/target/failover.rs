@@ -298,7 +298,8 @@ impl Agent {
                 return Ok(None);
             }
             claim_all(store.as_mut(), found, folder, || {
-                let mut taken = agent.db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
+                let rows = agent.db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
+                let mut taken: Vec<TargetId> = rows.into_iter().map(|(id, ..)| id).collect();
                 taken.retain(|id| !void.contains(&(folder.clone(), id.clone())));
                 Ok(taken)
             })?;

@@ -29,6 +29,8 @@ pub(super) struct Import {
     sources: HashMap<u32, FolderPath>,
     /// Out of the archive, or kept and applied again: older than what has been applied since.
     pub(super) restored: bool,
+    /// What is here already may be what is sent; of items that the source has deleted, and that stand here all the same, whose they were.
+    pub(super) adopts: Option<HashMap<(FolderPath, TargetId), Token>>,
     /// What a census does not name stays: it may be gone without having been deleted (R83).
     pub(super) spares: bool,
     pub(super) changes: Changes,
@@ -61,6 +63,7 @@ impl Import {
             folders: HashMap::new(),
             sources: HashMap::new(),
             restored: false,
+            adopts: None,
             spares: false,
             changes,
             counts: ApplyCounts::default(),
@@ -227,15 +230,35 @@ impl Import {
 
     fn find_one(&mut self, place: &FolderPath, wanted: &Wanted) -> Result<Option<TargetId>, StoreError> {
         let mut found = locate_one(self.store.as_mut(), place, wanted)?;
+        let mut was = found.clone().map(|id| (place.clone(), id));
         for folder in &self.everywhere {
             if found.is_some() {
                 break;
             }
             if let Some(id) = locate_one(self.store.as_mut(), folder, wanted)? {
                 found = self.store.move_item(folder, &id, place)?;
+                was = Some((folder.clone(), id));
             }
         }
+        // It was another item before, which its source has deleted.
+        if let Some(old) = self.adopts.as_mut().zip(was).and_then(|(left, was)| left.remove(&was)).filter(|old| *old != wanted.token) {
+            self.changes.set(old, None);
+        }
         Ok(found)
+    }
+
+    /// Tells the store which items of a folder are others than those that are looked for.
+    pub(super) fn tell_claims(&mut self, db: &Database, folder: &FolderPath) -> Result<(), ApplyError> {
+        let (mailbox, adopts) = (self.mailbox, self.adopts.as_mut());
+        let known = || {
+            let rows = db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
+            let Some(left) = adopts else { return Ok(rows.into_iter().map(|(id, ..)| id).collect()) };
+            // What the source has deleted and this target has kept is nobody's any more.
+            let (gone, there): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., gone)| *gone);
+            left.extend(gone.into_iter().map(|(id, token, _)| ((folder.clone(), id), token)));
+            Ok(there.into_iter().map(|(id, ..)| id).collect())
+        };
+        claim_all(self.store.as_mut(), &self.changes, folder, known)
     }
 
     pub(super) fn update(&mut self, db: &Database, tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
@@ -267,7 +290,7 @@ impl Import {
         if let Some(id) = self.store.move_item(&tracked.folder, &tracked.id, to)? {
             return Ok(Some(id));
         }
-        tell_claims(db, self.store.as_mut(), self.mailbox, &self.changes, to)?;
+        self.tell_claims(db, to)?;
         let mut ways = strict_then_loose(tracked, self.store.tells_by_bytes());
         Ok(ways.find_map(|wanted| locate_one(self.store.as_mut(), to, &wanted).transpose()).transpose()?)
     }
@@ -307,7 +330,8 @@ pub(super) fn tell_claims(
     staged: &Changes,
     folder: &FolderPath,
 ) -> Result<(), ApplyError> {
-    claim_all(store, staged, folder, || Ok(db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?))
+    let known = || Ok(db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?.into_iter().map(|(id, ..)| id).collect());
+    claim_all(store, staged, folder, known)
 }
 
 /// The same where others are `known` than those that the ledger tracks.

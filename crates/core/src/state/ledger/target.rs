@@ -116,13 +116,14 @@ pub fn untrack(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::
     Ok(())
 }
 
-/// Ids of all items tracked in a folder.
-pub fn ids_in(db: &Connection, mailbox: MailboxId, folder: &FolderPath) -> rusqlite::Result<Vec<TargetId>> {
+/// Ids of all items tracked in a folder; with their tokens and whether their source has deleted them.
+pub fn ids_in(db: &Connection, mailbox: MailboxId, folder: &FolderPath) -> rusqlite::Result<Vec<(TargetId, Token, bool)>> {
     let mut query = db.prepare_cached(
-        "SELECT target_id FROM tracking WHERE mailbox = ?1
+        "SELECT target_id, token, gone FROM tracking WHERE mailbox = ?1
          AND folder = (SELECT id FROM target_folder WHERE mailbox = ?1 AND path = ?2)",
     )?;
-    let rows = query.query_map(params![mailbox.0, super::to_json(&folder.0)?], |row| Ok(TargetId(row.get(0)?)))?;
+    let rows =
+        query.query_map(params![mailbox.0, super::to_json(&folder.0)?], |row| Ok((TargetId(row.get(0)?), token(row, 1)?, row.get(2)?)))?;
     rows.collect()
 }
 
