@@ -62,7 +62,7 @@ impl SimServer {
         for (folder, item) in std::mem::take(&mut self.waiting) {
             let (ticket, kept) = (item.key.clone(), kept_of(&item.bytes));
             let key = self.act(
-                || format!("append {folder} {}", String::from_utf8_lossy(&item.bytes)),
+                || format!("append {folder} {} of {}", String::from_utf8_lossy(&item.bytes), item.date.seconds),
                 |mailbox| {
                     let key = mailbox.new_key();
                     mailbox.folders.entry(folder.clone()).or_default().push(SimItem {
@@ -174,7 +174,7 @@ impl MailTarget for SimServer {
     fn move_item(&mut self, from: &FolderPath, id: &TargetId, to: &FolderPath) -> Result<Option<TargetId>, StoreError> {
         let key = self.resolve(id)?;
         let moved = self.act(
-            || format!("move {from} to {to}"),
+            || format!("move {from} to {to}: {}", String::from_utf8_lossy(&key)),
             |mailbox| {
                 let item = mailbox.take(from, &key)?;
                 let key = mailbox.new_key();
@@ -188,7 +188,7 @@ impl MailTarget for SimServer {
 
     fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError> {
         let key = self.resolve(id)?;
-        self.act(|| format!("expunge {folder}"), |mailbox| _ = mailbox.take(folder, &key))
+        self.act(|| format!("expunge {folder} {}", String::from_utf8_lossy(&key)), |mailbox| _ = mailbox.take(folder, &key))
     }
 
     fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {

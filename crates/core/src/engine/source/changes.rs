@@ -139,9 +139,10 @@ impl Gone {
         self.items.get(&item.key).into_iter().flatten().any(|other| other.token == item.token)
     }
 
-    /// From now on these are among them. `first`: nobody has looked since the switch was taken back, and any other may be one too.
-    pub fn know_astray(&mut self, items: Vec<KnownItem>, first: bool) {
-        self.all_may_be_astray = first;
+    /// From now on these are among them, and any other may be one too: a switch has been taken back, and something brings back at any time
+    /// what the target has.
+    pub fn know_astray(&mut self, items: Vec<KnownItem>) {
+        self.all_may_be_astray = true;
         self.astray.extend(items.iter().map(|item| item.token));
         self.items.values_mut().for_each(|list| list.retain(|item| !self.astray.contains(&item.token)));
         items.into_iter().for_each(|item| self.put_back(item));

@@ -56,14 +56,14 @@ impl Agent {
         let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders, &unchanged)?;
         let (mut gone, found) = (findings.gone, findings.changes);
         let undone = self.db.read(|db| Ok(switch::is_undone(db, mailbox.id)?))?;
-        if let Some(looked_at) = undone {
+        if undone.is_some() {
             let astray = self.db.read(|db| Ok(source::astray(db, mailbox.id)?))?;
             let (there, astray): (Vec<_>, Vec<_>) =
                 astray.into_iter().partition(|item| findings.seen_whole.contains(&item.folder) && !gone.holds(item));
             if !there.is_empty() {
                 self.db.write(|tx| Ok(there.iter().try_for_each(|item| switch::found(tx, mailbox.id, &item.token))?))?;
             }
-            gone.know_astray(astray, !looked_at);
+            gone.know_astray(astray);
         }
         let is_first = !self.db.read(|db| Ok(source::knows_any_at_all(db, mailbox.id)?))?;
         let mut pass = Pass {
