@@ -19,7 +19,7 @@ const ALLOWED: [(&str, &str); 7] = [
     ("SELECT mailbox, seq, epoch FROM published WHERE mailbox = ?1 AND outcome IS NULL", "the containers on their way, for tests"),
     ("UPDATE taken SET receipt_seq = 0 WHERE mailbox = ?1 AND receipt_seq = ?2", "only when a container of receipts arrived damaged"),
     (
-        "SELECT target_id FROM tracking WHERE mailbox = ?1",
+        "SELECT target_id, token, gone FROM tracking WHERE mailbox = ?1",
         "once per folder and opened store, where the store keeps no tokens and is not empty",
     ),
     (
