@@ -228,11 +228,14 @@ fn a_switch_is_taken_back_with_what_has_come_meanwhile_and_made_again() {
     (0..6).for_each(|_| alice.work());
     let (from, to) = (format!("maildir:{}", new.display()), format!("maildir:{}", old.display()));
     let work = folder.path().join("work").display().to_string();
+    let held = damage::files(&old.join("cur")).len() + damage::files(&old.join("new")).len();
     let back = console(&["migrate", &from, &to, "--adopt-existing", "--work", &work]);
     assert_eq!(back.status.code(), Some(0), "{}", String::from_utf8_lossy(&back.stderr));
     let arrived = damage::files(&old.join("cur")).into_iter().chain(damage::files(&old.join("new")));
     let arrived: Vec<Vec<u8>> = arrived.map(|path| fs::read(path).expect("readable")).collect();
     assert_eq!(arrived.iter().filter(|bytes| bytes.starts_with(b"Subject: first\n")).count(), 1);
+    let came = arrived.len() - held;
+    assert!(came <= 2 + 6, "{came} files came: what was there already is not brought back");
 
     done(&moves(&bed, &["resume", "alice", "--wait", "60"]));
     wait_for(&bed, "alice", "AutoSuspended");

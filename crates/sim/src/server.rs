@@ -7,11 +7,11 @@
 //! locate     the first item with these bytes, or like them, that nobody is known to own
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 use std::sync::Arc;
 
-use mailferry_core::model::{Beside, Digest, FolderInfo, FolderPath, Marks, TargetId};
+use mailferry_core::model::{Beside, Digest, FolderInfo, FolderPath, Marks, TargetId, Token};
 use mailferry_core::ports::{Appended, Blast, KeepsBeside, MailTarget, May, NewItem, Retry, StoreError, Wanted};
 
 use crate::process::Process;
@@ -137,6 +137,10 @@ impl MailTarget for SimServer {
             found.push(key.map(TargetId));
         }
         Ok(found)
+    }
+
+    fn adopt(&mut self, _: HashSet<Token>) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn tells_by_bytes(&self) -> bool {

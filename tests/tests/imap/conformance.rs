@@ -3,14 +3,14 @@
 //! What is in the way of comparing is put right here, on both sides of the port: a message comes back with CRLF, and the id of an append
 //! is known when it is answered (`settled`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use mailferry_conformance::store::{Bench, Limits};
-use mailferry_core::model::{Beside, FolderInfo, FolderPath, ItemKey, Marks, TargetId};
+use mailferry_core::model::{Beside, FolderInfo, FolderPath, ItemKey, Marks, TargetId, Token};
 use mailferry_core::ports::{
     Appended, KeepsBeside, MailSource, MailTarget, May, NewItem, OpenItem, SeenBeside, SeenItem, ShownAs, StoreError, Walked, Wanted,
 };
@@ -206,6 +206,10 @@ impl MailTarget for Settled {
         self.flush_while(&mut || Ok(()))?;
         let found = open_target(&self.url)?.locate(folder, wanted)?;
         Ok(found.into_iter().map(|id| id.map(|id| self.told(id))).collect())
+    }
+
+    fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError> {
+        self.inner.adopt(ours)
     }
 
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {

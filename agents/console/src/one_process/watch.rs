@@ -1,11 +1,12 @@
 //! Between the agents and what they stand in: counts what goes into the target store, wakes who has something to do, and
 //! passes on what people should hear.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use mailferry_core::model::{Beside, FolderInfo, FolderPath, Marks, TargetId};
+use mailferry_core::model::{Beside, FolderInfo, FolderPath, Marks, TargetId, Token};
 use mailferry_core::ports::{
     Appended, Event, EventSink, KeepsBeside, Level, MailSource, MailTarget, May, NewItem, StoreError, Stores, Wanted,
 };
@@ -103,6 +104,10 @@ impl MailTarget for Counted {
 
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
         self.store.locate(folder, wanted)
+    }
+
+    fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError> {
+        self.store.adopt(ours)
     }
 
     fn tells_by_bytes(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The console as a person meets it: the real binary, its stdout, stderr and exit code.
 
+mod adopt;
 mod guarantee;
 mod help;
 mod hints;

@@ -219,11 +219,8 @@ pub trait MailTarget: Send {
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError>;
 
     /// From now on an item counts as what its bytes are, too, unless it bears one of these tokens: it may be one that is looked for,
-    /// whoever has put it there. A store without tokens knows no others.
-    fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError> {
-        drop(ours);
-        Ok(())
-    }
+    /// whoever has put it there. A store without tokens knows no others. Without a default: who wraps a store must pass it on.
+    fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError>;
 
     /// Whether items are told apart by what they are, because this store keeps no tokens, or adopts what bears none.
     fn tells_by_bytes(&self) -> bool {

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use mailferry_core::compare::Likeness;
-use mailferry_core::model::{Beside, FolderInfo, FolderPath, Marks, TargetId};
+use mailferry_core::model::{Beside, FolderInfo, FolderPath, Marks, TargetId, Token};
 use mailferry_core::passage::Altered;
 use mailferry_core::ports::{Appended, Blast, KeepsBeside, MailTarget, May, NewItem, Quota, Retry, StoreError, Wanted};
 use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
@@ -510,6 +510,10 @@ impl MailTarget for ImapTarget {
 
     fn new_folders(&mut self) -> Vec<FolderPath> {
         std::mem::take(&mut self.made)
+    }
+
+    fn adopt(&mut self, _: HashSet<Token>) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn tells_by_bytes(&self) -> bool {

@@ -14,7 +14,7 @@ use mailferry_core::settings::AgentKind;
 use mailferry_core::state::Database;
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::ids::MailboxId;
-use mailferry_stores::{Access, StoreUrl};
+use mailferry_stores::{Access, Scheme, StoreUrl};
 
 use super::room::Rehearsal;
 use crate::exit::{Exit, WrongUse};
@@ -65,6 +65,18 @@ impl Pair {
         let trouble = Trouble::new("source and target are the same store, or one lies in the other");
         let trouble = trouble.place(format!("{}, {}", self.source, self.target));
         Err(trouble.hint("name two stores apart from each other; links and `..` are followed"))
+    }
+
+    /// Whether the target can tell what it holds already from what is sent.
+    fn may_adopt(&self) -> Result<(), Trouble> {
+        match &self.target {
+            StoreUrl::Disk(disk) if disk.scheme != Scheme::Maildir => {
+                let trouble = Trouble::new("--adopt-existing cannot be used with an mbox target").place(self.target.to_string());
+                let trouble = trouble.cause("mbox files know a message that others have put there by nothing that stays");
+                Err(trouble.now("nothing was copied").hint("move into a Maildir or by IMAP"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub fn mailbox(&self) -> Mailbox {
@@ -159,6 +171,9 @@ fn left_behind(pair: &Pair, way: &Way) -> Result<Vec<String>, StoreError> {
 }
 
 pub fn migrate(pair: &Pair, work: &Path, way: &Way, watch: &Arc<Watch>) -> anyhow::Result<Done> {
+    if way.policy.adopt_existing {
+        pair.may_adopt().map_err(WrongUse)?;
+    }
     let moved = moved(pair, work, way, watch);
     let_go(pair, way);
     moved
