@@ -188,7 +188,7 @@ impl World {
     pub fn bring_back(&self, name: &str) {
         let mut shelf = locked(&self.shelf);
         let Some(target) = shelf.get(&format!("sim:new-{name}")).cloned() else { return };
-        if let Some(source) = shelf.get_mut(&format!("sim:{name}")).filter(|source| !source.redirected) {
+        if let Some(source) = shelf.get_mut(&format!("sim:{name}")).filter(|source| source.undone && !source.redirected && !source.locked) {
             source.take_over(&target);
             source.abolished = None;
         }

@@ -24,6 +24,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
         }
         Record::Beside { folder, beside } => beside::record(db, mailbox, *folder, beside),
         Record::Item { folder, envelope, size, digest } => {
+            switch::found(db, mailbox, &envelope.token)?;
             let item = KnownItem {
                 folder: *folder,
                 key: envelope.key.clone(),

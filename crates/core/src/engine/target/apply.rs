@@ -229,7 +229,7 @@ impl Agent {
             Record::Item { folder, envelope, size, digest } => {
                 let token = envelope.token;
                 let tracked = match self.tracked(import, &token)? {
-                    Some(old) if old.digest != digest && import.place(folder).is_ok() => {
+                    Some(old) if (old.digest != digest || import.is_twin(&old, &envelope)) && import.place(folder).is_ok() => {
                         self.old_version_goes(import, old).map(|()| None)?
                     }
                     tracked => tracked,

@@ -247,6 +247,12 @@ impl Import {
         Ok(found)
     }
 
+    /// Where a switch was taken back, what has the bytes of a message that is gone bears its token: with another date it is another one,
+    /// which stands in its place.
+    pub(super) fn is_twin(&self, tracked: &Tracked, envelope: &Envelope) -> bool {
+        self.spares && tracked.date.is_some_and(|date| date != envelope.date.seconds)
+    }
+
     /// Tells the store which items of a folder are others than those that are looked for.
     pub(super) fn tell_claims(&mut self, db: &Database, folder: &FolderPath) -> Result<(), ApplyError> {
         let (mailbox, adopts) = (self.mailbox, self.adopts.as_mut());
