@@ -25,6 +25,7 @@ pub fn what_stands_beside_items_is_kept_or_told(bench: &dyn Bench) {
     let given = Beside { rights: rights(&[("anna", "lr"), ("bob", "lrs")]), closed: true, annotations: comment.into() };
     for _ in 0..2 {
         let lost = target.set_beside(&shared, &given).expect("an answer");
+        target.flush().expect("a flush");
         let there = shown(bench, &shared).lines(&shared);
         for line in given.lines(&shared) {
             let is_told = lost.iter().any(|lost| lost.starts_with(&line));
@@ -45,6 +46,7 @@ pub fn nobody_keeps_a_right_that_is_not_named_where_it_is_closed(bench: &dyn Ben
     let mut set = |pairs: &[(&str, &str)], closed| {
         let beside = Beside { rights: rights(pairs), closed, ..Beside::default() };
         let lost = target.set_beside(&shared, &beside).expect("an answer");
+        target.flush().expect("a flush");
         assert!(!keeps || lost.is_empty(), "{lost:?}");
         shown(bench, &shared).rights
     };
@@ -64,6 +66,7 @@ pub fn a_new_folder_is_told_once_where_it_may_inherit_rights(bench: &dyn Bench) 
     assert!(told == [shared.clone()] || !keeps && told.is_empty(), "{told:?}");
     ensure(&mut *target, &shared);
     assert!(target.new_folders().is_empty());
+    target.flush().expect("a flush");
     drop(target);
     let mut later = bench.target();
     ensure(&mut *later, &shared);
