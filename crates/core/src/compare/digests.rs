@@ -19,31 +19,51 @@ pub struct Hashing {
     exact: blake3::Hasher,
     unix: blake3::Hasher,
     like: Likeness,
+    lines: UnixLines,
+}
+
+/// A message on its way, with LF for CRLF.
+#[derive(Default)]
+pub(super) struct UnixLines {
     held_cr: bool,
+}
+
+impl UnixLines {
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl FnMut(&[u8])) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if std::mem::take(&mut self.held_cr) && piece != b"\n" {
+                sink(b"\r");
+            }
+            match (piece.strip_suffix(b"\r\n"), piece.strip_suffix(b"\r")) {
+                (Some(text), _) => {
+                    sink(text);
+                    sink(b"\n");
+                }
+                (None, Some(text)) => {
+                    sink(text);
+                    self.held_cr = true;
+                }
+                _ => sink(piece),
+            }
+        }
+    }
+
+    /// That was all.
+    pub fn end(self, sink: &mut impl FnMut(&[u8])) {
+        if self.held_cr {
+            sink(b"\r");
+        }
+    }
 }
 
 impl Hashing {
     pub fn update(&mut self, bytes: &[u8]) {
         self.exact.update(bytes);
         self.like.update(bytes);
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if std::mem::take(&mut self.held_cr) && piece != b"\n" {
-                self.unix.update(b"\r");
-            }
-            match (piece.strip_suffix(b"\r\n"), piece.strip_suffix(b"\r")) {
-                (Some(text), _) => {
-                    self.unix.update(text);
-                    self.unix.update(b"\n");
-                }
-                (None, Some(text)) => {
-                    self.unix.update(text);
-                    self.held_cr = true;
-                }
-                _ => {
-                    self.unix.update(piece);
-                }
-            }
-        }
+        let unix = &mut self.unix;
+        self.lines.feed(bytes, &mut |piece| {
+            unix.update(piece);
+        });
     }
 
     /// Reads to the end; answers how many bytes there were.
@@ -64,9 +84,10 @@ impl Hashing {
     }
 
     pub fn finish(mut self) -> Digests {
-        if self.held_cr {
-            self.unix.update(b"\r");
-        }
+        let unix = &mut self.unix;
+        self.lines.end(&mut |piece| {
+            unix.update(piece);
+        });
         let of = |hasher: blake3::Hasher| Digest(*hasher.finalize().as_bytes());
         Digests { exact: of(self.exact), unix: of(self.unix), like: self.like.finish() }
     }

@@ -2,44 +2,32 @@
 
 use std::io::{self, Read};
 
+use super::digests::UnixLines;
 use crate::chunk::Chunk;
 use crate::model::Digest;
 
 /// Digests of the bytes as they are, with LF for CRLF, and with CRLF for LF; those that are equal once.
 pub fn forms(mut source: impl Read) -> io::Result<Vec<Digest>> {
     let (mut exact, mut unix, mut wire) = (blake3::Hasher::new(), blake3::Hasher::new(), blake3::Hasher::new());
-    let (mut chunk, mut held_cr) = (Chunk::new(), false);
+    let (mut chunk, mut lines) = (Chunk::new(), UnixLines::default());
+    let mut both = |piece: &[u8]| {
+        unix.update(piece);
+        for line in piece.split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(text) => wire.update(text).update(b"\r\n"),
+                None => wire.update(line),
+            };
+        }
+    };
     loop {
         let bytes = chunk.read(&mut source)?;
         if bytes.is_empty() {
             break;
         }
         exact.update(bytes);
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (mut text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
-            // A CR before counts as part of the line's end only if the LF follows at once.
-            if std::mem::take(&mut held_cr) && !(ends && text.is_empty()) {
-                unix.update(b"\r");
-                wire.update(b"\r");
-            }
-            if let Some(without) = text.strip_suffix(b"\r") {
-                text = without;
-                if !ends {
-                    held_cr = true;
-                }
-            }
-            unix.update(text);
-            wire.update(text);
-            if ends {
-                unix.update(b"\n");
-                wire.update(b"\r\n");
-            }
-        }
+        lines.feed(bytes, &mut both);
     }
-    if held_cr {
-        unix.update(b"\r");
-        wire.update(b"\r");
-    }
+    lines.end(&mut both);
     let mut forms = Vec::with_capacity(3);
     for hasher in [exact, unix, wire] {
         let digest = Digest(*hasher.finalize().as_bytes());

@@ -11,7 +11,20 @@ use crate::state::ledger::{beside, inbound, stock, switch};
 use crate::state::{Connection, SqlResult};
 
 pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> SqlResult<()> {
-    records.iter().try_for_each(|record| apply(db, name, record))
+    records.iter().try_for_each(|record| apply(db, name, record))?;
+    if matches!(records.first(), Some(Record::Adopt { spares: true })) {
+        return records.iter().filter_map(token_there).try_for_each(|token| switch::found(db, name.mailbox, token));
+    }
+    Ok(())
+}
+
+/// Of an item that is there, whatever was thought of it before.
+fn token_there(record: &Record) -> Option<&Token> {
+    match record {
+        Record::Item { envelope, .. } => Some(&envelope.token),
+        Record::Moved { token, .. } => Some(token),
+        _ => None,
+    }
 }
 
 fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()> {
@@ -24,7 +37,6 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
         }
         Record::Beside { folder, beside } => beside::record(db, mailbox, *folder, beside),
         Record::Item { folder, envelope, size, digest } => {
-            switch::found(db, mailbox, &envelope.token)?;
             let item = KnownItem {
                 folder: *folder,
                 key: envelope.key.clone(),
@@ -38,14 +50,11 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
             source::record_item(db, mailbox, &item, sequence)
         }
         Record::Marks { token, marks, .. } => change(db, name, token, |item| item.marks = marks.clone()),
-        Record::Moved { token, to, key, marks, .. } => {
-            switch::found(db, mailbox, token)?;
-            change(db, name, token, |item| {
-                item.folder = *to;
-                item.key = key.clone();
-                item.marks = marks.clone();
-            })
-        }
+        Record::Moved { token, to, key, marks, .. } => change(db, name, token, |item| {
+            item.folder = *to;
+            item.key = key.clone();
+            item.marks = marks.clone();
+        }),
         Record::Gone { folder, token } => source::record_gone(db, mailbox, *folder, token, sequence),
         Record::Census(census) if census.through == Token::LAST => stock::taken(db, mailbox),
         Record::Census(_) | Record::Unanswered { .. } | Record::Adopt { .. } => Ok(()),

@@ -14,6 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mailferry_core::model::{FolderInfo, FolderPath, InternalDate, Marks, TargetId, Token};
 use mailferry_core::ports::{Appended, Blast, MailTarget, May, NewItem, Retry, StoreError, Wanted};
@@ -39,7 +40,7 @@ pub struct MaildirTarget {
     made_in: BTreeSet<PathBuf>,
     subscribed: BTreeSet<FolderPath>,
     /// What others have put here may be what is looked for; the tokens of what is being brought.
-    adopts: Option<HashSet<Token>>,
+    adopts: Option<Arc<HashSet<Token>>>,
 }
 
 impl MaildirTarget {
@@ -199,21 +200,17 @@ impl MailTarget for MaildirTarget {
     }
 
     fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
-        let ours = self.adopts.take();
-        let folder = self.folder(folder);
-        let found = folder.and_then(|folder| {
-            let mut find = |wanted: &Wanted| match (folder.by_token(wanted.token)?, &ours) {
-                (None, Some(ours)) => folder.adopt(wanted, ours),
-                (found, _) => Ok(found),
-            };
-            wanted.iter().map(|wanted| Ok(find(wanted)?.map(|spot| TargetId(spot.base().to_vec())))).collect()
-        });
-        self.adopts = ours;
-        found
+        let ours = self.adopts.clone();
+        let folder = self.folder(folder)?;
+        let mut find = |wanted: &Wanted| match (folder.by_token(wanted.token)?, &ours) {
+            (None, Some(ours)) => folder.adopt(wanted, ours),
+            (found, _) => Ok(found),
+        };
+        wanted.iter().map(|wanted| Ok(find(wanted)?.map(|spot| TargetId(spot.base().to_vec())))).collect()
     }
 
     fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError> {
-        self.adopts = Some(ours);
+        self.adopts = Some(Arc::new(ours));
         Ok(())
     }
 
@@ -222,10 +219,8 @@ impl MailTarget for MaildirTarget {
     }
 
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
-        let Some(ours) = self.adopts.take() else { return Ok(false) };
-        let has = self.folder(folder).and_then(|folder| folder.has_unclaimed(&ours));
-        self.adopts = Some(ours);
-        has
+        let Some(ours) = self.adopts.clone() else { return Ok(false) };
+        self.folder(folder)?.has_unclaimed(&ours)
     }
 
     fn claim(&mut self, folder: &FolderPath, taken: Vec<TargetId>) {

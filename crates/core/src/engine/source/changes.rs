@@ -52,10 +52,10 @@ pub(super) struct Gone {
     /// The same by what their bytes are.
     digests: HashMap<Digest, Vec<ItemKey>>,
     identities: HashMap<Identity, Vec<ItemKey>>,
-    /// Those that were astray before: what turns up again bears a key of its own, and is known by its bytes alone (R83).
+    /// Those that were astray before (R83).
     astray: BTreeSet<Token>,
-    /// Whether any of the others may be so too.
-    all_may_be_astray: bool,
+    /// A switch has been taken back: what turns up again bears a key of its own, and is known by its bytes alone.
+    brought_back: bool,
 }
 
 impl Gone {
@@ -80,25 +80,15 @@ impl Gone {
 
     /// Whether it is worth reading an item of this size to find out.
     pub fn may_have(&self, seen: &SeenItem) -> bool {
-        // A key that outlives moves has the first word.
-        let hint = seen.move_hint.clone().map(ItemKey);
-        if hint.is_some_and(|hint| self.items.get(&hint).is_some_and(|items| !items.is_empty())) {
-            return false;
-        }
         let Some(size) = seen.size else { return false };
-        let of =
-            |keys: &Vec<ItemKey>, may: &dyn Fn(&KnownItem) -> bool| keys.iter().filter_map(|key| self.items.get(key)).flatten().any(may);
-        let same_size = self.sizes.get(&size).is_some_and(|keys| of(keys, &|item| self.may_be(seen, item)));
-        // What was brought back may end its lines otherwise.
-        same_size || self.sizes.range(size / 2..=size.saturating_mul(2)).any(|(_, keys)| of(keys, &|item| self.may_be_astray(item)))
-    }
-
-    fn may_be(&self, seen: &SeenItem, item: &KnownItem) -> bool {
-        seen.move_hint.is_none() || self.may_be_astray(item)
-    }
-
-    fn may_be_astray(&self, item: &KnownItem) -> bool {
-        self.all_may_be_astray || self.astray.contains(&item.token)
+        let any = |keys: &Vec<ItemKey>| keys.iter().any(|key| self.items.get(key).is_some_and(|items| !items.is_empty()));
+        if self.brought_back {
+            // A key that outlives moves has the first word. What was brought back may end its lines otherwise.
+            let is_here = |hint: &Vec<u8>| self.items.get(&ItemKey(hint.clone())).is_some_and(|items| !items.is_empty());
+            let of_about_that_size = || self.sizes.range(size / 2..=size.saturating_mul(2)).any(|(_, keys)| any(keys));
+            return !seen.move_hint.as_ref().is_some_and(is_here) && of_about_that_size();
+        }
+        seen.move_hint.is_none() && self.sizes.get(&size).is_some_and(any)
     }
 
     /// Takes an item with the bytes of the one that is seen: exactly those, or, of one that was brought back, with other ends of lines.
@@ -107,10 +97,8 @@ impl Gone {
         for digest in forms {
             for key in self.digests.get(digest).into_iter().flatten() {
                 let of_key = self.items.get(key).into_iter().flatten();
-                let is_it = |item: &KnownItem| {
-                    let same = digest == exact && item.size == size;
-                    item.digest == Some(*digest) && (same && self.may_be(seen, item) || self.may_be_astray(item))
-                };
+                let may = |item: &KnownItem| self.brought_back || digest == exact && item.size == size && seen.move_hint.is_none();
+                let is_it = |item: &KnownItem| item.digest == Some(*digest) && may(item);
                 let at = of_key.enumerate().find(|(_, item)| is_it(item)).map(|(at, _)| at);
                 if let Some((at, list)) = at.zip(self.items.get_mut(key)) {
                     return Some(list.swap_remove(at));
@@ -142,7 +130,7 @@ impl Gone {
     /// From now on these are among them, and any other may be one too: a switch has been taken back, and something brings back at any time
     /// what the target has.
     pub fn know_astray(&mut self, items: Vec<KnownItem>) {
-        self.all_may_be_astray = true;
+        self.brought_back = true;
         self.astray.extend(items.iter().map(|item| item.token));
         self.items.values_mut().for_each(|list| list.retain(|item| !self.astray.contains(&item.token)));
         items.into_iter().for_each(|item| self.put_back(item));

@@ -57,13 +57,7 @@ impl Agent {
         let (mut gone, found) = (findings.gone, findings.changes);
         let undone = self.db.read(|db| Ok(switch::is_undone(db, mailbox.id)?))?;
         if undone.is_some() {
-            let astray = self.db.read(|db| Ok(source::astray(db, mailbox.id)?))?;
-            let (there, astray): (Vec<_>, Vec<_>) =
-                astray.into_iter().partition(|item| findings.seen_whole.contains(&item.folder) && !gone.holds(item));
-            if !there.is_empty() {
-                self.db.write(|tx| Ok(there.iter().try_for_each(|item| switch::found(tx, mailbox.id, &item.token))?))?;
-            }
-            gone.know_astray(astray);
+            self.look_for_astray(mailbox.id, &findings.seen_whole, &mut gone)?;
         }
         let is_first = !self.db.read(|db| Ok(source::knows_any_at_all(db, mailbox.id)?))?;
         let mut pass = Pass {
@@ -112,6 +106,17 @@ impl Agent {
         self.ask_for_switch(&mut pass)?;
         self.seal(&mut pass)?;
         self.calm("store.failed");
+        Ok(())
+    }
+
+    /// Those that are where they were are astray no more; the others are looked for among what is new.
+    fn look_for_astray(&mut self, mailbox: MailboxId, seen_whole: &BTreeSet<u32>, gone: &mut Gone) -> Result<(), MailboxHalt> {
+        let astray = self.db.read(|db| Ok(source::astray(db, mailbox)?))?;
+        let (there, astray): (Vec<_>, Vec<_>) = astray.into_iter().partition(|item| seen_whole.contains(&item.folder) && !gone.holds(item));
+        if !there.is_empty() {
+            self.db.write(|tx| Ok(there.iter().try_for_each(|item| switch::found(tx, mailbox, &item.token))?))?;
+        }
+        gone.know_astray(astray);
         Ok(())
     }
 
@@ -383,7 +388,8 @@ fn is_same(pass: &mut Pass<'_>, info: &FolderInfo, seen: &SeenItem, item: &Known
     }
 }
 
-/// Of the new items of a folder whose store knows no keys that outlive moves: those that have gone elsewhere with the same bytes. They
+/// Of the new items of a folder whose store knows no keys that outlive moves, or to which something may have been brought back: those that
+/// have gone elsewhere with the same bytes. They
 /// are known by what the store calls them, else they are read for it, and only where one of their size has gone.
 fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<HashMap<ItemKey, KnownItem>, MailboxHalt> {
     let seen = changes.iter().filter_map(|change| if let Change::New(seen) = change { Some(seen) } else { None });
@@ -402,7 +408,8 @@ fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<H
     pass.store.expect(&info.path, &mut to_read.iter().map(|seen| &seen.key))?;
     for seen in to_read {
         let found = match pass.store.open(&info.path, &seen.key) {
-            Ok(Some(mut opened)) => forms(&mut opened.reader).ok(),
+            Ok(Some(mut opened)) if pass.undone.is_some() => forms(&mut opened.reader).ok(),
+            Ok(Some(mut opened)) => prv::file_digest(&mut opened.reader).ok().map(|digest| vec![digest]),
             Ok(None) => None,
             // Told when it is packed.
             Err(error) if error.blast == Blast::Item => None,

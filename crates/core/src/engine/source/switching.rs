@@ -13,7 +13,7 @@ use crate::state::ledger::moves::{self, Kept};
 use crate::state::ledger::{stock, switch};
 use crate::trouble::Trouble;
 
-/// What is done outside: one of the three calls of the port.
+/// What is done outside: one of the calls of the port.
 type Act = fn(&dyn MailFlow, Switching<'_>) -> Result<(), String>;
 
 impl Agent {

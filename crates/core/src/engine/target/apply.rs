@@ -237,10 +237,11 @@ impl Agent {
                 if tracked.is_none()
                     && let Ok(place) = import.place(folder)
                 {
-                    let everywhere: Vec<FolderPath> = std::iter::once(place).chain(import.everywhere.iter().cloned()).collect();
-                    for folder in &everywhere {
+                    let everywhere = std::mem::take(&mut import.everywhere);
+                    for folder in std::iter::once(&place).chain(&everywhere) {
                         import.tell_claims(&self.db, folder)?;
                     }
+                    import.everywhere = everywhere;
                 }
                 match import.item(&self.db, folder, envelope, size, digest, tracked) {
                     Err(ApplyError::Store(error)) if error.blast == Blast::Item => {

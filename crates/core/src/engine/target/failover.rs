@@ -298,8 +298,7 @@ impl Agent {
                 return Ok(None);
             }
             claim_all(store.as_mut(), found, folder, || {
-                let rows = agent.db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
-                let mut taken: Vec<TargetId> = rows.into_iter().map(|(id, ..)| id).collect();
+                let mut taken = agent.db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
                 taken.retain(|id| !void.contains(&(folder.clone(), id.clone())));
                 Ok(taken)
             })?;

@@ -230,14 +230,15 @@ impl Import {
 
     fn find_one(&mut self, place: &FolderPath, wanted: &Wanted) -> Result<Option<TargetId>, StoreError> {
         let mut found = locate_one(self.store.as_mut(), place, wanted)?;
-        let mut was = found.clone().map(|id| (place.clone(), id));
+        let adopts = self.adopts.is_some();
+        let mut was = found.clone().filter(|_| adopts).map(|id| (place.clone(), id));
         for folder in &self.everywhere {
             if found.is_some() {
                 break;
             }
             if let Some(id) = locate_one(self.store.as_mut(), folder, wanted)? {
                 found = self.store.move_item(folder, &id, place)?;
-                was = Some((folder.clone(), id));
+                was = adopts.then(|| (folder.clone(), id));
             }
         }
         // It was another item before, which its source has deleted.
@@ -255,10 +256,10 @@ impl Import {
 
     /// Tells the store which items of a folder are others than those that are looked for.
     pub(super) fn tell_claims(&mut self, db: &Database, folder: &FolderPath) -> Result<(), ApplyError> {
-        let (mailbox, adopts) = (self.mailbox, self.adopts.as_mut());
+        let mailbox = self.mailbox;
+        let Some(left) = &mut self.adopts else { return tell_claims(db, self.store.as_mut(), mailbox, &self.changes, folder) };
         let known = || {
-            let rows = db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?;
-            let Some(left) = adopts else { return Ok(rows.into_iter().map(|(id, ..)| id).collect()) };
+            let rows = db.read(|db| Ok(target::owned_in(db, mailbox, folder)?))?;
             // What the source has deleted and this target has kept is nobody's any more.
             let (gone, there): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., gone)| *gone);
             left.extend(gone.into_iter().map(|(id, token, _)| ((folder.clone(), id), token)));
@@ -336,8 +337,7 @@ pub(super) fn tell_claims(
     staged: &Changes,
     folder: &FolderPath,
 ) -> Result<(), ApplyError> {
-    let known = || Ok(db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?.into_iter().map(|(id, ..)| id).collect());
-    claim_all(store, staged, folder, known)
+    claim_all(store, staged, folder, || Ok(db.read(|db| Ok(target::ids_in(db, mailbox, folder)?))?))
 }
 
 /// The same where others are `known` than those that the ledger tracks.

@@ -116,8 +116,13 @@ pub fn untrack(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::
     Ok(())
 }
 
-/// Ids of all items tracked in a folder; with their tokens and whether their source has deleted them.
-pub fn ids_in(db: &Connection, mailbox: MailboxId, folder: &FolderPath) -> rusqlite::Result<Vec<(TargetId, Token, bool)>> {
+/// Ids of all items tracked in a folder.
+pub fn ids_in(db: &Connection, mailbox: MailboxId, folder: &FolderPath) -> rusqlite::Result<Vec<TargetId>> {
+    Ok(owned_in(db, mailbox, folder)?.into_iter().map(|(id, ..)| id).collect())
+}
+
+/// The same with their tokens, and whether their source has deleted them.
+pub fn owned_in(db: &Connection, mailbox: MailboxId, folder: &FolderPath) -> rusqlite::Result<Vec<(TargetId, Token, bool)>> {
     let mut query = db.prepare_cached(
         "SELECT target_id, token, gone FROM tracking WHERE mailbox = ?1
          AND folder = (SELECT id FROM target_folder WHERE mailbox = ?1 AND path = ?2)",
