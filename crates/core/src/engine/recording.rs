@@ -46,6 +46,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
                 marks: envelope.marks.clone(),
                 body: sequence,
                 identity: None,
+                again: false,
             };
             source::record_item(db, mailbox, &item, sequence)
         }

@@ -58,7 +58,8 @@ const FOLDERS: u32 = 5;
 fn inserts() -> [String; 5] {
     [
         format!(
-            "{COUNT} INSERT INTO source_item SELECT ?1, 1 + i * {FOLDERS} / ?2, CAST(printf('%010d.M%012d.quay:2,S', 1700000000 + i, i) AS BLOB),
+            "{COUNT} INSERT INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq)
+             SELECT ?1, 1 + i * {FOLDERS} / ?2, CAST(printf('%010d.M%012d.quay:2,S', 1700000000 + i, i) AS BLOB),
              randomblob(16), 1000 + i % 70000, randomblob(32), 1, '', 1 + i / ?3, 1 + i / ?3 FROM n"
         ),
         format!(

@@ -70,7 +70,7 @@ impl Gone {
     pub fn named(&mut self, seen: &SeenItem) -> Option<KnownItem> {
         let (identity, size) = (seen.identity?, seen.size?);
         let keys = self.identities.get(&identity)?;
-        let is_it = |item: &KnownItem| item.identity == Some(identity) && item.size == size && item.digest.is_some();
+        let is_it = |item: &KnownItem| item.identity == Some(identity) && item.size == size && !item.again;
         keys.iter().find_map(|key| {
             let list = self.items.get_mut(key)?;
             let at = list.iter().position(is_it)?;
@@ -97,7 +97,8 @@ impl Gone {
         for digest in forms {
             for key in self.digests.get(digest).into_iter().flatten() {
                 let of_key = self.items.get(key).into_iter().flatten();
-                let may = |item: &KnownItem| self.brought_back || digest == exact && item.size == size && seen.move_hint.is_none();
+                let may =
+                    |item: &KnownItem| self.brought_back || digest == exact && item.size == size && seen.move_hint.is_none() && !item.again;
                 let is_it = |item: &KnownItem| item.digest == Some(*digest) && may(item);
                 let at = of_key.enumerate().find(|(_, item)| is_it(item)).map(|(at, _)| at);
                 if let Some((at, list)) = at.zip(self.items.get_mut(key)) {
@@ -327,7 +328,7 @@ impl Look<'_> {
 fn difference(known: Option<KnownItem>, seen: SeenItem) -> Option<Change> {
     match known {
         None => Some(Change::New(seen)),
-        Some(known) if known.digest.is_none() => Some(Change::Again(seen, known.token)),
+        Some(known) if known.again => Some(Change::Again(seen, known.token)),
         Some(known) if known.marks != seen.marks => Some(Change::Marked { token: known.token, marks: seen.marks }),
         Some(_) => None,
     }

@@ -81,6 +81,10 @@ impl Agent {
         }
         if !pass.only_new {
             self.pack_beside(&mut pass)?;
+            if pass.undone.is_some() {
+                // Before what is new: what was brought back may be what the census does not name.
+                self.take_stock(&mut pass)?;
+            }
         }
         // Damaged receipts are asked for again on the way forward (R40).
         for receipt in self.db.read(|db| Ok(inbound::receipts_to_send(db, mailbox.id)?))? {
@@ -381,7 +385,7 @@ impl Agent {
 
 /// Whether an item that turned up has the very bytes of one that vanished.
 fn is_same(pass: &mut Pass<'_>, info: &FolderInfo, seen: &SeenItem, item: &KnownItem) -> bool {
-    let Some(digest) = item.digest else { return false };
+    let Some(digest) = item.digest.filter(|_| !item.again) else { return false };
     match pass.store.open(&info.path, &seen.key) {
         Ok(Some(mut opened)) => prv::file_digest(&mut opened.reader).is_ok_and(|found| found == digest),
         _ => false,

@@ -65,10 +65,11 @@ impl Agent {
                 import.changes.set(token, None);
             }
         }
-        let spares = import.spares;
-        for token in here.into_iter().filter(|token| !spares && !known.contains(token)) {
+        // What is spared may be brought back, and is known again then only if it is nobody's meanwhile (R83).
+        let applies = self.policy.apply_deletions && !import.spares;
+        for token in here.into_iter().filter(|token| !known.contains(token)) {
             if let Some(tracked) = self.tracked(import, &token)? {
-                import.gone(tracked, self.policy.apply_deletions)?;
+                import.gone(tracked, applies)?;
             }
             self.commit_when_full(import)?;
         }

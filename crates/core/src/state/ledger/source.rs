@@ -14,8 +14,10 @@ pub struct KnownItem {
     pub key: ItemKey,
     pub token: Token,
     pub size: u64,
-    /// `None`: the target asked for it again (R40).
+    /// `None`: was to be sent again at a time when digests of such items were not kept.
     pub digest: Option<Digest>,
+    /// The target has asked for its content once more (R40).
+    pub again: bool,
     pub marks: Marks,
     /// The container that carried its bytes.
     pub body: Sequence,
@@ -54,7 +56,7 @@ pub fn forget_folder(db: &Connection, mailbox: MailboxId, id: u32) -> rusqlite::
     Ok(())
 }
 
-const ITEM: &str = "folder, key, token, size, digest, flags, keywords, body_seq, identity";
+const ITEM: &str = "folder, key, token, size, digest, flags, keywords, body_seq, identity, again";
 
 fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<KnownItem> {
     let digest = if row.get_ref(4)? == rusqlite::types::ValueRef::Null { None } else { Some(digest(row, 4)?) };
@@ -67,6 +69,7 @@ fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<KnownItem> {
         marks: marks(row, 5)?,
         body: Sequence(row.get::<_, i64>(7)? as u64),
         identity: row.get::<_, Option<[u8; 16]>>(8)?.map(Identity),
+        again: row.get(9)?,
     })
 }
 
@@ -119,8 +122,8 @@ pub fn place(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Re
 pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequence: Sequence) -> rusqlite::Result<()> {
     forget_item(db, mailbox, &item.token)?;
     db.prepare_cached(
-        "INSERT OR REPLACE INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq, identity)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT OR REPLACE INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq, identity, again)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         mailbox.0,
@@ -134,6 +137,7 @@ pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequen
         item.body.0 as i64,
         sequence.0 as i64,
         item.identity.map(|identity| identity.0),
+        item.again,
     ])?;
     Ok(())
 }
@@ -193,8 +197,8 @@ pub fn confirm(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusql
 pub fn send_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> rusqlite::Result<u64> {
     let which = params![mailbox.0, sequence.0 as i64];
     // Two statements: with OR between them SQLite would walk the whole mailbox.
-    let last = db.run("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND seq = ?2", which)?;
-    let bodies = db.run("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND body_seq = ?2 AND seq <> ?2", which)?;
+    let last = db.run("UPDATE source_item SET again = 1 WHERE mailbox = ?1 AND seq = ?2", which)?;
+    let bodies = db.run("UPDATE source_item SET again = 1 WHERE mailbox = ?1 AND body_seq = ?2 AND seq <> ?2", which)?;
     db.run("UPDATE source_gone SET seq = 0 WHERE mailbox = ?1 AND seq = ?2", which)?;
     db.run("UPDATE source_folder SET sent = 0 WHERE mailbox = ?1", [mailbox.0])?;
     super::stamps::forget(db, mailbox)?;

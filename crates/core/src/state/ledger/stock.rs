@@ -41,7 +41,7 @@ pub fn items(db: &Connection, mailbox: MailboxId, from: Token, limit: usize) -> 
 
 /// Source: an item is to be sent again, where it is known.
 pub fn send_again(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Result<()> {
-    db.run("UPDATE source_item SET digest = NULL WHERE mailbox = ?1 AND token = ?2", params![mailbox.0, token.0])?;
+    db.run("UPDATE source_item SET again = 1 WHERE mailbox = ?1 AND token = ?2", params![mailbox.0, token.0])?;
     super::stamps::forget(db, mailbox)
 }
 
