@@ -224,6 +224,11 @@ impl Process {
         &self.fate.watch
     }
 
+    /// What its agent says goes into the story.
+    pub(crate) fn says(&self, name: &str, text: &str) {
+        self.fate.note(|| format!("            says: {}: {name}: {text}", self.name));
+    }
+
     pub fn is_dead(&self) -> bool {
         self.dead.load(Ordering::Relaxed)
     }

@@ -69,6 +69,7 @@ impl EventSink for Teller {
     fn event(&self, event: Event) {
         // What a dying process still says is heard by nobody.
         if !self.process.is_dead() {
+            self.process.says(event.name, &event.text);
             self.process.watch().told(self.process.node(), &event);
             self.told.0.lock().unwrap_or_else(PoisonError::into_inner).push((self.who.clone(), event));
         }

@@ -7,7 +7,7 @@ use mailferry_rules::ids::{ContainerName, Sequence};
 use crate::model::Token;
 use crate::prv::Record;
 use crate::state::ledger::source::{self, KnownItem};
-use crate::state::ledger::{beside, inbound, stock, switch};
+use crate::state::ledger::{beside, epochs, inbound, stock, switch};
 use crate::state::{Connection, SqlResult};
 
 pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> SqlResult<()> {
@@ -57,7 +57,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
             item.marks = marks.clone();
         }),
         Record::Gone { folder, token } => source::record_gone(db, mailbox, *folder, token, sequence),
-        Record::Census(census) if census.through == Token::LAST => stock::taken(db, mailbox),
+        Record::Census(census) if census.through == Token::LAST => census_sent(db, name),
         Record::Census(_) | Record::Unanswered { .. } | Record::Adopt { .. } => Ok(()),
         Record::Ready { switch, last } => switch::asked(db, name, *switch, *last),
         Record::Confirmed { sequence: of, epoch, .. } => {
@@ -65,6 +65,14 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
         }
         Record::Wanted { token } => stock::wish_sent(db, mailbox, token, sequence),
         Record::Receipt(receipt) => inbound::receipt_sent(db, &receipt.container, Sequence(sequence.0)),
+    }
+}
+
+/// One that a predecessor has sent says nothing of what was lost when this node took over.
+fn census_sent(db: &Connection, name: ContainerName) -> SqlResult<()> {
+    match epochs::latest(db)? {
+        Some((epoch, _)) if name.epoch < epoch => Ok(()),
+        _ => stock::taken(db, name.mailbox),
     }
 }
 
