@@ -16,11 +16,14 @@ pub enum Act {
     /// Delete a container that was taken from IN (R12).
     DeleteTaken,
     Switch,
+    /// Open a source again that is locked for a switch which will not be.
+    OpenSource,
 }
 
 pub fn may(act: Act, replicated: Replicated, continue_without_replication: bool) -> bool {
     match (replicated, act) {
-        (Replicated::Yes, _) => true,
+        // Nobody is locked out because a standby is away: whoever takes over locks again before it goes on.
+        (Replicated::Yes, _) | (Replicated::No, Act::OpenSource) => true,
         (Replicated::No, Act::NextItem) => continue_without_replication,
         (Replicated::No, Act::DeleteTaken | Act::Switch) => false,
     }
@@ -60,6 +63,11 @@ mod tests {
             assert!(!may(Act::DeleteTaken, Replicated::No, carry_on));
             assert!(!may(Act::Switch, Replicated::No, carry_on));
         }
+    }
+
+    #[test]
+    fn nobody_is_locked_out_because_a_standby_is_away() {
+        assert!([false, true].into_iter().all(|carry_on| may(Act::OpenSource, Replicated::No, carry_on)));
     }
 
     #[test]

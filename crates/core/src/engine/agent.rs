@@ -255,7 +255,12 @@ impl Agent {
             return Ok(SessionEnd::Standby);
         }
         self.replicate();
-        self.may_take_next_item()?;
+        if let Err(halt) = self.may_take_next_item() {
+            if self.around.kind == AgentKind::Source && matches!(halt, Halt::NotReplicated) {
+                self.open_sources()?;
+            }
+            return Err(halt);
+        }
         self.pay_deletion_debts()?;
         match self.around.kind {
             AgentKind::Source => self.source_work()?,

@@ -20,6 +20,7 @@ use alloc::string::String;
 
 use super::Failure;
 use crate::guarantee::seconds;
+use crate::ids::Epoch;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
@@ -94,6 +95,8 @@ pub struct Switch {
     pub phase: Phase,
     /// Since when the source is locked, or about to be; 0: it is not.
     pub locked_ms: u64,
+    /// The activation that has locked it.
+    pub locked_under: Epoch,
     /// While `Unlocking`: why.
     pub why: String,
 }
@@ -107,6 +110,8 @@ pub struct Known {
     pub unanswered: u64,
     /// The target's answer to the question of this phase.
     pub verdict: Option<Result<(), String>>,
+    /// This activation.
+    pub epoch: Epoch,
 }
 
 /// What the source does next.
@@ -128,7 +133,7 @@ pub enum Next {
 
 impl Switch {
     pub fn begin() -> Self {
-        Switch { phase: Phase::Asking, locked_ms: 0, why: String::new() }
+        Switch { phase: Phase::Asking, locked_ms: 0, locked_under: Epoch(0), why: String::new() }
     }
 
     /// `wait_max_ms`: how long the source may be locked without a confirmation.
@@ -140,13 +145,16 @@ impl Switch {
             _ => None,
         };
         let all_there = known.packed && known.unanswered == 0;
+        // A predecessor may have opened the source again when nobody could be told.
+        let is_locked = self.locked_under == known.epoch;
         match self.phase {
             Phase::Asking => refused().unwrap_or(if known.verdict.is_some() && all_there { Next::Lock } else { Next::Wait }),
             Phase::Locking => Next::Lock,
-            Phase::Locked if known.verdict == Some(Ok(())) && all_there => Next::Redirect,
-            Phase::Locked => refused().unwrap_or_else(|| match now_ms - self.locked_ms >= wait_max_ms {
+            Phase::Locked if is_locked && known.verdict == Some(Ok(())) && all_there => Next::Redirect,
+            Phase::Locked => refused().unwrap_or_else(|| match self.lasts_too_long(now_ms, wait_max_ms) {
                 true => Next::GiveUp(Failure::NotConfirmed, format!("the target has not confirmed within {}", seconds(wait_max_ms))),
-                false => Next::Wait,
+                false if is_locked => Next::Wait,
+                false => Next::Lock,
             }),
             Phase::Switching => Next::Redirect,
             Phase::Testing => Next::Test,
@@ -157,5 +165,18 @@ impl Switch {
             Phase::Unlocking => Next::Unlock,
             Phase::Returning => Next::Restore,
         }
+    }
+
+    /// The source is locked, or may be, and nobody can work: this ends whatever stands in the way of a session (R11).
+    pub fn is_to_be_opened(&self, now_ms: u64, wait_max_ms: u64) -> bool {
+        match self.phase {
+            Phase::Locking | Phase::Locked => self.lasts_too_long(now_ms, wait_max_ms),
+            Phase::Unlocking => true,
+            _ => false,
+        }
+    }
+
+    fn lasts_too_long(&self, now_ms: u64, wait_max_ms: u64) -> bool {
+        now_ms.saturating_sub(self.locked_ms) >= wait_max_ms
     }
 }

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::*;
+use crate::ids::Epoch;
 
 const RETRIES: Retries = Retries { most: 60, delay_ms: 30_000 };
 const ORDERLY: Progress = Progress { unanswered: 0, archived: 0, bad_items: 0, large_items: 0 };
@@ -390,7 +391,7 @@ fn what_has_no_name_is_limited_by_the_total_alone() {
 }
 
 fn switch_in(phase: Phase) -> Switch {
-    Switch { phase, locked_ms: 1_000, ..Switch::begin() }
+    Switch { phase, locked_ms: 1_000, locked_under: Epoch(7), ..Switch::begin() }
 }
 
 #[test]
@@ -404,7 +405,7 @@ fn the_source_is_locked_only_when_it_may_be_and_switched_only_when_everything_is
         (true, 0, refused()),
         (true, 9, refused()),
     ] {
-        let known = Known { packed, unanswered, verdict: verdict.clone() };
+        let known = Known { packed, unanswered, verdict: verdict.clone(), epoch: Epoch(7) };
         let next = |phase| switch_in(phase).next(&known, 2_000, 60_000);
         let all = packed && unanswered == 0 && verdict == Some(Ok(()));
         match verdict {
@@ -427,7 +428,7 @@ fn the_source_is_locked_only_when_it_may_be_and_switched_only_when_everything_is
 
 #[test]
 fn a_lock_lasts_no_longer_than_it_may_whatever_the_clock_does() {
-    let known = Known { packed: true, unanswered: 1, verdict: None };
+    let known = Known { packed: true, unanswered: 1, verdict: None, epoch: Epoch(7) };
     let mut switch = switch_in(Phase::Locked);
     assert_eq!(switch.next(&known, 60_999, 60_000), Next::Wait);
     assert!(matches!(switch.next(&known, 61_000, 60_000), Next::GiveUp(Failure::NotConfirmed, why) if why.contains("60 s")));
@@ -436,4 +437,25 @@ fn a_lock_lasts_no_longer_than_it_may_whatever_the_clock_does() {
     assert!(matches!(switch.next(&known, 61_000, 60_000), Next::GiveUp(..)));
     // Unlocked nobody waits for it.
     assert_eq!(switch_in(Phase::Asking).next(&known, u64::MAX, 60_000), Next::Wait);
+}
+
+#[test]
+fn who_takes_over_locks_once_more_and_asks_once_more() {
+    let known = Known { packed: true, unanswered: 0, verdict: Some(Ok(())), epoch: Epoch(8) };
+    assert_eq!(switch_in(Phase::Locked).next(&known, 2_000, 60_000), Next::Lock, "the predecessor may have opened it");
+    assert!(matches!(switch_in(Phase::Locked).next(&known, 61_000, 60_000), Next::GiveUp(..)), "but not for longer");
+    assert_eq!(switch_in(Phase::Switching).next(&known, 2_000, 60_000), Next::Redirect, "nobody opens it here");
+}
+
+#[test]
+fn what_is_locked_for_too_long_is_to_be_opened_and_nothing_else() {
+    for phase in Phase::ALL {
+        let at = |now_ms| switch_in(phase).is_to_be_opened(now_ms, 60_000);
+        let (early, late) = match phase {
+            Phase::Locking | Phase::Locked => (false, true),
+            Phase::Unlocking => (true, true),
+            _ => (false, false),
+        };
+        assert_eq!((at(60_999), at(61_000)), (early, late), "{phase:?}");
+    }
 }

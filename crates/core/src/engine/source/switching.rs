@@ -2,6 +2,7 @@
 //! say what is next (`rules::moves::switch`); what is about to be done outside is written down and replicated before it is done.
 
 use mailferry_rules::moves::{Failure, Known, Next, Phase, State, Switch};
+use mailferry_rules::session;
 
 use super::MailboxHalt;
 use super::pack::Pass;
@@ -56,7 +57,7 @@ impl Agent {
             let (progress, owed) = self.db.read(|db| Ok((moves::progress(db, kept.mailbox)?, stock::due(db, kept.mailbox)?.is_some())))?;
             // After the switch no stock is taken any more.
             let packed = kept.request.packed_ms != 0 && (!owed || under_way.switch.phase.is_past_return());
-            let known = Known { packed, unanswered: progress.unanswered, verdict: under_way.verdict.clone() };
+            let known = Known { packed, unanswered: progress.unanswered, verdict: under_way.verdict.clone(), epoch: self.epoch };
             let (now_ms, wait_max_ms, locked_ms) = (self.now_ms(), self.policy.final_wait.wait_max_ms, under_way.switch.locked_ms);
             let next = under_way.switch.next(&known, now_ms, wait_max_ms);
             if under_way.switch.locked_ms != locked_ms {
@@ -82,6 +83,7 @@ impl Agent {
                     if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.lock(what))? {
                         return self.give_up_switch(kept, under_way, Failure::Switch, format!("the source could not be locked: {why}"));
                     }
+                    under_way.switch.locked_under = self.epoch;
                     self.pack_for(kept, &mut under_way, Phase::Locked)?;
                 }
                 Next::Redirect => {
@@ -203,7 +205,8 @@ impl Agent {
 
     fn act_on_flow(&mut self, kept: &Kept, under_way: &switch::Kept, act: Act) -> Result<Result<(), String>, Halt> {
         // What is about to be done is known to the other node, whatever may go on without (R12).
-        if !self.may(mailferry_rules::session::Act::Switch) {
+        let kind = if under_way.switch.phase == Phase::Unlocking { session::Act::OpenSource } else { session::Act::Switch };
+        if !self.may(kind) {
             return Err(Halt::NotReplicated);
         }
         // Whoever was active before may be at the same: it has its time to see that it is not any more.
@@ -226,8 +229,30 @@ impl Agent {
         under_way.enter(Phase::Unlocking);
         under_way.switch.why = why;
         self.keep_request_and(kept, was, &|tx| switch::put(tx, &under_way))?;
-        self.after_item()?;
+        match self.after_item() {
+            // Told when it can be: whoever takes over without it locks again before it goes on.
+            Err(Halt::NotReplicated) => {}
+            other => other?,
+        }
         self.unlock_source(kept, under_way)
+    }
+
+    /// No session goes on (R11). Sources that are locked for too long are opened all the same: their users wait.
+    pub(in crate::engine) fn open_sources(&mut self) -> Result<(), Halt> {
+        for mailbox in self.db.read(|db| Ok(switch::all(db)?))? {
+            let (kept, under_way) = self.db.read(|db| Ok((moves::of(db, mailbox)?, switch::of(db, mailbox)?)))?;
+            let Some((mut kept, under_way)) = kept.zip(under_way) else { continue };
+            if !under_way.switch.is_to_be_opened(self.now_ms(), self.policy.final_wait.wait_max_ms) {
+                continue;
+            }
+            if under_way.switch.phase == Phase::Unlocking {
+                self.unlock_source(&mut kept, under_way)?;
+            } else {
+                let why = "the other node does not hold what this one knows".into();
+                self.give_up_switch(&mut kept, under_way, Failure::Switch, why)?;
+            }
+        }
+        Ok(())
     }
 
     /// The project does not name the mailbox any more: its source does not stay locked for that.

@@ -30,20 +30,27 @@ impl Kept {
 }
 
 pub fn of(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<Kept>> {
-    db.prepare_cached("SELECT id, phase, locked_ms, why, asked_seq, asked_epoch, verdict FROM move_switch WHERE mailbox = ?1")?
-        .query_row([mailbox.0], |row| {
-            let phase: String = row.get(1)?;
-            let phase = Phase::named(&phase).ok_or(rusqlite::Error::InvalidColumnType(1, phase, Type::Text))?;
-            let (asked, epoch): (i64, i64) = (row.get(4)?, row.get(5)?);
-            Ok(Kept {
-                mailbox,
-                id: SwitchId(row.get(0)?),
-                switch: Switch { phase, locked_ms: row.get::<_, i64>(2)? as u64, why: row.get(3)? },
-                asked: (asked != 0).then_some((Sequence(asked as u64), Epoch(epoch as u64))),
-                verdict: verdict(row, 6)?,
-            })
+    db.prepare_cached(
+        "SELECT id, phase, locked_ms, why, asked_seq, asked_epoch, verdict, locked_under FROM move_switch WHERE mailbox = ?1",
+    )?
+    .query_row([mailbox.0], |row| {
+        let phase: String = row.get(1)?;
+        let phase = Phase::named(&phase).ok_or(rusqlite::Error::InvalidColumnType(1, phase, Type::Text))?;
+        let (asked, epoch): (i64, i64) = (row.get(4)?, row.get(5)?);
+        Ok(Kept {
+            mailbox,
+            id: SwitchId(row.get(0)?),
+            switch: Switch {
+                phase,
+                locked_ms: row.get::<_, i64>(2)? as u64,
+                locked_under: Epoch(row.get::<_, i64>(7)? as u64),
+                why: row.get(3)?,
+            },
+            asked: (asked != 0).then_some((Sequence(asked as u64), Epoch(epoch as u64))),
+            verdict: verdict(row, 6)?,
         })
-        .optional()
+    })
+    .optional()
 }
 
 fn verdict(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Result<(), String>>> {
@@ -62,8 +69,8 @@ fn text_of(verdict: &Result<(), String>) -> &str {
 pub fn put(db: &Connection, kept: &Kept) -> rusqlite::Result<()> {
     let Kept { mailbox, id, switch, asked, verdict } = kept;
     db.run(
-        "INSERT OR REPLACE INTO move_switch (mailbox, id, phase, locked_ms, why, asked_seq, asked_epoch, verdict)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO move_switch (mailbox, id, phase, locked_ms, why, asked_seq, asked_epoch, verdict, locked_under)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             mailbox.0,
             id.0,
@@ -73,9 +80,16 @@ pub fn put(db: &Connection, kept: &Kept) -> rusqlite::Result<()> {
             asked.map_or(0, |(sequence, _)| sequence.0 as i64),
             asked.map_or(0, |(_, epoch)| epoch.0 as i64),
             verdict.as_ref().map(text_of),
+            switch.locked_under.0 as i64,
         ],
     )?;
     Ok(())
+}
+
+/// Mailboxes with a switch under way.
+pub fn all(db: &Connection) -> rusqlite::Result<Vec<MailboxId>> {
+    let mut query = db.prepare_cached("SELECT mailbox FROM move_switch ORDER BY mailbox")?;
+    query.query_map([], |row| row.get(0).map(MailboxId))?.collect()
 }
 
 pub fn end(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
