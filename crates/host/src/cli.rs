@@ -1,4 +1,4 @@
-//! The command line of the three agents: `run`, `run --once`, `status`, `check`, and of the target agent `manifest`.
+//! The command line of the three agents: `run`, `run --once`, `status`, `check`, `service`, and of the target agent `manifest`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use mailferry_core::engine::{Manifested, SessionEnd, SessionReport};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::trouble::Trouble;
 
+use crate::manager::{ServiceCommand, run_service_command};
 use crate::{AgentHome, Openers, Service, check_agent, public_file, queue_lines};
 
 /// Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part: something waits.
@@ -54,6 +55,9 @@ pub enum AgentCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Install this agent as a service of the operating system, start it, stop it, look at it
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// Check configuration, folders, rights and free space
     Check {
         #[command(flatten)]
@@ -101,6 +105,7 @@ pub fn run_agent_command(kind: AgentKind, openers: Openers, command: AgentComman
             print_manifest(&made, &service.home);
             Ok(ExitCode::from(if made.may_complete() { 0 } else { 3 }))
         }
+        AgentCommand::Service(command) => run_service_command(kind, openers, command),
         AgentCommand::Check { place } => {
             let checks = check_agent(&AgentHome::new(kind, place.config), &openers, &place.set);
             for check in &checks {

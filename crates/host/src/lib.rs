@@ -14,6 +14,7 @@
 //! service  the loop of sessions, its waking and its end
 //! checks   what `check` looks at
 //! queues   copy queue and replay queue in words
+//! manager  the service manager of the operating system
 //! cli      the command line of the three agents
 //! ```
 
@@ -25,6 +26,7 @@ mod files;
 mod flow;
 mod keys;
 mod logs;
+mod manager;
 mod memory;
 mod queues;
 mod role;
@@ -38,6 +40,9 @@ pub use clock::SystemClock;
 pub use direct::DirectShare;
 pub use keys::{public_file, signing_key};
 pub use logs::{LogEvents, LogTo, start_logs};
+pub use manager::ServiceCommand;
+#[cfg(not(windows))]
+pub use manager::{Wanted, unit};
 pub use memory::keep_little_memory;
 pub use queues::queue_lines;
 pub use role::{RoleReader, StaticRole, active_node, set_active_node};

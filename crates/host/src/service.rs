@@ -19,7 +19,9 @@ use mailferry_core::spool::{Area, orders};
 use mailferry_core::trouble::Trouble;
 use mailferry_rules::session::was_frozen;
 
+use crate::clock::beat;
 use crate::logs::tell_early;
+use crate::manager::Telling;
 use crate::wiring::rules_side;
 use crate::{AgentHome, LocalShare, LogEvents, LogTo, Openers, RoleReader, SystemClock, files, start_logs};
 
@@ -61,7 +63,27 @@ impl Service {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = stop.clone();
         on_stop_signal(move || asked.store(true, Ordering::Relaxed));
-        self.turns(&stop)
+        self.told_turns(&stop, Telling::default())
+    }
+
+    /// The same until `stop` says so, for a service manager that asks by calls.
+    #[cfg(windows)]
+    pub(crate) fn run_until(&self, stop: &Arc<AtomicBool>, telling: Telling) -> Result<(), Trouble> {
+        let _lock = self.home.lock()?;
+        self.told_turns(stop, telling)
+    }
+
+    /// Why it has ended, where no terminal hears of it.
+    #[cfg(windows)]
+    pub(crate) fn tell_end(&self, trouble: &Trouble) {
+        self.complain(trouble, &mut Complaints::default());
+    }
+
+    fn told_turns(&self, stop: &Arc<AtomicBool>, telling: Telling) -> Result<(), Trouble> {
+        telling.ready(stop);
+        let ended = self.turns(stop, telling);
+        telling.stopping();
+        ended
     }
 
     /// One session, for troubleshooting.
@@ -122,7 +144,7 @@ impl Service {
         }
     }
 
-    fn turns(&self, stop: &Arc<AtomicBool>) -> Result<(), Trouble> {
+    fn turns(&self, stop: &Arc<AtomicBool>, telling: Telling) -> Result<(), Trouble> {
         let clock = SystemClock;
         let mut seen_revision = None;
         let mut seen_findings = Vec::new();
@@ -174,6 +196,7 @@ impl Service {
             let role_changes = role.changes();
             let (report, mut files) = Wake::new(self.home.kind, &desired).during(|| running.session());
             self.publish(&report);
+            telling.status(&in_short(&report));
             agent = Some((running, role.clone()));
             last_turn_ms = clock.now_ms();
             if let Turn::Sleep(settings) = self.after(&report, &loaded.settings, stop) {
@@ -231,9 +254,25 @@ impl Service {
             if left.is_zero() || stop.load(Ordering::Relaxed) || wake(looked) {
                 return;
             }
+            beat();
             std::thread::sleep(left.min(LOOK_AT_ROLE_EVERY));
         }
     }
+}
+
+/// One line about a session.
+fn in_short(report: &SessionReport) -> String {
+    let end = match &report.end {
+        SessionEnd::Completed => "completed",
+        SessionEnd::Standby => "standing by",
+        SessionEnd::HeldUp(why) => why,
+    };
+    let debts = report.deletion_debts.len() + report.coverage_debts.len();
+    let (role, stalls) = (report.role.split(' ').next().unwrap_or_default(), report.stalls.len());
+    format!(
+        "{role}, epoch {}, {} of {} containers answered, {debts} debts, {stalls} waiting; last session: {end}",
+        report.epoch, report.containers_answered, report.containers
+    )
 }
 
 /// What has been said already: the same again only after a while, though it is found every few seconds.
@@ -384,7 +423,7 @@ mod tests {
         };
         let stop = Arc::new(AtomicBool::new(false));
         std::thread::scope(|scope| {
-            let running = scope.spawn(|| service.turns(&stop));
+            let running = scope.spawn(|| service.turns(&stop, Telling::default()));
             let (begun, said) = (Instant::now(), || std::fs::read_to_string(&log).unwrap_or_default());
             while !said().contains("agent.not-ready") && begun.elapsed() < Duration::from_secs(30) {
                 std::thread::yield_now();

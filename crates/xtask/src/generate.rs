@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use mailferry_core::rehearse::hazards_reference;
 use mailferry_core::settings::{AgentKind, config_ini_sample, project_reference, project_sample, settings_reference};
+use mailferry_host::{Wanted, unit};
 
 use crate::shell::root;
 
@@ -32,11 +33,24 @@ impl Gen {
 fn files() -> Vec<(PathBuf, String)> {
     let ini = |agent: AgentKind| (format!("config/{agent}.ini"), config_ini_sample(agent));
     let mut files: Vec<(String, String)> = AgentKind::ALL.into_iter().map(ini).collect();
+    files.extend(AgentKind::ALL.into_iter().map(|agent| (format!("config/systemd/mailferry-{agent}.service"), systemd_unit(agent))));
     files.push(("config/project.toml".into(), project_sample().into()));
     files.push(("docs/reference/settings.md".into(), settings_reference()));
     files.push(("docs/reference/project.md".into(), project_reference()));
     files.push(("docs/reference/hazards.md".into(), hazards_reference()));
     files.into_iter().map(|(path, text)| (root().join(path), text.replace("\r\n", "\n"))).collect()
+}
+
+/// As a package would install it.
+fn systemd_unit(kind: AgentKind) -> String {
+    unit(&Wanted {
+        kind,
+        name: format!("mailferry-{kind}"),
+        program: format!("/usr/bin/mailferry-{kind}").into(),
+        config: format!("/var/lib/mailferry/{kind}/config.ini").into(),
+        account: None,
+        by_hand: false,
+    })
 }
 
 /// Files whose text differs; line ends may be those of the checkout.
