@@ -104,4 +104,6 @@ export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER="timeout 600 wine"
 "$CARGO" build --target "$triple" $(of_packages "${programs[@]}")
 # shellcheck disable=SC2046
 "$CARGO" test --target "$triple" --no-fail-fast --lib --tests $(of_packages "${tested[@]}")
+# Services live as long as a process of the same session: the test itself is one.
+"$CARGO" test --target "$triple" -p mailferry --test services_of_windows
 echo "windows: built and tested with $("$RUSTC" --version) and $(wine --version)"
