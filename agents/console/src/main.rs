@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{agent, check, commit, demo, guarantee, init, manifest, migrate, moves, nodes, prv, rehearse, verify};
+use commands::{agent, check, commit, demo, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, verify};
 use exit::Exit;
 use screen::Screen;
 
@@ -51,6 +51,8 @@ enum Command {
     #[command(subcommand)]
     Prv(prv::Command),
     Agent(agent::Args),
+    Completions(pages::CompletionsArgs),
+    Man(pages::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +82,8 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Debts(args) => nodes::debts(&args, screen),
         Command::Role(args) => nodes::role(&args, screen),
         Command::Moves(command) => moves::run(&command, screen),
+        Command::Completions(args) => pages::completions(&args, screen),
+        Command::Man(args) => pages::man(&args, screen),
         Command::Agent(_) => Ok(Exit::Usage),
     }
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use mailferry_core::engine::{Manifested, SessionEnd, SessionReport};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::trouble::Trouble;
@@ -73,6 +73,15 @@ pub struct Place {
     /// A setting for this run alone, such as --set LogLevel=debug
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// What the program of this agent understands.
+pub fn agent_cli(kind: AgentKind) -> clap::Command {
+    Arguments::command().name(match kind {
+        AgentKind::Source => "mailferry-source",
+        AgentKind::Transmission => "mailferry-transmission",
+        AgentKind::Target => "mailferry-target",
+    })
 }
 
 /// `main` of an agent.

@@ -35,7 +35,7 @@ mod share;
 mod wiring;
 
 pub use checks::{Check, check_agent};
-pub use cli::{AgentCommand, agent_main, run_agent_command};
+pub use cli::{AgentCommand, agent_cli, agent_main, run_agent_command};
 pub use clock::SystemClock;
 pub use direct::DirectShare;
 pub use keys::{public_file, signing_key};

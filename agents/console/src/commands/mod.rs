@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod migrate;
 pub mod moves;
 pub mod nodes;
+pub mod pages;
 mod project;
 pub mod prv;
 pub mod rehearse;

@@ -49,3 +49,29 @@ fn a_result_that_could_not_be_printed_is_no_success() {
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(err.starts_with("error: could not write the output\n  cause: "), "{err}");
 }
+
+#[test]
+fn every_command_has_a_manual_page_and_shells_complete_it() {
+    let world = World::new();
+    std::fs::create_dir(world.path("man")).expect("a folder");
+    let ran = world.run(&["man", "man"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let pages = world.names("man");
+    for command in COMMANDS {
+        let page = format!("{}.1", [&["mailferry"], command].concat().join("-"));
+        assert!(pages.contains(&page) && world.read(&format!("man/{page}")).contains("Exit codes"), "{page}");
+    }
+    for agent in ["mailferry-source", "mailferry-transmission-run", "mailferry-target-service-install"] {
+        assert!(pages.contains(&format!("{agent}.1")), "{agent}");
+    }
+    assert!(!pages.iter().any(|page| page.contains("service-run")), "what is hidden has none");
+    assert_eq!(world.run(&["man", "nowhere"]).code, Some(1));
+    for (shell, of) in
+        [("bash", "complete -F"), ("zsh", "#compdef mailferry"), ("fish", "complete -c mailferry"), ("powershell", "Register-Arg")]
+    {
+        let ran = world.run(&["completions", shell]);
+        assert!(ran.code == Some(0) && ran.out.contains(of) && ran.out.contains("rehearse"), "{shell}");
+    }
+    let agent = world.run(&["completions", "bash", "--agent", "source"]);
+    assert!(agent.out.contains("mailferry-source") && agent.out.contains("uninstall"), "{}", agent.out);
+}
