@@ -1,6 +1,6 @@
 //! Events to files and the terminal, through tracing.
 //!
-//! The log file is `<agent>.log`; at its size limit it becomes `<agent>.log.1` and so on up to the number kept. Each line is
+//! The log file is `<agent>.log`; at its size limit it becomes `<agent>.log.1.zst`, packed, and so on up to the number kept. Each line is
 //! written whole in one call: two threads never mix their words.
 
 use std::fs::{self, File, OpenOptions};
@@ -108,15 +108,30 @@ fn append_to(path: &Path) -> io::Result<File> {
 
 impl Rotation {
     fn turn(&mut self) -> io::Result<()> {
-        let numbered = |number: u32| PathBuf::from(format!("{}.{number}", self.path.display()));
+        // Plain is one that could not be packed.
+        let plain = |number: u32| PathBuf::from(format!("{}.{number}", self.path.display()));
+        let packed = |number: u32| PathBuf::from(format!("{}.{number}.zst", self.path.display()));
+        let _ = (fs::remove_file(plain(self.files_max)), fs::remove_file(packed(self.files_max)));
         for number in (1..self.files_max).rev() {
-            let _ = fs::rename(numbered(number), numbered(number + 1));
+            let _ = (fs::rename(plain(number), plain(number + 1)), fs::rename(packed(number), packed(number + 1)));
         }
-        fs::rename(&self.path, numbered(1))?;
+        fs::rename(&self.path, plain(1))?;
         self.file = append_to(&self.path)?;
         self.bytes = 0;
+        let _ = pack(&plain(1), &packed(1));
         Ok(())
     }
+}
+
+/// A log stays as it was until all of it is packed.
+fn pack(plain: &Path, packed: &Path) -> io::Result<()> {
+    let part = packed.with_extension("part");
+    let mut encoder = zstd::Encoder::new(File::create(&part)?, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+    encoder.include_checksum(true)?;
+    io::copy(&mut File::open(plain)?, &mut encoder)?;
+    encoder.finish()?.sync_all()?;
+    fs::rename(&part, packed)?;
+    fs::remove_file(plain)
 }
 
 impl Write for Rotating {
@@ -141,5 +156,69 @@ impl<'a> MakeWriter<'a> for Rotating {
 
     fn make_writer(&'a self) -> Rotating {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    const LINES: usize = 2_000;
+
+    fn read(path: &Path) -> String {
+        let mut text = String::new();
+        let file = File::open(path).expect("a log");
+        if path.extension().is_some_and(|ending| ending == "zst") {
+            zstd::Decoder::new(file).and_then(|mut log| log.read_to_string(&mut text)).expect("a packed log");
+        } else {
+            io::BufReader::new(file).read_to_string(&mut text).expect("a log");
+        }
+        text
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder").flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_log_that_is_turned_while_two_threads_write_loses_no_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = Rotating::open(&folder.path().join("source.log"), 10_000, 1_000).expect("a log");
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let mut log = log.clone();
+                scope.spawn(move || (0..LINES).for_each(|line| log.write_all(format!("{thread} {line}\n").as_bytes()).expect("a line")));
+            }
+        });
+        let names = names(folder.path());
+        assert!(names.len() > 2 && names.iter().all(|name| name == "source.log" || name.ends_with(".zst")), "{names:?}");
+        let mut lines: Vec<String> =
+            names.iter().flat_map(|name| read(&folder.path().join(name)).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        lines.sort();
+        let mut wanted: Vec<String> = (0..2).flat_map(|thread| (0..LINES).map(move |line| format!("{thread} {line}"))).collect();
+        wanted.sort();
+        assert!(lines == wanted, "{} of {} lines", lines.len(), wanted.len());
+    }
+
+    #[test]
+    fn so_many_logs_are_kept_packed_or_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        // Packing fails at first: something is in the way.
+        fs::create_dir(path("source.log.1.part")).expect("a folder");
+        let mut log = Rotating::open(&path("source.log"), 4, 3).expect("a log");
+        log.write_all(b"one\n").and_then(|()| log.write_all(b"two\n")).expect("lines");
+        assert_eq!(read(&path("source.log.1")), "one\n");
+        fs::remove_dir(path("source.log.1.part")).expect("a folder");
+        log.write_all(b"three\n").and_then(|()| log.write_all(b"four\n")).expect("lines");
+        assert_eq!(names(folder.path()), ["source.log", "source.log.1.zst", "source.log.2.zst", "source.log.3"]);
+        assert_eq!(read(&path("source.log.1.zst")) + &read(&path("source.log.2.zst")) + &read(&path("source.log.3")), "three\ntwo\none\n");
+        log.write_all(b"five\n").expect("a line");
+        assert_eq!(names(folder.path()), ["source.log", "source.log.1.zst", "source.log.2.zst", "source.log.3.zst"]);
     }
 }
