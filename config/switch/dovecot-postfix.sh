@@ -1,5 +1,5 @@
 #!/bin/sh
-# SwitchCommand for a source that is Dovecot behind Postfix: PROGRAM lock|unlock|redirect|restore MAILBOX ID SWITCH (docs/OPERATING.md, "The switch").
+# SwitchCommand for a source that is Dovecot behind Postfix: PROGRAM lock|unlock|redirect|test|notify|restore MAILBOX ID SWITCH (docs/OPERATING.md, "The switch").
 #
 # The gate is a passdb of Dovecot that is asked before that of the users: a file for each service and user who is not at home. While it
 # leads to a port where nobody listens, a login is answered UNAVAILABLE and a delivery 451, so that Postfix keeps the mail in its queue;
@@ -18,7 +18,8 @@ new_fields=starttls=yes        # of logins that are passed on: the password goes
 domain=example.org             # a mailbox is called as its user, and its mail comes to that name at this domain
 transports=/etc/postfix/moves  # a map that transport_maps names; its lines stand one in a file in $transports.d
 patience=40                    # seconds for all that is waited for; SwitchCommandTimeout is longer
-doveadm=doveadm postmap=postmap postqueue=postqueue
+doveadm=doveadm postmap=postmap postqueue=postqueue sendmail=/usr/sbin/sendmail
+new_doveadm=                   # of the new server, for test: new_doveadm="ssh mail2 doveadm"
 
 conf=${0%.sh}.conf
 if [ -e "$conf" ]; then . "$conf"; fi
@@ -27,9 +28,10 @@ fail() {
     echo "$1" >&2
     exit 1
 }
-[ $# -ge 2 ] || fail "usage: $0 lock|unlock|redirect|restore MAILBOX ID SWITCH"
-act=$1 user=$2 until=$(($(date +%s) + patience))
+[ $# -ge 2 ] || fail "usage: $0 lock|unlock|redirect|test|notify|restore MAILBOX ID SWITCH"
+act=$1 user=$2 switch=${4:-none} until=$(($(date +%s) + patience))
 case $user in *[!A-Za-z0-9._@+-]* | .* | "") fail "mailbox $user has a name that is no user's" ;; esac
+case $switch in *[!A-Za-z0-9]*) fail "switch $switch is no number of a switch" ;; esac
 address=$user
 case $user in *@*) ;; *) address=$user@$domain ;; esac
 
@@ -88,6 +90,18 @@ try_again() { for id in $(queued deferred); do $postqueue -i "$id" 2>/dev/null |
 
 sessions() { $doveadm who -1 "$user" 2>/dev/null | awk -v user="$user" '$1 == user'; }
 
+# The test message: one for each switch, sent again when it is not there ten minutes later.
+test_id="mailferry-test-$switch@$domain"
+send_test() {
+    sent=$transports.d/.test-$user-$switch
+    [ -z "$(find "$sent" -mmin -10 2>/dev/null)" ] || return 0
+    printf 'From: <>\nTo: %s\nSubject: Test of your new mailbox\nMessage-ID: <%s>\nAuto-Submitted: auto-generated\n\nThis message is taken away again.\n' \
+        "$address" "$test_id" | $sendmail -i -f '<>' "$address"
+    : >"$sent"
+}
+in_new_mailbox() { $new_doveadm "$1" -u "$user" mailbox '*' header Message-ID "<$test_id>"; }
+not_arrived() { in_new_mailbox search | grep -q . || echo "$test_id"; }
+
 # until_none WHY COMMAND..: asked until it prints nothing.
 until_none() {
     why=$1
@@ -130,5 +144,12 @@ redirect)
     gate_leads to_new
     try_again
     ;;
-*) fail "$act is none of lock, unlock, redirect and restore" ;;
+test)
+    [ -n "$new_doveadm" ] || fail "new_doveadm is not set in $conf"
+    [ -z "$(not_arrived)" ] || send_test
+    until_none "a message to $address has not arrived at $new_host: see where it is held" not_arrived
+    in_new_mailbox expunge
+    ;;
+notify) $sendmail -i -f '<>' "$address" ;;
+*) fail "$act is none of lock, unlock, redirect, test, notify and restore" ;;
 esac

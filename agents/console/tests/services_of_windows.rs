@@ -67,7 +67,7 @@ impl Site {
             let home = |node: &str, agent: &str| Agent {
                 program: Path::new(env!("CARGO_BIN_EXE_mailferry")).with_file_name(format!("mailferry-{agent}.exe")),
                 home: self.path(&format!("{node}/agents/{agent}")),
-                name: format!("Mailferry.{node}.{agent}"),
+                name: format!("Mailferry-{node}-{agent}"),
             };
             nodes.iter().flat_map(|node| agents.iter().map(|agent| home(node, agent))).collect::<Vec<_>>()
         };

@@ -107,18 +107,46 @@ fn append_to(path: &Path) -> io::Result<File> {
 }
 
 impl Rotation {
+    /// Nothing has happened where this fails: the log grows on, and it is tried again when as much has come again.
     fn turn(&mut self) -> io::Result<()> {
-        // Plain is one that could not be packed.
+        self.bytes = 0;
+        self.put_away()?;
+        let aside = self.aside();
+        fs::rename(&self.path, &aside)?;
+        match append_to(&self.path) {
+            Ok(file) => self.file = file,
+            Err(error) => return fs::rename(&aside, &self.path).and(Err(error)),
+        }
+        self.put_away()
+    }
+
+    /// Closed, and not among the numbered ones yet.
+    fn aside(&self) -> PathBuf {
+        PathBuf::from(format!("{}.0", self.path.display()))
+    }
+
+    /// What was closed becomes number 1, packed, or, where that cannot be, as it is. The others count up first: the first that cannot ends it.
+    fn put_away(&self) -> io::Result<()> {
+        let aside = self.aside();
+        if !aside.exists() {
+            return Ok(());
+        }
         let plain = |number: u32| PathBuf::from(format!("{}.{number}", self.path.display()));
         let packed = |number: u32| PathBuf::from(format!("{}.{number}.zst", self.path.display()));
-        let _ = (fs::remove_file(plain(self.files_max)), fs::remove_file(packed(self.files_max)));
-        for number in (1..self.files_max).rev() {
-            let _ = (fs::rename(plain(number), plain(number + 1)), fs::rename(packed(number), packed(number + 1)));
+        let is_there = |done: io::Result<()>| match done {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        };
+        // Up to the first number that is free nothing has to move.
+        let free = (1..self.files_max).find(|number| !plain(*number).exists() && !packed(*number).exists());
+        let last = free.unwrap_or(self.files_max);
+        [plain(last), packed(last)].iter().try_for_each(|path| is_there(fs::remove_file(path)))?;
+        for number in (1..last).rev() {
+            is_there(fs::rename(plain(number), plain(number + 1)))?;
+            is_there(fs::rename(packed(number), packed(number + 1)))?;
         }
-        fs::rename(&self.path, plain(1))?;
-        self.file = append_to(&self.path)?;
-        self.bytes = 0;
-        let _ = pack(&plain(1), &packed(1));
+        fs::rename(&aside, plain(1))?;
+        let _stays_as_it_is = pack(&plain(1), &packed(1));
         Ok(())
     }
 }
@@ -220,5 +248,19 @@ mod tests {
         assert_eq!(read(&path("source.log.1.zst")) + &read(&path("source.log.2.zst")) + &read(&path("source.log.3")), "three\ntwo\none\n");
         log.write_all(b"five\n").expect("a line");
         assert_eq!(names(folder.path()), ["source.log", "source.log.1.zst", "source.log.2.zst", "source.log.3.zst"]);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_turned_grows_and_takes_none_of_the_others_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let mut log = Rotating::open(&path("source.log"), 4, 2).expect("a log");
+        ["one\n", "two\n", "six\n"].iter().for_each(|line| log.write_all(line.as_bytes()).expect("a line"));
+        // In the way of what is closed.
+        fs::create_dir_all(path("source.log.0/x")).expect("a folder");
+        (0..9).for_each(|_| log.write_all(b"ten\n").expect("a line"));
+        assert_eq!(names(folder.path()), ["source.log", "source.log.0", "source.log.1.zst", "source.log.2.zst"]);
+        assert_eq!(read(&path("source.log.1.zst")) + &read(&path("source.log.2.zst")), "two\none\n");
+        assert_eq!(read(&path("source.log")), format!("six\n{}", "ten\n".repeat(9)));
     }
 }

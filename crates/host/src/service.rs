@@ -269,10 +269,12 @@ fn in_short(report: &SessionReport) -> String {
     };
     let debts = report.deletion_debts.len() + report.coverage_debts.len();
     let (role, stalls) = (report.role.split(' ').next().unwrap_or_default(), report.stalls.len());
-    format!(
+    let text = format!(
         "{role}, epoch {}, {} of {} containers answered, {debts} debts, {stalls} waiting; last session: {end}",
         report.epoch, report.containers_answered, report.containers
-    )
+    );
+    // A line is all that the manager takes.
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// What has been said already: the same again only after a while, though it is found every few seconds.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
 use walkdir::WalkDir;
 
+use crate::clock::beat;
 use crate::files;
 
 #[derive(Clone, Debug)]
@@ -153,7 +154,7 @@ impl Share for LocalShare {
     fn open(&self, file: &SharePath) -> Result<Box<dyn ReadSeek>, ShareError> {
         let place = self.place(file);
         match not_a_file(&place).and_then(|()| File::open(&place)) {
-            Ok(file) => Ok(Box::new(file)),
+            Ok(file) => Ok(Box::new(Opened(file))),
             Err(error) => self.reach().and(Err(said(&place, &error))),
         }
     }
@@ -234,6 +235,22 @@ impl Share for LocalShare {
     }
 }
 
+/// A file that is read; each read is a sign of life.
+struct Opened(File);
+
+impl Read for Opened {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        beat();
+        self.0.read(bytes)
+    }
+}
+
+impl Seek for Opened {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
 struct Part {
     file: File,
     place: PathBuf,
@@ -241,6 +258,7 @@ struct Part {
 
 impl Write for Part {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        beat();
         self.file.write(bytes)
     }
 

@@ -50,6 +50,7 @@ fn systemd_unit(kind: AgentKind) -> String {
         config: format!("/var/lib/mailferry/{kind}/config.ini").into(),
         account: None,
         by_hand: false,
+        replace: false,
     })
 }
 

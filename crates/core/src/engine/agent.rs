@@ -255,12 +255,10 @@ impl Agent {
             return Ok(SessionEnd::Standby);
         }
         self.replicate();
-        if let Err(halt) = self.may_take_next_item() {
-            if self.around.kind == AgentKind::Source && matches!(halt, Halt::NotReplicated) {
-                self.open_sources()?;
-            }
-            return Err(halt);
+        if self.around.kind == AgentKind::Source && self.replicated == Replicated::No {
+            self.open_sources()?;
         }
+        self.may_take_next_item()?;
         self.pay_deletion_debts()?;
         match self.around.kind {
             AgentKind::Source => self.source_work()?,
@@ -328,6 +326,8 @@ impl Agent {
     }
 
     pub(super) fn check_stop(&self) -> Result<(), Halt> {
+        // Whoever watches this process sees by its clock that it lives.
+        let _now = self.now_ms();
         if self.stop.load(Ordering::Relaxed) { Err(Halt::Stopped) } else { Ok(()) }
     }
 

@@ -1,14 +1,7 @@
--- What stands beside items (T27), what stores call them, and who has locked them.
+-- What stands beside items (T27), and what stores call them.
 
 -- Source agent: by what the store knows an item again wherever it stands. NULL: it does not say.
 ALTER TABLE source_item ADD COLUMN identity BLOB;
-
--- Source agent: 1: the content of an item is to be sent again (R40). Its digest stays: by it is known what is brought back (R83).
-ALTER TABLE source_item ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
-UPDATE source_item SET again = 1 WHERE digest IS NULL;
-
--- Source agent: the epoch under which the source of a switch was locked.
-ALTER TABLE move_switch ADD COLUMN locked_under INTEGER NOT NULL DEFAULT 0;
 
 -- Source agent: 1 where whoever is not named has no rights.
 ALTER TABLE source_beside ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;

@@ -27,6 +27,9 @@ use self::systemd as platform;
 use self::windows as platform;
 use crate::Openers;
 
+/// In the command line of every service of ours.
+const OURS: &str = "mailferry";
+
 pub(crate) use self::platform::Telling;
 #[cfg(not(windows))]
 pub use self::systemd::unit;
@@ -48,6 +51,9 @@ pub enum ServiceCommand {
         /// Do not start it when the machine starts
         #[arg(long)]
         by_hand: bool,
+        /// Take the place of a service of this name that was installed otherwise
+        #[arg(long)]
+        replace: bool,
         /// Print what would be installed, and change nothing
         #[arg(long)]
         print: bool,
@@ -91,6 +97,8 @@ pub struct Wanted {
     pub config: PathBuf,
     pub account: Option<String>,
     pub by_hand: bool,
+    /// One that was installed otherwise goes.
+    pub replace: bool,
 }
 
 impl Wanted {
@@ -140,9 +148,9 @@ impl State {
 pub fn run_service_command(kind: AgentKind, openers: Openers, command: ServiceCommand) -> Result<ExitCode, Trouble> {
     let named = |named: Named| named.name.map_or_else(|| Ok(platform::usual_name(kind)), checked_name);
     match command {
-        ServiceCommand::Install { config, name, account, by_hand, print } => {
+        ServiceCommand::Install { config, name, account, by_hand, replace, print } => {
             let name = name.map_or_else(|| Ok(platform::usual_name(kind)), checked_name)?;
-            let wanted = Wanted { kind, name, program: program(kind)?, config: absolute(&config)?, account, by_hand };
+            let wanted = Wanted { kind, name, program: program(kind)?, config: absolute(&config)?, account, by_hand, replace };
             if print {
                 print!("{}", platform::shown(&wanted));
                 return Ok(ExitCode::SUCCESS);
@@ -188,12 +196,12 @@ fn told(standing: &Standing, json: bool) -> Result<ExitCode, Trouble> {
 
 /// The name goes into a file name, a key of the registry and command lines.
 fn checked_name(name: String) -> Result<String, Trouble> {
-    let may = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let may = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if !name.is_empty() && name.len() <= 80 && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(may) {
         return Ok(name);
     }
     let trouble = Trouble::new("this cannot be the name of a service").cause(format!("{name:?}"));
-    Err(trouble.hint("letters, digits, - _ and . only, at most 80, a letter or digit first"))
+    Err(trouble.hint("letters, digits, - and _ only, at most 80, a letter or digit first"))
 }
 
 /// The agent's own program: this one, or, where the console was asked, the one beside it.
@@ -226,10 +234,10 @@ mod tests {
 
     #[test]
     fn a_name_can_be_a_file_name_and_nothing_else() {
-        for good in ["mailferry-source", "a", "Mailferry.Source_2"] {
+        for good in ["mailferry-source", "a", "Mailferry-Source_2"] {
             assert!(checked_name(good.into()).is_ok(), "{good}");
         }
-        for bad in ["", "-x", "../x", "a b", "a/b", "a\\b", "a;b", "ä", &"x".repeat(81)] {
+        for bad in ["", "-x", "../x", "ssh.service", "x.timer", "a b", "a/b", "a\\b", "a;b", "ä", &"x".repeat(81)] {
             assert!(checked_name(bad.into()).is_err(), "{bad}");
         }
     }

@@ -1,8 +1,8 @@
 //! systemd: the unit of an agent, and what a running one tells.
 //!
 //! An agent is ready when it has taken hold of its folder; its status text is the end of its last session. With a watchdog in its unit it
-//! says that it is alive as long as it asks for the time, which the engine does before each step that cannot be taken back: what hangs in
-//! between for longer than the watchdog waits is started anew, and loses nothing by it.
+//! says that it is alive as long as there are signs of life: the engine asks for the time before each item and each step that cannot be
+//! taken back, and files of shares are read and written. What hangs for longer than the watchdog waits is started anew, and loses nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use mailferry_core::settings::AgentKind;
 use mailferry_core::trouble::Trouble;
 
-use super::{Standing, State, Wanted};
+use super::{OURS, Standing, State, Wanted};
 use crate::Openers;
 use crate::clock::beats;
 
@@ -57,14 +57,15 @@ pub fn unit(wanted: &Wanted) -> String {
          #SupplementaryGroups=haclient\n\
          WorkingDirectory={home}\n\
          # The session at work ends after its durable step; a kill after the time-out loses nothing either.\n\
+         # A program that the agent has called ends by itself.\n\
          KillSignal=SIGTERM\n\
+         KillMode=mixed\n\
          TimeoutStopSec=120\n\
          Restart=on-failure\n\
          RestartSec=10\n\
-         # An agent that has not even asked for the time for so long hangs.\n\
-         WatchdogSec=30min\n\
+         # An agent that has not given a sign of life for so long hangs: longer than any program it may call.\n\
+         WatchdogSec=2h\n\
          NoNewPrivileges=yes\n\
-         CapabilityBoundingSet=\n\
          PrivateTmp=yes\n\
          PrivateDevices=yes\n\
          # Mail and shares may lie anywhere else.\n\
@@ -75,12 +76,11 @@ pub fn unit(wanted: &Wanted) -> String {
          ProtectKernelLogs=yes\n\
          ProtectKernelModules=yes\n\
          ProtectKernelTunables=yes\n\
-         RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\n\
+         RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n\
          RestrictNamespaces=yes\n\
          RestrictRealtime=yes\n\
          RestrictSUIDSGID=yes\n\
          LockPersonality=yes\n\
-         MemoryDenyWriteExecute=yes\n\
          SystemCallArchitectures=native\n\
          UMask=0027\n\
          \n\
@@ -110,11 +110,16 @@ pub(super) fn install(wanted: &Wanted) -> Result<Vec<String>, Trouble> {
         return Err(trouble(&why)
             .hint(format!("make the account first: useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin {account}")));
     }
-    crate::files::write_whole(&file, unit(wanted).as_bytes())
+    let unit = unit(wanted);
+    if !wanted.replace && std::fs::read_to_string(&file).is_ok_and(|there| there != unit) {
+        let trouble = trouble(&"there is another unit of this name").place(file.display());
+        return Err(trouble.hint("look at it with `systemctl cat`; --replace puts the new one in its place, `systemctl edit` adds to it"));
+    }
+    crate::files::write_whole(&file, unit.as_bytes())
         .map_err(|error| trouble(&error).place(file.display()).hint("run it as root, or use --print and install the unit by hand"))?;
     systemctl(&["daemon-reload"]).map_err(|why| trouble(&why))?;
     if !wanted.by_hand {
-        systemctl(&["enable", "--quiet", &wanted.name]).map_err(|why| trouble(&why))?;
+        systemctl(&["enable", "--quiet", &service(&wanted.name)]).map_err(|why| trouble(&why))?;
     }
     Ok(vec![format!("unit {}, account {account}", file.display())])
 }
@@ -125,7 +130,10 @@ pub(super) fn uninstall(name: &str) -> Result<(), Trouble> {
         let hint = "a unit of a package is removed with the package; `systemctl status` says where a unit lies";
         return Err(trouble("there is no such unit".into()).place(file.display()).hint(hint));
     }
-    systemctl(&["disable", "--now", "--quiet", name]).map_err(trouble)?;
+    if !std::fs::read_to_string(&file).is_ok_and(|unit| unit.lines().any(|line| line.starts_with("ExecStart=") && line.contains(OURS))) {
+        return Err(trouble("it is no unit of Mailferry".into()).place(file.display()));
+    }
+    systemctl(&["disable", "--now", "--quiet", &service(name)]).map_err(trouble)?;
     std::fs::remove_file(&file).map_err(|error| trouble(error.to_string()).place(file.display()).hint("run it as root"))?;
     systemctl(&["daemon-reload"]).map_err(trouble)
 }
@@ -139,7 +147,7 @@ pub(super) fn stop(name: &str) -> Result<Standing, Trouble> {
 }
 
 fn act(verb: &str, name: &str) -> Result<Standing, Trouble> {
-    systemctl(&[verb, name]).map_err(|why| {
+    systemctl(&[verb, &service(name)]).map_err(|why| {
         let hint = format!("`journalctl -u {name} -n 20` says more");
         Trouble::new(format!("could not {verb} service {name}")).cause(why).hint(hint)
     })?;
@@ -148,7 +156,7 @@ fn act(verb: &str, name: &str) -> Result<Standing, Trouble> {
 
 pub(super) fn standing(name: &str) -> Result<Standing, Trouble> {
     let properties = "--property=LoadState,ActiveState,SubState,StatusText,MainPID";
-    let said = mailferry_command::output_of("systemctl", &["show", name, properties], PATIENCE)
+    let said = mailferry_command::output_of("systemctl", &["show", &service(name), properties], PATIENCE)
         .map_err(|why| Trouble::new(format!("could not tell how service {name} is")).cause(why).hint("this needs systemd"))?;
     Ok(told_by(name, &said))
 }
@@ -173,8 +181,12 @@ pub(super) fn run(_kind: AgentKind, _openers: Openers, _config: PathBuf, name: S
     Err(trouble.hint("here the unit of the service says `run --config FILE`"))
 }
 
+fn service(name: &str) -> String {
+    format!("{name}.service")
+}
+
 fn file_of(name: &str) -> PathBuf {
-    Path::new(UNITS).join(format!("{name}.service"))
+    Path::new(UNITS).join(service(name))
 }
 
 fn systemctl(arguments: &[&str]) -> Result<(), String> {
@@ -226,7 +238,7 @@ mod tests {
 
     fn wanted(config: &str) -> Wanted {
         let (program, config) = ("/usr/bin/mailferry-source".into(), config.into());
-        Wanted { kind: AgentKind::Source, name: "mailferry-source".into(), program, config, account: None, by_hand: false }
+        Wanted { kind: AgentKind::Source, name: "mailferry-source".into(), program, config, account: None, by_hand: false, replace: false }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use windows_service::service_control_handler::{self, ServiceControlHandlerResult
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_service::{define_windows_service, service_dispatcher};
 
-use super::{Standing, State, Wanted};
+use super::{OURS, Standing, State, Wanted};
 use crate::{AgentHome, Openers, Service};
 
 /// Windows gives a session that long when the system goes down.
@@ -32,6 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 const NOT_INSTALLED: i32 = 1060;
 const NOT_ACTIVE: i32 = 1062;
+/// It is just starting, or ending already.
+const TAKES_NO_CONTROL: i32 = 1061;
 const UNKNOWN_TO_IT: i32 = 124;
 
 /// Ends of a service in its own words: the session loop failed.
@@ -73,7 +75,7 @@ pub(super) fn install(wanted: &Wanted) -> Result<Vec<String>, Trouble> {
     let failed = |error: &windows_service::Error| {
         Trouble::new(format!("could not install service {}", wanted.name))
             .cause(said(error))
-            .hint("run it as an administrator; `service uninstall` removes one of that name")
+            .hint("run it as an administrator; --replace takes the place of one of that name")
     };
     let info = ServiceInfo {
         name: OsString::from(&wanted.name),
@@ -89,6 +91,9 @@ pub(super) fn install(wanted: &Wanted) -> Result<Vec<String>, Trouble> {
     };
     let manager = manager(ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE).map_err(|error| failed(&error))?;
     let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START;
+    if wanted.replace && standing(&wanted.name)?.state != State::NotInstalled {
+        uninstall(&wanted.name)?;
+    }
     let service = manager.create_service(&info, access).map_err(|error| failed(&error))?;
     let mut notes = Vec::new();
     let mut note = |what: &str, done: windows_service::Result<()>| match done {
@@ -118,8 +123,12 @@ fn failure_actions() -> ServiceFailureActions {
 
 pub(super) fn uninstall(name: &str) -> Result<(), Trouble> {
     let failed = |why: String| Trouble::new(format!("could not remove service {name}")).cause(why).hint("run it as an administrator");
-    let access = ServiceAccess::QUERY_STATUS | ServiceAccess::STOP | ServiceAccess::DELETE;
+    let access = ServiceAccess::QUERY_CONFIG | ServiceAccess::QUERY_STATUS | ServiceAccess::STOP | ServiceAccess::DELETE;
     let service = opened(name, access).map_err(|error| failed(said(&error)))?;
+    let program = service.query_config().map_err(|error| failed(said(&error)))?.executable_path;
+    if !program.to_string_lossy().to_lowercase().contains(OURS) {
+        return Err(failed(format!("it is no service of Mailferry: {}", program.display())));
+    }
     ended(&service).map_err(failed)?;
     service.delete().map_err(|error| failed(said(&error)))
 }
@@ -133,7 +142,8 @@ pub(super) fn start(name: &str) -> Result<Standing, Trouble> {
     service.start::<OsString>(&[]).map_err(|error| failed(said(&error)))?;
     match waited_for(&service, |state| matches!(state, ServiceState::Running | ServiceState::Stopped)).map_err(failed)? {
         status if status.current_state == ServiceState::Running => Ok(standing_of(name, &status)),
-        status => Err(failed(format!("it has ended: {}", how(&status)))),
+        status if status.current_state == ServiceState::Stopped => Err(failed(format!("it has ended: {}", how(&status)))),
+        _ => Err(failed(format!("it does not run after {} s", PATIENCE.as_secs()))),
     }
 }
 
@@ -144,9 +154,13 @@ pub(super) fn stop(name: &str) -> Result<Standing, Trouble> {
 }
 
 fn ended(service: &Installed) -> Result<ServiceStatus, String> {
-    match service.stop() {
-        Err(error) if code(&error) != Some(NOT_ACTIVE) => return Err(said(&error)),
-        _ => {}
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match service.stop() {
+            Err(error) if code(&error) == Some(TAKES_NO_CONTROL) && Instant::now() < until => std::thread::sleep(LOOK_EVERY),
+            Err(error) if code(&error) != Some(NOT_ACTIVE) => return Err(said(&error)),
+            _ => break,
+        }
     }
     let status = waited_for(service, |state| state == ServiceState::Stopped)?;
     match status.current_state {

@@ -149,6 +149,9 @@ impl Switch {
         let is_locked = self.locked_under == known.epoch;
         match self.phase {
             Phase::Asking => refused().unwrap_or(if known.verdict.is_some() && all_there { Next::Lock } else { Next::Wait }),
+            Phase::Locking if self.lasts_too_long(now_ms, wait_max_ms) => {
+                Next::GiveUp(Failure::Switch, format!("the source could not be locked within {}", seconds(wait_max_ms)))
+            }
             Phase::Locking => Next::Lock,
             Phase::Locked if is_locked && known.verdict == Some(Ok(())) && all_there => Next::Redirect,
             Phase::Locked => refused().unwrap_or_else(|| match self.lasts_too_long(now_ms, wait_max_ms) {
@@ -168,7 +171,8 @@ impl Switch {
     }
 
     /// The source is locked, or may be, and nobody can work: this ends whatever stands in the way of a session (R11).
-    pub fn is_to_be_opened(&self, now_ms: u64, wait_max_ms: u64) -> bool {
+    pub fn is_to_be_opened(&mut self, now_ms: u64, wait_max_ms: u64) -> bool {
+        self.locked_ms = self.locked_ms.min(now_ms);
         match self.phase {
             Phase::Locking | Phase::Locked => self.lasts_too_long(now_ms, wait_max_ms),
             Phase::Unlocking => true,

@@ -458,4 +458,9 @@ fn what_is_locked_for_too_long_is_to_be_opened_and_nothing_else() {
         };
         assert_eq!((at(60_999), at(61_000)), (early, late), "{phase:?}");
     }
+    let mut switch = Switch { locked_ms: 900_000, ..switch_in(Phase::Locked) };
+    assert!(!switch.is_to_be_opened(1_000, 60_000), "the clock was set back: it begins anew");
+    assert!(switch.is_to_be_opened(61_000, 60_000));
+    let known = Known { packed: true, unanswered: 0, verdict: None, epoch: Epoch(7) };
+    assert!(matches!(switch_in(Phase::Locking).next(&known, 61_000, 60_000), Next::GiveUp(Failure::Switch, why) if why.contains("60 s")));
 }

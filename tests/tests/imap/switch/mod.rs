@@ -191,6 +191,13 @@ fn the_program_for_dovecot_and_postfix_locks_unlocks_leads_on_and_back_and_twice
     arrives("<7@client.example>", [1, 0]);
     twice("redirect");
 
+    // Mail arrives there, and nothing is left of the test of it.
+    twice("test");
+    assert_eq!(lies(&servers, &format!("<mailferry-test-00@{DOMAIN}>")), [0, 0]);
+    let told = "Subject: Moved\nMessage-ID: <told@switch.example>\n\nYour mailbox has moved.\n";
+    assert!(servers.call_with("notify", "u01", told).status.success(), "{}", servers.log());
+    wait_until("the user is told", PATIENCE, || lies(&servers, "<told@switch.example>") == [0, 1]);
+
     // All at once: the map of transports holds every one of them.
     std::thread::scope(|scope| {
         for name in ["u02", "u03", "u04"] {
@@ -212,7 +219,10 @@ fn the_program_for_dovecot_and_postfix_locks_unlocks_leads_on_and_back_and_twice
         assert!(said.status.code() == Some(1) && told.contains(why), "{told}");
     };
     refuses("lock", "../users", "a name that is no user's");
-    refuses("open", "u02", "none of lock, unlock, redirect and restore");
+    refuses("open", "u02", "none of lock, unlock, redirect, test, notify and restore");
+    // At a server where nobody of that name is it does not arrive.
+    servers.set("patience=1 new_doveadm=\"doveadm -c $gate/../dovecot.conf\"");
+    refuses("test", "u02", "a message to u02@");
     // Files where Dovecot does not look lock nobody out.
     servers.set("gate=$gate.elsewhere patience=1");
     refuses("lock", "u02", "is it among Dovecot's passdbs?");

@@ -2,9 +2,10 @@
 //! program of config/switch, as an administrator would set it up.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use mailferry_mailbed::servers::{Dovecot, Format, Kind, Options, Postfix, Server};
@@ -52,16 +53,18 @@ impl Servers {
     /// The program, its settings, and one around it that notes when it was called.
     fn install(&self) {
         fs::copy(PROGRAM, self.path("switch.sh")).expect("copied");
-        let (lmtp, new, tools) = (self.new.lmtp_address().expect("it takes deliveries"), self.new.address(), Postfix::tools());
+        let (lmtp, address, tools) = (self.new.lmtp_address().expect("it takes deliveries"), self.new.address(), Postfix::tools());
         let (old, etc) = (self.old.folder().display(), self.postfix.settings().display().to_string());
         let settings = format!(
             "gate={old}/gate\nservices=\"imap lmtp\"\nnew_host={}\nnew_ports=\"imap={} lmtp={}\"\nnew_fields=starttls=any-cert\ndomain={DOMAIN}\ntransports={etc}/moves\n\
-             doveadm=\"doveadm -c {old}/dovecot.conf\" postmap={tools}/postmap postqueue={tools}/postqueue\n\
+             doveadm=\"doveadm -c {old}/dovecot.conf\" postmap={tools}/postmap postqueue={tools}/postqueue sendmail={tools}/sendmail\n\
+             new_doveadm=\"doveadm -c {new}/dovecot.conf\"\n\
              export MAIL_CONFIG={etc} LD_LIBRARY_PATH={}\n",
-            new.ip(),
-            new.port(),
+            address.ip(),
+            address.port(),
             lmtp.port(),
             Postfix::libraries().display(),
+            new = self.new.folder().display(),
             tools = tools.display(),
         );
         fs::write(self.path("switch.conf"), settings).expect("written");
@@ -90,7 +93,17 @@ impl Servers {
     }
 
     pub fn call(&self, act: &str, mailbox: &str) -> Output {
-        Command::new(self.program()).args([act, mailbox, "00", "00"]).output().expect("the program can be run")
+        self.call_with(act, mailbox, "")
+    }
+
+    /// `input`: what it may read.
+    pub fn call_with(&self, act: &str, mailbox: &str, input: &str) -> Output {
+        let mut command = Command::new(self.program());
+        command.args([act, mailbox, "00", "00"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program can be run");
+        // One that does not read has ended.
+        let _ = child.stdin.take().map(|mut pipe| pipe.write_all(input.as_bytes()));
+        child.wait_with_output().expect("the program ends")
     }
 
     /// By the program's own clock, in its last calls for a mailbox.

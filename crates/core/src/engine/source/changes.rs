@@ -128,6 +128,10 @@ impl Gone {
         self.items.get(&item.key).into_iter().flatten().any(|other| other.token == item.token)
     }
 
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.items.values().flatten().map(|item| &item.token)
+    }
+
     /// From now on these are among them, and any other may be one too: a switch has been taken back, and something brings back at any time
     /// what the target has.
     pub fn know_astray(&mut self, items: Vec<KnownItem>) {

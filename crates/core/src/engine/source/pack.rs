@@ -43,8 +43,8 @@ pub(super) struct Pass<'a> {
     identities_lie: bool,
     /// The mailbox is switched: the target is what its users work with, and only what is new here is brought over.
     only_new: bool,
-    /// Its switch has once been taken back; true: it has been looked at as a whole since (R83).
-    undone: Option<bool>,
+    /// Its switch has once been taken back (R83).
+    undone: bool,
 }
 
 impl Agent {
@@ -56,7 +56,11 @@ impl Agent {
         let findings = changes::look(&self.db, mailbox.id, store.as_mut(), &folders, &unchanged)?;
         let (mut gone, found) = (findings.gone, findings.changes);
         let undone = self.db.read(|db| Ok(switch::is_undone(db, mailbox.id)?))?;
-        if undone.is_some() {
+        if let Some(looked_at) = undone {
+            if !looked_at {
+                // What went while the mailbox was switched its users have not deleted: they were elsewhere.
+                self.db.write(|tx| Ok(switch::looked_at(tx, mailbox.id, gone.tokens())?))?;
+            }
             self.look_for_astray(mailbox.id, &findings.seen_whole, &mut gone)?;
         }
         let is_first = !self.db.read(|db| Ok(source::knows_any_at_all(db, mailbox.id)?))?;
@@ -74,14 +78,14 @@ impl Agent {
             is_first,
             identities_lie: false,
             only_new: self.db.read(|db| Ok(switch::is_past_return(db, mailbox.id)?))?,
-            undone,
+            undone: undone.is_some(),
         };
         for id in new {
             self.announce(&mut pass, id)?;
         }
         if !pass.only_new {
             self.pack_beside(&mut pass)?;
-            if pass.undone.is_some() {
+            if pass.undone {
                 // Before what is new: what was brought back may be what the census does not name.
                 self.take_stock(&mut pass)?;
             }
@@ -101,6 +105,9 @@ impl Agent {
             self.write(&mut pass, Record::FolderGone { id })?;
         }
         self.seal(&mut pass)?;
+        if undone == Some(false) {
+            self.tell_missing(&pass)?;
+        }
         self.record_stamps(&pass)?;
         self.count_unreadable(&pass)?;
         // An item that could not be read is there all the same.
@@ -124,20 +131,19 @@ impl Agent {
         Ok(())
     }
 
-    /// What went while the mailbox was switched its users have not deleted: they were elsewhere.
     fn pack_gone(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
         let missing = std::mem::take(&mut pass.gone).into_missing();
-        if pass.undone != Some(false) {
-            return missing.into_iter().try_for_each(|item| self.write(pass, Record::Gone { folder: item.folder, token: item.token }));
-        }
-        let mailbox = pass.mailbox.id;
-        // What has moved instead is recorded first.
-        self.seal(pass)?;
+        missing.into_iter().try_for_each(|item| self.write(pass, Record::Gone { folder: item.folder, token: item.token }))
+    }
+
+    /// Of the first look after an undo: what is not there, and has not turned up elsewhere.
+    fn tell_missing(&mut self, pass: &Pass<'_>) -> Result<(), MailboxHalt> {
+        let missing = self.db.read(|db| Ok(source::astray(db, pass.mailbox.id)?))?;
         if !missing.is_empty() {
             let text = format!("mailbox {}: {} messages are not in it any more since it was switched", pass.mailbox.name, missing.len());
             self.event("switch.missing", Level::Warning, format!("{text}; at the target they stay"));
         }
-        Ok(self.db.write(|tx| Ok(switch::looked_at(tx, mailbox, missing.iter().map(|item| &item.token))?))?)
+        Ok(())
     }
 
     fn record_stamps(&mut self, pass: &Pass<'_>) -> Result<(), MailboxHalt> {
@@ -248,7 +254,7 @@ impl Agent {
             marks: seen.marks,
         };
         if let Some(item) = twin {
-            if pass.undone.is_some() {
+            if pass.undone {
                 // Nobody knows whether the target has ever got it: its bytes go too, under the name by which it would know it.
                 return self.pack_item(pass, id, info, seen, item.token);
             }
@@ -349,8 +355,8 @@ impl Agent {
     fn opened<'p>(&mut self, pass: &'p mut Pass<'_>) -> Result<&'p mut Packing, MailboxHalt> {
         if pass.open.is_none() {
             let mut packing = self.open_container(pass.mailbox.id)?;
-            if pass.undone.is_some() || self.policy.adopt_existing {
-                let record = Record::Adopt { spares: pass.undone.is_some() };
+            if pass.undone || self.policy.adopt_existing {
+                let record = Record::Adopt { spares: pass.undone };
                 packing.writer.record(&record).map_err(|error| self.pack_failed(error))?;
                 packing.records.push(record);
             }
@@ -412,7 +418,7 @@ fn twins(pass: &mut Pass<'_>, info: &FolderInfo, changes: &[Change]) -> Result<H
     pass.store.expect(&info.path, &mut to_read.iter().map(|seen| &seen.key))?;
     for seen in to_read {
         let found = match pass.store.open(&info.path, &seen.key) {
-            Ok(Some(mut opened)) if pass.undone.is_some() => forms(&mut opened.reader).ok(),
+            Ok(Some(mut opened)) if pass.undone => forms(&mut opened.reader).ok(),
             Ok(Some(mut opened)) => prv::file_digest(&mut opened.reader).ok().map(|digest| vec![digest]),
             Ok(None) => None,
             // Told when it is packed.

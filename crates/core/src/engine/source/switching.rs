@@ -1,6 +1,7 @@
 //! The source's part of the switch: ask, lock, ask again, lead mail to the target (R82), and back where that is ordered (R83). The rules
 //! say what is next (`rules::moves::switch`); what is about to be done outside is written down and replicated before it is done.
 
+use mailferry_rules::ids::MailboxId;
 use mailferry_rules::moves::{Failure, Known, Next, Phase, State, Switch};
 use mailferry_rules::session;
 
@@ -71,6 +72,7 @@ impl Agent {
                     return self.pack_for(kept, &mut under_way, Phase::Asking);
                 }
                 Next::Wait => return Ok(()),
+                Next::Lock if !self.may_switch(kept, session::Act::Switch) => return Ok(()),
                 Next::Lock => {
                     if let Err(why) = self.around.flow.can_switch() {
                         self.stall(self.label(kept.mailbox), why);
@@ -80,17 +82,23 @@ impl Agent {
                         under_way.switch.locked_ms = now_ms.max(1);
                         self.enter_phase(&mut under_way, Phase::Locking)?;
                     }
-                    if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.lock(what))? {
+                    let Some(done) = self.act_on_flow(kept, &under_way, |flow, what| flow.lock(what))? else { return Ok(()) };
+                    if let Err(why) = done {
                         return self.give_up_switch(kept, under_way, Failure::Switch, format!("the source could not be locked: {why}"));
                     }
                     under_way.switch.locked_under = self.epoch;
                     self.pack_for(kept, &mut under_way, Phase::Locked)?;
                 }
                 Next::Redirect => {
+                    // From there on no time-out opens the source: it is entered only where the other node can be told.
+                    if !self.may_switch(kept, session::Act::Switch) {
+                        return Ok(());
+                    }
                     if under_way.switch.phase == Phase::Locked {
                         self.enter_phase(&mut under_way, Phase::Switching)?;
                     }
-                    if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.redirect(what))? {
+                    let Some(done) = self.act_on_flow(kept, &under_way, |flow, what| flow.redirect(what))? else { return Ok(()) };
+                    if let Err(why) = done {
                         self.not_redirected(kept, &why);
                         return Ok(());
                     }
@@ -102,7 +110,8 @@ impl Agent {
                     self.enter_phase(&mut under_way, Phase::Testing)?;
                 }
                 Next::Test => {
-                    if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.test(what))? {
+                    let Some(done) = self.act_on_flow(kept, &under_way, |flow, what| flow.test(what))? else { return Ok(()) };
+                    if let Err(why) = done {
                         self.test_failed(kept, &why);
                         return Ok(());
                     }
@@ -113,7 +122,8 @@ impl Agent {
                     if under_way.switch.phase == Phase::Sweeping {
                         self.enter_phase(&mut under_way, Phase::Telling)?;
                     }
-                    if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.notify(what))? {
+                    let Some(done) = self.act_on_flow(kept, &under_way, |flow, what| flow.notify(what))? else { return Ok(()) };
+                    if let Err(why) = done {
                         self.user_not_told(kept, &why);
                         return Ok(());
                     }
@@ -162,7 +172,8 @@ impl Agent {
     /// source does not hold any more has not been deleted by its users, and the target may hold what the source will have.
     fn restore_source(&mut self, kept: &mut Kept, under_way: switch::Kept) -> Result<(), Halt> {
         let label = self.label(kept.mailbox);
-        if let Err(why) = self.act_on_flow(kept, &under_way, |flow, what| flow.restore(what))? {
+        let Some(done) = self.act_on_flow(kept, &under_way, |flow, what| flow.restore(what))? else { return Ok(()) };
+        if let Err(why) = done {
             self.stall(label.clone(), format!("mail could not be led back to the source: {why}"));
             let trouble = Trouble::new(format!("mail of mailbox {label} could not be led back to its source")).cause(why);
             let trouble = trouble.now("nothing is deleted anywhere, and mail may go to either side; it is tried in every session");
@@ -203,18 +214,27 @@ impl Agent {
         })?)
     }
 
-    fn act_on_flow(&mut self, kept: &Kept, under_way: &switch::Kept, act: Act) -> Result<Result<(), String>, Halt> {
-        // What is about to be done is known to the other node, whatever may go on without (R12).
+    /// What is about to be done is known to the other node, whatever may go on without (R12).
+    fn may_switch(&mut self, kept: &Kept, kind: session::Act) -> bool {
+        let may = self.may(kind);
+        if !may {
+            self.stall(self.label(kept.mailbox), "its switch waits until the other node holds what this one knows");
+        }
+        may
+    }
+
+    /// `None`: not now, as `may_switch` says.
+    fn act_on_flow(&mut self, kept: &Kept, under_way: &switch::Kept, act: Act) -> Result<Option<Result<(), String>>, Halt> {
         let kind = if under_way.switch.phase == Phase::Unlocking { session::Act::OpenSource } else { session::Act::Switch };
-        if !self.may(kind) {
-            return Err(Halt::NotReplicated);
+        if !self.may_switch(kept, kind) {
+            return Ok(None);
         }
         // Whoever was active before may be at the same: it has its time to see that it is not any more.
         self.predecessor_has_let_go()?;
         self.still_active()?;
         let (name, id, switch) = (self.label(kept.mailbox), kept.mailbox.to_string(), under_way.id.to_string());
         let what = Switching { mailbox: &name, id: &id, switch: &switch };
-        Ok(act(self.around.flow.as_ref(), what))
+        Ok(Some(act(self.around.flow.as_ref(), what)))
     }
 
     /// Nothing is switched: the request fails, and the source is opened again where it may be locked.
@@ -237,22 +257,34 @@ impl Agent {
         self.unlock_source(kept, under_way)
     }
 
-    /// No session goes on (R11). Sources that are locked for too long are opened all the same: their users wait.
+    /// The other node cannot be told (R11, R12). Sources that are locked for too long are opened all the same: their users wait. One that
+    /// cannot be opened holds up no other.
     pub(in crate::engine) fn open_sources(&mut self) -> Result<(), Halt> {
+        let mut first = Ok(());
         for mailbox in self.db.read(|db| Ok(switch::all(db)?))? {
-            let (kept, under_way) = self.db.read(|db| Ok((moves::of(db, mailbox)?, switch::of(db, mailbox)?)))?;
-            let Some((mut kept, under_way)) = kept.zip(under_way) else { continue };
-            if !under_way.switch.is_to_be_opened(self.now_ms(), self.policy.final_wait.wait_max_ms) {
-                continue;
-            }
-            if under_way.switch.phase == Phase::Unlocking {
-                self.unlock_source(&mut kept, under_way)?;
-            } else {
+            self.check_stop()?;
+            let opened = self.open_source(mailbox);
+            first = first.and(opened);
+        }
+        first
+    }
+
+    fn open_source(&mut self, mailbox: MailboxId) -> Result<(), Halt> {
+        let (kept, under_way) = self.db.read(|db| Ok((moves::of(db, mailbox)?, switch::of(db, mailbox)?)))?;
+        let Some((mut kept, mut under_way)) = kept.zip(under_way) else { return Ok(()) };
+        let (now_ms, wait_max_ms, locked_ms) = (self.now_ms(), self.policy.final_wait.wait_max_ms, under_way.switch.locked_ms);
+        let is_due = under_way.switch.is_to_be_opened(now_ms, wait_max_ms);
+        if under_way.switch.locked_ms != locked_ms {
+            self.db.write(|tx| Ok(switch::put(tx, &under_way)?))?;
+        }
+        match under_way.switch.phase {
+            _ if !is_due => Ok(()),
+            Phase::Unlocking => self.unlock_source(&mut kept, under_way),
+            _ => {
                 let why = "the other node does not hold what this one knows".into();
-                self.give_up_switch(&mut kept, under_way, Failure::Switch, why)?;
+                self.give_up_switch(&mut kept, under_way, Failure::Switch, why)
             }
         }
-        Ok(())
     }
 
     /// The project does not name the mailbox any more: its source does not stay locked for that.
@@ -270,7 +302,8 @@ impl Agent {
     fn unlock_source(&mut self, kept: &mut Kept, under_way: switch::Kept) -> Result<(), Halt> {
         let label = self.label(kept.mailbox);
         match self.act_on_flow(kept, &under_way, |flow, what| flow.unlock(what))? {
-            Ok(()) => {
+            None => Ok(()),
+            Some(Ok(())) => {
                 self.db.write(|tx| Ok(switch::end(tx, kept.mailbox)?))?;
                 self.calm_about("switch.locked", std::slice::from_ref(&label));
                 self.event(
@@ -280,7 +313,7 @@ impl Agent {
                 );
                 Ok(())
             }
-            Err(why) => {
+            Some(Err(why)) => {
                 self.stall(label.clone(), format!("the source could not be unlocked: {why}"));
                 let trouble = Trouble::new(format!("the source of mailbox {label} could not be unlocked")).cause(why);
                 let trouble = trouble.now("nothing is switched, and users cannot work; it is tried in every session");

@@ -108,7 +108,8 @@ impl Agent {
             let text = format!("{}: not kept at the target: {}", incoming.name, import.beside_lost.join("; "));
             self.event("beside.lost", Level::Warning, text);
         }
-        self.open_store = Some((mailbox, import.store));
+        // What it was told to be others' may be nobody's since: the next container opens it anew.
+        self.open_store = (!import.released).then_some((mailbox, import.store));
         let Import { changes, counts, skipped, receipts_again, unanswered, ready, .. } = import;
         Ok(Applied { changes, counts, skipped, receipts_again, unanswered, ready })
     }

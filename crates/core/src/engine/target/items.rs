@@ -33,6 +33,8 @@ pub(super) struct Import {
     pub(super) adopts: Option<HashMap<(FolderPath, TargetId), Token>>,
     /// What a census does not name stays: it may be gone without having been deleted (R83).
     pub(super) spares: bool,
+    /// Items that were somebody's are nobody's any more.
+    pub(super) released: bool,
     pub(super) changes: Changes,
     pub(super) counts: ApplyCounts,
     pub(super) skipped: Vec<Skipped>,
@@ -65,6 +67,7 @@ impl Import {
             restored: false,
             adopts: None,
             spares: false,
+            released: false,
             changes,
             counts: ApplyCounts::default(),
             skipped: Vec::new(),

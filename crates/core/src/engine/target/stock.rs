@@ -70,6 +70,7 @@ impl Agent {
         for token in here.into_iter().filter(|token| !known.contains(token)) {
             if let Some(tracked) = self.tracked(import, &token)? {
                 import.gone(tracked, applies)?;
+                import.released |= import.spares;
             }
             self.commit_when_full(import)?;
         }
