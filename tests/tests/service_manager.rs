@@ -39,13 +39,13 @@ impl Heard {
 
     fn wait_for(&self, what: &str) -> String {
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        loop {
+            assert!(begun.elapsed() < PATIENCE, "{what} was not said within {} s", PATIENCE.as_secs());
             match self.next(PATIENCE) {
                 Some(said) if said.starts_with(what) => return said,
                 _ => {}
             }
         }
-        panic!("{what} was not said within {} s", PATIENCE.as_secs());
     }
 
     fn signal(&self, signal: &str) {

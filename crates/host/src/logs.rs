@@ -128,7 +128,7 @@ impl Rotation {
     /// What was closed becomes number 1, packed, or, where that cannot be, as it is. The others count up first: the first that cannot ends it.
     fn put_away(&self) -> io::Result<()> {
         let aside = self.aside();
-        if !aside.exists() {
+        if !aside.is_file() {
             return Ok(());
         }
         let plain = |number: u32| PathBuf::from(format!("{}.{number}", self.path.display()));

@@ -63,7 +63,7 @@ impl Service {
         let stop = Arc::new(AtomicBool::new(false));
         let asked = stop.clone();
         on_stop_signal(move || asked.store(true, Ordering::Relaxed));
-        self.told_turns(&stop, Telling::default())
+        self.told_turns(&stop, Telling::by_environment())
     }
 
     /// The same until `stop` says so, for a service manager that asks by calls.
@@ -425,7 +425,7 @@ mod tests {
         };
         let stop = Arc::new(AtomicBool::new(false));
         std::thread::scope(|scope| {
-            let running = scope.spawn(|| service.turns(&stop, Telling::default()));
+            let running = scope.spawn(|| service.turns(&stop, Telling::by_environment()));
             let (begun, said) = (Instant::now(), || std::fs::read_to_string(&log).unwrap_or_default());
             while !said().contains("agent.not-ready") && begun.elapsed() < Duration::from_secs(30) {
                 std::thread::yield_now();

@@ -194,10 +194,15 @@ fn systemctl(arguments: &[&str]) -> Result<(), String> {
 }
 
 /// What a running agent tells systemd; nothing, where it was started otherwise.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Telling;
 
 impl Telling {
+    /// systemd says in the environment of a service where it listens.
+    pub fn by_environment() -> Self {
+        Telling
+    }
+
     pub fn ready(self, ended: &Arc<AtomicBool>) {
         say(&[sd_notify::NotifyState::Ready]);
         if let Some(patience) = sd_notify::watchdog_enabled() {

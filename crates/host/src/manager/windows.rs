@@ -239,12 +239,17 @@ fn said(error: &windows_service::Error) -> String {
 }
 
 /// What the Service Control Manager is told about this process.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Telling {
     handle: Option<ServiceStatusHandle>,
 }
 
 impl Telling {
+    /// Nobody listens to what was not started by the manager.
+    pub fn by_environment() -> Self {
+        Telling { handle: None }
+    }
+
     pub fn ready(self, _ended: &Arc<AtomicBool>) {
         self.tell(ServiceState::Running, ServiceExitCode::Win32(0), 0);
     }
