@@ -11,6 +11,7 @@
 //! tokenless                          the targets are servers that keep no tokens
 //! names-alone                        of copies only the name is told, not since when they serve
 //! mailbox alice                      with its folder INBOX
+//! pair alice bob                     primary and archive of one user: whoever asks for one asks for both
 //! alice add INBOX words              also: mark INBOX 0 · move INBOX 0 Archive · remove INBOX 0
 //! alice grant INBOX bob lr           rights of somebody else; without letters he has none any more
 //! target alice drop INBOX            somebody removes a folder at the target, with all that is in it
@@ -111,6 +112,7 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["tokenless"] => world.tokenless = true,
         ["rights"] => world.policy.send_rights = true,
         ["switches"] => world.switches = true,
+        ["pair", primary, archive] => world.pair = Some(((*primary).into(), (*archive).into())),
         ["names-alone"] => world.guarantee.tell_names_alone(),
         ["mailbox", name] => world.add_mailbox(name, 0),
         ["run", node, kind] => drop(world.session(node, agent(kind)?)),

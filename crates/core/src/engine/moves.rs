@@ -32,6 +32,11 @@ pub struct MoveReport {
     /// Empty: the committed project does not name it.
     pub name: String,
     pub id: String,
+    /// `primary` or `archive`, where it is moved together with the other mailbox of its user; empty: by itself.
+    pub part: String,
+    /// Mailbox and name of the other part.
+    pub partner: String,
+    pub partner_name: String,
     pub batch: String,
     pub comment: String,
     pub state: String,
@@ -110,6 +115,7 @@ impl Moves {
         for kept in moves::all(db)? {
             let mut report = MoveReport::read(db, &kept, now_ms)?;
             report.name = name(kept.mailbox);
+            report.partner_name = kept.tie.map(|tie| name(tie.partner)).unwrap_or_default();
             if let Some(hold) = holds.get(&kept.mailbox) {
                 report.message = hold.clone();
             }
@@ -130,7 +136,7 @@ impl OrderReport {
 
 impl MoveReport {
     fn read(db: &Connection, kept: &Kept, now_ms: u64) -> SqlResult<Self> {
-        let Kept { mailbox, id, batch, comment, request } = kept;
+        let Kept { mailbox, id, batch, comment, request, tie } = kept;
         let progress = moves::progress(db, *mailbox)?;
         let containers = outbound::chain(db, *mailbox)?.last.0;
         let line = |line: moves::Line| LineReport { request: line.request, at_ms: line.at_ms, what: line.what };
@@ -149,6 +155,9 @@ impl MoveReport {
             mailbox: mailbox.to_string(),
             name: String::new(),
             id: id.clone(),
+            part: tie.map(|tie| tie.part.name().to_owned()).unwrap_or_default(),
+            partner: tie.map(|tie| tie.partner.to_string()).unwrap_or_default(),
+            partner_name: String::new(),
             batch: batch.clone(),
             comment: comment.clone(),
             state: request.state.name().into(),

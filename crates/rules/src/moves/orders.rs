@@ -40,6 +40,16 @@ pub fn may(order: Order, state: State) -> Result<(), &'static str> {
     }
 }
 
+/// What is ordered is so already, or as good as so: of two that are moved as one the other alone is meant (R76).
+pub fn is_moot(order: Order, state: State) -> bool {
+    use State::*;
+    match order {
+        Order::Suspend => matches!(state, Suspended | Failed),
+        Order::Resume => matches!(state, Queued | InProgress | AutoSuspended | Retrying),
+        Order::Complete | Order::Remove | Order::Set | Order::Undo => false,
+    }
+}
+
 impl Request {
     pub fn suspend(&mut self, now_ms: u64) -> Result<(), String> {
         may(Order::Suspend, self.state)?;

@@ -5,12 +5,14 @@
 //!
 //! ```text
 //! ask    options and lists of what is asked for
+//! parts  primary, archive, or both
 //! order  orders left at the source nodes, and their fate
 //! show   requests as text
 //! ```
 
 mod ask;
 mod order;
+mod parts;
 mod show;
 
 use mailferry_core::engine::{MoveReport, Moves, SessionReport};

@@ -1,5 +1,6 @@
 //! Orders left at the source nodes, and what became of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -88,8 +89,22 @@ pub fn to_all(which: &Which, what: &What, screen: &mut Screen) -> anyhow::Result
             meant
         }
     };
+    let mailboxes = once_each(&project, mailboxes);
     let orders: Vec<(Mailbox, What)> = mailboxes.into_iter().map(|mailbox| (mailbox, what.clone())).collect();
     send(&project, &orders, &which.sending, screen)
+}
+
+/// An order to one part of what is moved as one is an order to both (R76): of two that are meant one is enough.
+fn once_each(project: &Project, mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
+    let Ok(moves) = moves(project) else { return mailboxes };
+    let partner: BTreeMap<String, String> = moves.requests.into_iter().map(|of| (of.mailbox, of.partner)).collect();
+    let mut meant = BTreeSet::new();
+    let mut is_new = |mailbox: &Mailbox| {
+        let id = mailbox.id.to_string();
+        meant.extend(partner.get(&id).filter(|partner| !partner.is_empty() && !meant.contains(&id)).cloned());
+        !meant.contains(&id)
+    };
+    mailboxes.into_iter().filter(|mailbox| is_new(mailbox)).collect()
 }
 
 pub fn send(project: &Project, orders: &[(Mailbox, What)], sending: &Sending, screen: &mut Screen) -> anyhow::Result<Exit> {
