@@ -52,6 +52,8 @@ pub enum What {
     Remove,
     /// Takes the switch back (R83).
     Undo,
+    /// What the target has refused is sent once more.
+    RetryRefused,
 }
 
 impl What {
@@ -65,6 +67,7 @@ impl What {
             What::Complete => "complete",
             What::Remove => "remove",
             What::Undo => "undo",
+            What::RetryRefused => "retry-refused",
         }
     }
 }
@@ -223,7 +226,7 @@ mod tests {
     fn an_order_reads_back_as_itself_and_a_changed_one_does_not() -> Result<(), String> {
         let ask = Ask { batch: Some("first wave".into()), bad_items_max: Some(5), ..Ask::default() };
         let all = [What::New(Box::new(ask.clone())), What::Set(Box::new(ask)), What::Suspend { comment: "later".into() }];
-        for order in all.into_iter().chain([What::Resume, What::Complete, What::Remove, What::Undo]).map(order) {
+        for order in all.into_iter().chain([What::Resume, What::Complete, What::Remove, What::Undo, What::RetryRefused]).map(order) {
             let text = order.render();
             assert_eq!(Order::parse(text.as_bytes())?, order);
             for at in 0..text.len() - 1 {

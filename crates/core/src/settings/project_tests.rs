@@ -169,7 +169,8 @@ fn an_archive_is_another_mailbox_of_the_project_and_of_one_user_alone() {
     let hint = "\n  hint:  name a mailbox of the project that is the archive of this one alone";
     let with = |alice: &str, bob: &str| {
         let named = |name: &str, archive: &str| if archive.is_empty() { name.into() } else { format!("{name}, archive = {archive}") };
-        GOOD.replacen("\"alice\"", &named("\"alice\"", alice), 1).replacen("\"bob\"", &named("\"bob\"", bob), 1)
+        let [of_alice, of_bob] = ["name = \"alice\"", "name = \"bob\""];
+        GOOD.replacen(of_alice, &named(of_alice, alice), 1).replacen(of_bob, &named(of_bob, bob), 1)
     };
     let good = parse_project("p.toml", &with("\"BOB\"", "")).map(|project| project.mailboxes);
     let id = super::super::mailbox_id("p", "bob");

@@ -27,17 +27,17 @@ fn ready(wishes: Wishes) -> Request {
 #[test]
 fn every_order_is_allowed_or_refused_with_a_reason_in_every_state() {
     use State::*;
-    // Suspend, Resume, Complete, Remove, Set, Undo
+    // Suspend, Resume, Complete, Remove, Set, Undo, RetryRefused
     let table = [
-        (Queued, [true, false, true, true, true, false]),
-        (InProgress, [true, false, true, true, true, false]),
-        (AutoSuspended, [true, false, true, true, true, false]),
-        (Suspended, [false, true, false, true, true, false]),
-        (CompletionInProgress, [false, false, false, false, false, true]),
-        (Completed, [false, false, false, true, false, true]),
-        (CompletedWithWarning, [false, false, false, true, false, true]),
-        (Failed, [false, true, false, true, true, false]),
-        (Retrying, [true, false, true, true, true, false]),
+        (Queued, [true, false, true, true, true, false, true]),
+        (InProgress, [true, false, true, true, true, false, true]),
+        (AutoSuspended, [true, false, true, true, true, false, true]),
+        (Suspended, [false, true, false, true, true, false, true]),
+        (CompletionInProgress, [false, false, false, false, false, true, false]),
+        (Completed, [false, false, false, true, false, true, false]),
+        (CompletedWithWarning, [false, false, false, true, false, true, false]),
+        (Failed, [false, true, false, true, true, false, true]),
+        (Retrying, [true, false, true, true, true, false, true]),
     ];
     assert_eq!(table.map(|(state, _)| state), State::ALL);
     for (state, allowed) in table {
@@ -50,6 +50,11 @@ fn every_order_is_allowed_or_refused_with_a_reason_in_every_state() {
         assert_eq!(in_state(state).resume(9).is_ok(), allowed[1]);
         assert_eq!(in_state(state).complete().is_ok(), allowed[2]);
         assert_eq!(in_state(state).set(Wishes::default()).is_ok(), allowed[4]);
+        let mut again = in_state(state);
+        assert_eq!(again.retry_refused(9).is_ok(), allowed[6]);
+        let is_kept = [Suspended, CompletionInProgress, Completed, CompletedWithWarning].contains(&state);
+        assert_eq!(again.state, if is_kept { state } else { Queued }, "a pass under way ends, and what is suspended stays so");
+        assert!(!allowed[6] || again.packed_ms == 0);
         let mut undone = in_state(state);
         assert_eq!(undone.undo(9).is_ok(), allowed[5]);
         assert!(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use mailferry_core::engine::Fate;
 use mailferry_core::model::Digest;
 use mailferry_core::orders::{Order, What};
 use mailferry_core::ports::Clock;
@@ -12,7 +13,7 @@ use mailferry_core::trouble::Trouble;
 use mailferry_host::{LocalShare, SystemClock};
 use serde::Serialize;
 
-use super::{moves, wrong};
+use super::{fates, moves, wrong};
 use crate::commands::project::ProjectFile;
 use crate::exit::{Exit, complain};
 use crate::screen::Screen;
@@ -114,9 +115,9 @@ pub fn send(project: &Project, orders: &[(Mailbox, What)], sending: &Sending, sc
         told.push(leave(project, mailbox, what, number)?);
     }
     loop {
-        let orders = moves(project).map(|moves| moves.orders).unwrap_or_default();
+        let fates: BTreeMap<String, Fate> = fates(project).unwrap_or_default().into_iter().map(|fate| (fate.id.clone(), fate)).collect();
         for told in told.iter_mut().filter(|told| told.fate == "waits") {
-            let Some(done) = orders.iter().find(|order| order.id == told.id) else { continue };
+            let Some(done) = fates.get(&told.id) else { continue };
             (told.fate, told.why) = (if done.refused.is_some() { "refused" } else { "done" }, done.refused.clone());
         }
         let waits = told.iter().any(|told| told.fate == "waits");

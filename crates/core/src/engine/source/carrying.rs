@@ -6,9 +6,10 @@
 use mailferry_rules::ids::MailboxId;
 use mailferry_rules::moves::{Order as To, Phase, Request, State, Wishes, is_moot, may};
 
+use crate::model::Token;
 use crate::orders::{Ask, Order, What};
 use crate::state::ledger::moves::{self, Kept, Tie};
-use crate::state::ledger::switch;
+use crate::state::ledger::{stock, switch};
 use crate::state::{Connection, SqlResult};
 
 /// What an order came to: words for people, or why it was refused.
@@ -38,6 +39,8 @@ struct Deed {
     request: Becomes,
     switch: Becomes,
     under_way: Option<switch::Kept>,
+    /// Items that are sent once more.
+    again: Vec<Token>,
     /// It has nothing in common with the other part any more.
     unties: bool,
     did: String,
@@ -53,9 +56,11 @@ pub(super) fn carry_out(db: &Connection, frame: &Frame<'_>, meant: &[Meant]) -> 
     let (mut deeds, mut refused, mut moot) = (Vec::new(), Vec::new(), Vec::new());
     for part in meant {
         let there = moves::of(db, part.mailbox)?;
-        let is_moot = there.as_ref().is_some_and(|kept| to(&frame.order.what).is_some_and(|order| is_moot(order, kept.request.state)));
+        let again = if frame.order.what == What::RetryRefused { moves::refused(db, part.mailbox)? } else { Vec::new() };
+        let is_moot = frame.order.what == What::RetryRefused && again.is_empty()
+            || there.as_ref().is_some_and(|kept| to(&frame.order.what).is_some_and(|order| is_moot(order, kept.request.state)));
         let name = |why: &str| if meant.len() > 1 { format!("{}: {why}", part.label) } else { why.to_owned() };
-        match judge(db, frame, part, there)? {
+        match judge(db, frame, part, there, again)? {
             Ok(deed) => deeds.push((name(&deed.did), deed)),
             Err(why) if is_moot => moot.push(name(&why)),
             Err(why) => refused.push(name(&why)),
@@ -80,12 +85,13 @@ fn to(what: &What) -> Option<To> {
         What::Complete => To::Complete,
         What::Remove => To::Remove,
         What::Undo => To::Undo,
+        What::RetryRefused => To::RetryRefused,
     })
 }
 
 impl Deed {
     fn of(kept: Kept, did: impl Into<String>) -> Self {
-        Deed { kept, request: Becomes::Kept, switch: Becomes::Same, under_way: None, unties: false, did: did.into() }
+        Deed { kept, request: Becomes::Kept, switch: Becomes::Same, under_way: None, again: Vec::new(), unties: false, did: did.into() }
     }
 
     fn write(&self, db: &Connection, frame: &Frame<'_>) -> SqlResult<()> {
@@ -99,6 +105,7 @@ impl Deed {
             Becomes::Gone => moves::remove(db, kept.mailbox)?,
             _ => moves::put(db, kept)?,
         }
+        self.again.iter().try_for_each(|token| stock::send_again(db, kept.mailbox, token))?;
         moves::set_tie(db, kept.mailbox, kept.tie.filter(|_| !self.unties))?;
         let by = if frame.order.by.is_empty() { String::new() } else { format!(" by {}", frame.order.by) };
         moves::note(db, kept, frame.now_ms, &format!("{did}{by}"))?;
@@ -109,7 +116,8 @@ impl Deed {
     }
 }
 
-fn judge(db: &Connection, frame: &Frame<'_>, part: &Meant, mut there: Option<Kept>) -> SqlResult<Result<Deed, String>> {
+/// `again`: items that are sent once more, where that is ordered.
+fn judge(db: &Connection, frame: &Frame<'_>, part: &Meant, mut there: Option<Kept>, again: Vec<Token>) -> SqlResult<Result<Deed, String>> {
     let under_way = switch::of(db, part.mailbox)?;
     let phase = under_way.as_ref().map(|kept| kept.switch.phase);
     if let Some(kept) = there.as_mut()
@@ -133,6 +141,7 @@ fn judge(db: &Connection, frame: &Frame<'_>, part: &Meant, mut there: Option<Kep
         (What::Resume, Some(_)) if phase == Some(Phase::Returning) => {
             Err("its switch is being taken back: resume it when mail goes to the source again".into())
         }
+        (What::RetryRefused, Some(kept)) => retry_refused(frame, kept, again),
         (what, Some(kept)) => change(frame, kept, what),
     })
 }
@@ -141,6 +150,16 @@ fn new(frame: &Frame<'_>, part: &Meant, ask: &Ask, wishes: Wishes) -> Kept {
     let (batch, comment) = (ask.batch.clone().unwrap_or_default(), ask.comment.clone().unwrap_or_default());
     let request = Request::new(wishes, frame.now_ms);
     Kept { mailbox: part.mailbox, id: frame.order.id.clone(), batch, comment, request, tie: part.tie }
+}
+
+/// Each is looked for at the target like any other item before it is appended: none is doubled.
+fn retry_refused(frame: &Frame<'_>, mut kept: Kept, again: Vec<Token>) -> Result<Deed, String> {
+    kept.request.retry_refused(frame.now_ms)?;
+    if again.is_empty() {
+        return Err("the target has refused nothing of it that the source still has".into());
+    }
+    let did = format!("what the target has refused is sent once more: items {}", again.len());
+    Ok(Deed { again, ..Deed::of(kept, did) })
 }
 
 fn remove(kept: Kept, phase: Option<Phase>) -> Result<Deed, String> {
@@ -205,7 +224,7 @@ fn change(frame: &Frame<'_>, mut kept: Kept, what: &What) -> Result<Deed, String
             set(&mut kept, ask)?;
             "changed"
         }
-        What::New(_) | What::Remove | What::Undo => return Err("it is no change".into()),
+        What::New(_) | What::Remove | What::Undo | What::RetryRefused => return Err("it is no change".into()),
     };
     Ok(Deed::of(kept, format!("the move request is {did}")))
 }

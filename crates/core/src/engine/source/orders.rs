@@ -14,6 +14,7 @@ use crate::orders::{ORDER_AGE_MAX_MS, ORDER_BYTES_MAX, Order, What, is_order};
 use crate::ports::{Level, Share, SharePath};
 use crate::spool;
 use crate::state::ledger::moves::{self, Done, Tie};
+use crate::state::{Connection, SqlResult};
 use crate::trouble::Trouble;
 
 /// Orders taken in one go; the rest comes next time.
@@ -29,6 +30,7 @@ impl Agent {
             return Ok(());
         }
         self.still_active()?;
+        self.moves_told.orders_have_come = true;
         let mut done = Vec::new();
         for (name, nodes) in waiting {
             match self.read_order(&name, &nodes) {
@@ -96,6 +98,10 @@ impl Agent {
                 _ if now_ms.saturating_sub(order.issued_ms) > ORDER_AGE_MAX_MS => {
                     Err("it is older than 30 days: nobody means it any more".into())
                 }
+                // It lay at a node that nobody reached: whoever gave it does not mean it any more as things have become.
+                _ if let Some(newer) = newer(tx, &meant, order)? => {
+                    Err(format!("a newer order, to {newer}, was done before this one came: give it again if it is still meant"))
+                }
                 Some(label) if order.what != What::Remove => Err(format!("the committed project does not name mailbox {label}")),
                 _ => carry_out(tx, &Frame { order, now_ms, history, can_switch: &can_switch }, &meant)?,
             };
@@ -149,6 +155,11 @@ impl Agent {
             }
         }
     }
+}
+
+fn newer(db: &Connection, meant: &[Meant], order: &Order) -> SqlResult<Option<String>> {
+    let mut newer = meant.iter().map(|part| moves::newer_than(db, part.mailbox, order.issued_ms));
+    newer.find_map(Result::transpose).transpose()
 }
 
 fn read(share: &dyn Share, file: &SharePath) -> std::io::Result<Vec<u8>> {

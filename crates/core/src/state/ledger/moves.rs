@@ -263,6 +263,12 @@ pub fn orders(db: &Connection, limit: usize) -> rusqlite::Result<Vec<Done>> {
     rows.collect()
 }
 
+/// A newer order to one of these mailboxes that was done, and not refused.
+pub fn newer_than(db: &Connection, mailbox: MailboxId, issued_ms: u64) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT what FROM move_order WHERE mailbox = ?1 AND issued_ms > ?2 AND refused IS NULL ORDER BY issued_ms DESC LIMIT 1";
+    db.prepare_cached(sql)?.query_row(params![mailbox.0, issued_ms as i64], |row| row.get(0)).optional()
+}
+
 /// Orders so old that their files would be refused for their age.
 pub fn forget_orders(db: &Connection, before_ms: u64) -> rusqlite::Result<()> {
     db.run("DELETE FROM move_order WHERE done_ms < ?1 AND issued_ms < ?1", [before_ms as i64])?;
@@ -326,6 +332,12 @@ pub fn skipped_count(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<(u
         [mailbox.0],
         |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
     )
+}
+
+/// What the target has refused, and the source still has.
+pub fn refused(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<Token>> {
+    let mut query = db.prepare_cached(&format!("SELECT token FROM skipped WHERE mailbox = ?1 AND kind <> 2 AND {THERE} ORDER BY token"))?;
+    query.query_map([mailbox.0], |row| token(row, 0))?.collect()
 }
 
 /// In the order of their tokens.
