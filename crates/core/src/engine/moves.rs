@@ -263,6 +263,7 @@ impl MoveReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::SessionReport;
 
     fn requests(count: usize) -> Moves {
         let one = |number: usize| MoveReport { mailbox: format!("{number:032}"), state: "Queued".into(), ..MoveReport::default() };
@@ -278,6 +279,22 @@ mod tests {
         moves.requests[1].state = "InProgress".into();
         assert!(last.is_news(&moves, 3_000) && !last.is_news(&moves, 4_000));
         assert!(!last.is_news(&moves, 62_999) && last.is_news(&moves, 63_000), "after a while all the same");
+    }
+
+    #[test]
+    fn what_a_session_writes_down_does_not_grow_with_the_number_of_requests() -> Result<(), serde_json::Error> {
+        let mut report: SessionReport = serde_json::from_value(serde_json::json!({
+            "agent": "source", "node": "", "role": "active", "epoch": 1, "started_ms": 1, "finished_ms": 2, "end": "completed",
+            "counts": crate::engine::Counts::default(), "stalls": [], "deletion_debts": [], "coverage_debts": [],
+            "containers": 0, "containers_answered": 0, "containers_bad": [], "copy_queue": 0, "lsn": 9
+        }))?;
+        let without = serde_json::to_vec(&report)?.len();
+        report.moves = Some(requests(10_000));
+        report.fates = Some(vec![Fate { id: "7".repeat(32), refused: None }; 10_000]);
+        report.move_requests = [("Queued".to_owned(), 10_000)].into();
+        let with = serde_json::to_vec(&report)?.len();
+        assert!(with < without + 100, "{with} bytes with requests, {without} without");
+        Ok(())
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Agent {
             return Ok(());
         };
         if switching {
-            // One of the last time, that comes to its end.
+            self.move_holds.insert(kept.mailbox, "it waits until the last switch of the two has come to its end".into());
             return Ok(());
         }
         let places = [self.place_of(&kept.mailbox), self.place_of(&tie.partner)];
@@ -107,7 +107,12 @@ impl Agent {
             Ok((switch::of(db, kept.mailbox)?, moves::progress(db, kept.mailbox)?, owed))
         })?;
         let Some(mut under_way) = under_way else { return Ok(Standing { phase: Phase::Asking, next: Next::Wait }) };
-        let known = Known { packed: kept.request.packed_ms != 0 && !owed, unanswered: progress.unanswered, verdict: under_way.verdict };
+        let known = Known {
+            packed: kept.request.packed_ms != 0 && !owed,
+            unanswered: progress.unanswered,
+            verdict: under_way.verdict,
+            epoch: self.epoch,
+        };
         let next = under_way.switch.next(&known, self.now_ms(), self.policy.final_wait.wait_max_ms);
         Ok(Standing { phase: under_way.switch.phase, next })
     }
