@@ -6,6 +6,7 @@
 
 use mailferry_rules::ids::MailboxId;
 use mailferry_rules::moves::{Known, Next, Part, Phase, Progress, Standing, State, Together, Under, together};
+use mailferry_rules::session::Act;
 
 use crate::engine::agent::{Agent, Halt};
 use crate::state::ledger::moves::{self, Kept, Tie};
@@ -85,6 +86,10 @@ impl Agent {
             step @ (Together::Lock | Together::Redirect) => {
                 if let Err(why) = self.around.flow.can_switch() {
                     self.stall(self.label(kept.mailbox), why);
+                    return Ok(());
+                }
+                // Both are entered only where the other node can be told (R12).
+                if !self.may_switch(kept, Act::Switch) {
                     return Ok(());
                 }
                 self.step_together([kept.mailbox, tie.partner], step)?;
