@@ -23,6 +23,8 @@ pub struct Plan {
     nodes: [usize; 2],
     mailboxes: Vec<[String; 3]>,
     samples: Vec<(String, u64)>,
+    /// Primary mailboxes with their archives.
+    archives: Vec<[String; 2]>,
     settings: String,
     /// Lines for both clusters.
     role: String,
@@ -38,6 +40,7 @@ impl Plan {
             nodes: [source_nodes, target_nodes],
             mailboxes: Vec::new(),
             samples: Vec::new(),
+            archives: Vec::new(),
             settings: String::new(),
             role: String::new(),
             sleep: "1s",
@@ -63,6 +66,13 @@ impl Plan {
     #[must_use]
     pub fn mailbox(mut self, name: &str, source: &str, target: &str) -> Self {
         self.mailboxes.push([name.into(), source.into(), target.into()]);
+        self
+    }
+
+    /// One mailbox is the archive of another.
+    #[must_use]
+    pub fn archive(mut self, primary: &str, archive: &str) -> Self {
+        self.archives.push([primary.into(), archive.into()]);
         self
     }
 
@@ -342,6 +352,9 @@ fn project_text(root: &Path, plan: &Plan) -> String {
         };
         let (source, target) = (store(source, "old"), store(target, "new"));
         text += &format!("\n[[collections.mailboxes]]\nname = {name:?}\nsource = {source}\ntarget = {target}\n");
+        for [_, archive] in plan.archives.iter().filter(|[primary, _]| primary == name) {
+            text += &format!("archive = {archive:?}\n");
+        }
     }
     text
 }

@@ -98,7 +98,7 @@ fn a_million_items_are_written_and_verified_in_little_memory() {
     let inbox = Some(vec!["INBOX".to_owned()]);
     writer.folder(&Folder { target: inbox.clone(), source: inbox }).expect("written");
     (0..ITEMS).for_each(|number| writer.item(&item(number)).expect("written"));
-    writer.finish(Vec::new(), &key).expect("sealed");
+    writer.finish(Vec::new(), Vec::new(), &key).expect("sealed");
     let written = peak_kib() - before;
     let bytes = fs::metadata(&file).expect("a file").len();
     let trust = Trust::Keys(vec![key.public()]);

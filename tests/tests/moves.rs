@@ -115,7 +115,7 @@ fn switch_program(folder: &Path) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let [program, notes, refuses] = ["switch.sh", "switch.log", "refuses"].map(|name| folder.join(name));
     let script = format!(
-        "#!/bin/sh\n[ \"$1\" != \"$(cat {} 2>/dev/null)\" ] || {{ echo not now >&2; exit 1; }}\necho \"$1 $2\" >> {}\n",
+        "#!/bin/sh\ncase \"$(cat {} 2>/dev/null)\" in \"$1\" | \"$1 $2\") echo not now >&2; exit 1;; esac\necho \"$1 $2\" >> {}\n",
         refuses.display(),
         notes.display()
     );
@@ -176,6 +176,85 @@ fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more(
     assert_eq!(count("mail/new/alice/cur") + count("mail/new/alice/new"), arrived);
     let log = bed.log("SRC1", AgentKind::Source);
     assert!(log.contains("switch.done"), "{log}");
+}
+
+/// R76, F26: asked for as one, locked, led over, taken back and removed as one; or one of the two by itself.
+#[cfg(unix)]
+#[test]
+fn primary_and_archive_are_moved_as_one_or_one_of_them_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = switch_program(folder.path()).display().to_string();
+    let bed = Plan::new(1, 1)
+        .sample("alice", 6)
+        .sample("alice-archive", 5)
+        .sample("bob", 3)
+        .sample("bob-archive", 3)
+        .archive("alice", "alice-archive")
+        .archive("bob", "bob-archive")
+        .settings(&format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true"))
+        .build();
+    let notes = || notes(folder.path());
+    let refuses = folder.path().join("refuses");
+    let state = |mailbox: &str| request(&bed, mailbox).map(|of| of.state).unwrap_or_default();
+    let twice = moves(&bed, &["new", "alice", "alice-archive"]);
+    assert!(twice.code == Some(2) && twice.error.contains("alice-archive is asked for twice"), "{}", twice.error);
+
+    // The archive cannot be locked: both sources are open again, and the primary mailbox waits, by name, for the one that has failed.
+    fs::write(&refuses, "lock alice-archive").expect("writable");
+    done(&moves(&bed, &["new", "alice", "--comment", "both"]));
+    bed.settle();
+    assert_eq!([state("alice"), state("alice-archive")], ["AutoSuspended", "Failed"]);
+    assert!(notes().iter().all(|line| ["lock alice", "unlock alice", "unlock alice-archive"].contains(&line.as_str())), "{:?}", notes());
+    assert!(
+        notes().iter().any(|line| line == "unlock alice") && notes().last().is_some_and(|line| !line.starts_with("lock")),
+        "{:?}",
+        notes()
+    );
+    let waits = request(&bed, "alice").expect("a request").message;
+    assert!(waits.contains("its archive alice-archive, which is Failed") && waits.contains("could not be locked"), "{waits}");
+    let told = moves(&bed, &["show", "alice-archive"]).out;
+    for part in ["alice, its primary mailbox", "alice-archive, its archive"] {
+        assert!(told.contains(part), "no `{part}` in:\n{told}");
+    }
+    let statistics = moves(&bed, &["statistics"]).out;
+    assert!(statistics.contains("2 requests") && statistics.contains("1 archive moved as one"), "{statistics}");
+
+    // An order to one is an order to both; what was asked for is the same.
+    fs::remove_file(&refuses).expect("it is there");
+    done(&moves(&bed, &["set", "alice-archive", "--batch-name", "wave 1"]));
+    bed.settle();
+    let both = moves(&bed, &["resume", "--batch", "wave 1", "--json"]).out;
+    assert_eq!(both.matches("\"mailbox\"").count(), 1, "one order is enough: {both}");
+    bed.settle();
+    assert_eq!([state("alice"), state("alice-archive")], ["Completed", "Completed"]);
+    assert_eq!(request(&bed, "alice").map(|of| (of.batch, of.comment)), Some(("wave 1".into(), "both".into())));
+    let led_over = notes().iter().position(|line| line.starts_with("redirect")).expect("mail is led over");
+    let locks = |mailbox: &str| notes()[..led_over].iter().rev().find(|line| line.ends_with(&format!(" {mailbox}"))).cloned();
+    assert_eq!([locks("alice"), locks("alice-archive")], [Some("lock alice".into()), Some("lock alice-archive".into())]);
+    prove_mailbox(bed.mailbox("alice"));
+    prove_mailbox(bed.mailbox("alice-archive"));
+
+    // What was switched together is taken back together, with or without the requests.
+    done(&moves(&bed, &["remove", "alice"]));
+    bed.settle();
+    assert_eq!([state("alice"), state("alice-archive")], ["", ""]);
+    done(&moves(&bed, &["undo", "alice-archive"]));
+    bed.settle();
+    assert_eq!([state("alice"), state("alice-archive")], ["Suspended", "Suspended"]);
+    for line in ["restore alice", "restore alice-archive"] {
+        assert!(notes().iter().any(|note| note == line), "{:?}", notes());
+    }
+
+    // One of the two alone.
+    done(&moves(&bed, &["new", "bob", "--ArchiveOnly"]));
+    bed.settle();
+    assert_eq!([state("bob"), state("bob-archive")], ["", "Completed"]);
+    done(&moves(&bed, &["new", "bob", "--primary-only"]));
+    bed.settle();
+    assert_eq!([state("bob"), state("bob-archive")], ["Completed", "Completed"]);
+    assert!(request(&bed, "bob").is_some_and(|of| of.partner.is_empty()));
+    let none = moves(&bed, &["new", "bob-archive", "--archive-only"]);
+    assert!(none.code == Some(2) && none.error.contains("names no archive of mailbox bob-archive"), "{}", none.error);
 }
 
 /// R83: what has come to the target meanwhile is brought back, everything else is known there; and switched again nothing is doubled.

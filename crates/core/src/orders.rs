@@ -52,6 +52,8 @@ pub enum What {
     Remove,
     /// Takes the switch back (R83).
     Undo,
+    /// What the target has refused is sent once more.
+    RetryRefused,
 }
 
 impl What {
@@ -65,6 +67,7 @@ impl What {
             What::Complete => "complete",
             What::Remove => "remove",
             What::Undo => "undo",
+            What::RetryRefused => "retry-refused",
         }
     }
 }
@@ -73,6 +76,9 @@ impl What {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ask {
+    /// `new` alone: the mailbox of the archive, 32 hex digits, that is moved with the primary mailbox as one (R76).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,6 +127,11 @@ impl Ask {
         asked.check().map(|()| asked)
     }
 
+    /// The mailbox of the archive that is asked for.
+    pub fn archive(&self) -> Option<MailboxId> {
+        self.archive.as_deref()?.parse().ok()
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Ask::default()
     }
@@ -167,6 +178,14 @@ impl Order {
         if is_long(comment) || is_long(&order.by) {
             return Err(format!("its comment, or the name of who gave it, has more than {TEXT_MAX} letters"));
         }
+        let archive = match &order.what {
+            What::New(ask) => ask.archive.as_ref().map(|_| ask.archive().filter(|archive| Some(*archive) != order.mailbox())),
+            What::Set(ask) => ask.archive.as_ref().map(|_| None),
+            _ => None,
+        };
+        if archive == Some(None) {
+            return Err("its archive is no mailbox of its own, or it is not an order for something new".into());
+        }
         let is_id = order.id.len() == 32 && order.id.bytes().all(|byte| byte.is_ascii_hexdigit());
         match is_id && order.mailbox().is_some() {
             true => Ok(order),
@@ -207,7 +226,7 @@ mod tests {
     fn an_order_reads_back_as_itself_and_a_changed_one_does_not() -> Result<(), String> {
         let ask = Ask { batch: Some("first wave".into()), bad_items_max: Some(5), ..Ask::default() };
         let all = [What::New(Box::new(ask.clone())), What::Set(Box::new(ask)), What::Suspend { comment: "later".into() }];
-        for order in all.into_iter().chain([What::Resume, What::Complete, What::Remove, What::Undo]).map(order) {
+        for order in all.into_iter().chain([What::Resume, What::Complete, What::Remove, What::Undo, What::RetryRefused]).map(order) {
             let text = order.render();
             assert_eq!(Order::parse(text.as_bytes())?, order);
             for at in 0..text.len() - 1 {
@@ -224,6 +243,16 @@ mod tests {
     fn an_order_of_a_newer_format_is_refused_with_both_numbers() {
         let text = Order { format: 2, ..order(What::Resume) }.render();
         assert_eq!(Order::parse(text.as_bytes()), Err("it has format 2; this version reads format 1".into()));
+    }
+
+    #[test]
+    fn an_archive_is_another_mailbox_and_asked_for_with_the_request() {
+        let ask = |archive: &str| Box::new(Ask { archive: Some(archive.into()), ..Ask::default() });
+        let read = |what| Order::parse(order(what).render().as_bytes()).map(|_| ());
+        assert_eq!(read(What::New(ask(&"08".repeat(16)))), Ok(()));
+        for what in [What::New(ask(&"07".repeat(16))), What::New(ask("alice")), What::Set(ask(&"08".repeat(16)))] {
+            assert!(read(what.clone()).is_err_and(|why| why.contains("archive")), "{what:?}");
+        }
     }
 
     #[test]

@@ -235,9 +235,14 @@ impl Service {
     }
 
     fn publish(&self, report: &SessionReport) {
-        let text = serde_json::to_vec_pretty(report).unwrap_or_default();
-        if let Err(error) = files::write_whole(&self.home.status(), &text) {
-            tracing::warn!(event = "status.not-written", "the status could not be written: {error}");
+        // The status last: whoever reads it finds the others as they were with it.
+        let moves = report.moves.as_ref().and_then(|moves| serde_json::to_vec(moves).ok());
+        let fates = report.fates.as_ref().and_then(|fates| serde_json::to_vec(fates).ok());
+        let status = serde_json::to_vec_pretty(report).ok();
+        for (path, text) in [(self.home.moves(), moves), (self.home.orders(), fates), (self.home.status(), status)] {
+            if let Some(Err(error)) = text.map(|text| files::write_whole(&path, &text)) {
+                tracing::warn!(event = "status.not-written", "the status could not be written: {}: {error}", path.display());
+            }
         }
     }
 

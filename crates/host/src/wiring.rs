@@ -59,6 +59,15 @@ impl AgentHome {
         self.beside("status.json")
     }
 
+    /// The move requests, and what became of the last orders to them.
+    pub fn moves(&self) -> PathBuf {
+        self.beside("moves.json")
+    }
+
+    pub fn orders(&self) -> PathBuf {
+        self.beside("orders.json")
+    }
+
     pub fn log(&self, settings: &settings::AgentSettings) -> PathBuf {
         let folder = if settings.log_directory.is_empty() { self.beside("log") } else { PathBuf::from(&settings.log_directory) };
         folder.join(format!("{}.log", self.kind))

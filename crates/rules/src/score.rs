@@ -57,6 +57,8 @@ pub struct Found {
     pub damaged: u64,
     /// Containers that were given up (R44).
     pub archived: u64,
+    /// Containers that lie in IN and are not applied: nobody knows what is in them, and it may still come.
+    pub waiting: u64,
     /// Refused by the target, with its reason.
     pub refused: u64,
     /// Refused for their size.
@@ -94,6 +96,7 @@ impl Found {
             ("missing", self.missing, lost),
             ("damaged", self.damaged, lost),
             ("in containers that were given up", self.archived, archived),
+            ("containers that wait in IN", self.waiting, Score::Investigate),
             ("refused", self.refused, left),
             ("too large", self.too_large, left),
             ("deleted at the target", self.deleted, Score::Investigate),
@@ -139,6 +142,7 @@ mod tests {
             (Score::Poor, (|found| found.missing = 1) as fn(&mut Found)),
             (Score::Poor, |found| found.damaged = 1),
             (Score::Poor, |found| found.archived = 1),
+            (Score::Investigate, |found| found.waiting = 1),
             (Score::Investigate, |found| found.refused = 1),
             (Score::Investigate, |found| found.too_large = 1),
             (Score::Investigate, |found| found.deleted = 1),
@@ -179,6 +183,7 @@ mod tests {
         };
         assert_eq!(of(all), Score::Good);
         assert_eq!(of(|found| found.deleted = found.items), Score::Investigate);
+        assert_eq!(of(|found| found.waiting = found.items), Score::Investigate, "what may still come is not lost");
     }
 
     #[test]

@@ -76,15 +76,19 @@ fn requests(world: &World, troubles: &mut Vec<String>) {
     }
 }
 
-/// How many requests a database says are under way.
+/// How many requests a database says are under way. Two that are completed as one count once.
 pub fn under_way(world: &World, node: &str) -> u64 {
     let counted = world.database(node, AgentKind::Source).read(|db| {
-        let mut count = 0;
+        let (mut alone, mut together) = (0, BTreeSet::new());
         for kept in ledger::moves::all(db)?.iter().filter(|kept| kept.request.state.is_under_way()) {
             let led_over = ledger::switch::of(db, kept.mailbox)?.is_some_and(|kept| kept.switch.phase.is_led_over());
-            count += u64::from(!led_over);
+            match kept.tie.filter(|_| kept.request.state == State::CompletionInProgress) {
+                _ if led_over => {}
+                Some(tie) => drop(together.insert(kept.mailbox.min(tie.partner))),
+                None => alone += 1,
+            }
         }
-        Ok(count)
+        Ok(alone + together.len() as u64)
     });
     counted.unwrap_or_default()
 }

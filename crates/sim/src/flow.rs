@@ -18,6 +18,7 @@ pub struct SimFlow {
     pub process: Arc<Process>,
     /// Mailboxes are switched in this world.
     pub switches: bool,
+    pub pair: Option<(String, String)>,
 }
 
 impl SimFlow {
@@ -31,6 +32,34 @@ impl SimFlow {
             None => Err(format!("there is no mailbox {}", what.mailbox)),
         };
         self.process.act(|| format!("{word} {}", what.mailbox), effect, |cause| cause)
+    }
+
+    /// The other part of what is moved as one.
+    fn partner(&self, mailbox: &str) -> Option<&str> {
+        let (primary, archive) = self.pair.as_ref()?;
+        let is_either = |name: &str| name == mailbox;
+        if is_either(primary) { Some(archive) } else { Some(primary.as_str()).filter(|_| is_either(archive)) }
+    }
+
+    /// Everything of a mailbox that is locked, or led over right now, is at its target and at every copy of that. A source that leaks is
+    /// asked for nothing.
+    fn is_whole(&self, mailbox: &str, why: &str) {
+        let (source, target) = (format!("sim:{mailbox}"), format!("sim:new-{mailbox}"));
+        let shelf = locked(&self.shelf);
+        let (Some(source), Some(now)) = (shelf.get(&source).filter(|source| !source.leaks), shelf.get(&target)) else { return };
+        let mut copies = vec![("the target", now.clone())];
+        copies.extend(self.guarantee.passive(&target).map(|passive| ("no passive copy", passive)));
+        for (which, copy) in copies {
+            let copy = without_own(&copy, source);
+            let (wanted, arrived) = (all(source), all(&copy));
+            if wanted != arrived {
+                self.process.watch().breaks(format!("{why}: of {mailbox} {which} has {arrived:?} of {wanted:?}"));
+            }
+        }
+    }
+
+    fn stands(&self, mailbox: &str) -> (bool, bool) {
+        locked(&self.shelf).get(&format!("sim:{mailbox}")).map_or((false, false), |source| (source.locked, source.redirected))
     }
 }
 
@@ -61,18 +90,16 @@ impl MailFlow for SimFlow {
 
     fn redirect(&self, what: Switching<'_>) -> Result<(), String> {
         let switched = self.act(what, "redirect", |mailbox| mailbox.redirected = true);
-        let (source, target) = (format!("sim:{}", what.mailbox), format!("sim:new-{}", what.mailbox));
-        let shelf = locked(&self.shelf);
-        let (Some(source), Some(now)) = (shelf.get(&source).filter(|source| source.redirected && !source.leaks), shelf.get(&target)) else {
+        if !self.stands(what.mailbox).1 {
             return switched;
-        };
-        let mut copies = vec![("the target", now.clone())];
-        copies.extend(self.guarantee.passive(&target).map(|passive| ("no passive copy", passive)));
-        for (which, copy) in copies {
-            let copy = without_own(&copy, source);
-            let (wanted, arrived) = (all(source), all(&copy));
-            if wanted != arrived {
-                self.process.watch().breaks(format!("R82: {} is switched, and {which} has {arrived:?} of {wanted:?}", what.mailbox));
+        }
+        self.is_whole(what.mailbox, &format!("R82: {} is switched", what.mailbox));
+        match self.partner(what.mailbox).map(|partner| (partner, self.stands(partner))) {
+            // Led over already: that was looked at in its own moment, and its users are at work in the new mailbox.
+            None | Some((_, (_, true))) => {}
+            Some((partner, (true, false))) => self.is_whole(partner, &format!("R76: {} is switched with it", what.mailbox)),
+            Some((partner, _)) => {
+                self.process.watch().breaks(format!("R76: {} is switched, and {partner} is neither locked nor switched", what.mailbox));
             }
         }
         switched

@@ -11,8 +11,10 @@
 //! tokenless                          the targets are servers that keep no tokens
 //! names-alone                        of copies only the name is told, not since when they serve
 //! mailbox alice                      with its folder INBOX
+//! pair alice bob                     primary and archive of one user: whoever asks for one asks for both
 //! alice add INBOX words              also: mark INBOX 0 · move INBOX 0 Archive · remove INBOX 0
 //! alice grant INBOX bob lr           rights of somebody else; without letters he has none any more
+//! target alice refuses word          messages with this word; without one it takes all of them
 //! target alice drop INBOX            somebody removes a folder at the target, with all that is in it
 //! run SRC1 source                    a session
 //! round                              every agent once
@@ -26,7 +28,7 @@
 //! damage SRC1 NTA/WORK               one bit of the first file whose path begins so; with `last` behind it, of the last
 //! lose SRC2 source                   its config.db
 //! moves-at-most 1                    requests under way at the same time
-//! order alice new 10                 a move request with an interval in minutes; also: suspend, resume, complete, remove, undo, forgive 3 (BadItemLimit)
+//! order alice new 10                 a move request with an interval in minutes; also: suspend, resume, complete, remove, undo, retry-refused, forgive 3 (BadItemLimit)
 //! request alice Suspended            the active source node says so; `none`: there is none
 //! locked alice · open · switched     the source takes no changes; it does; users and mail go to the target
 //! arrived alice · waiting alice      the target has what the source has; it has not
@@ -111,6 +113,7 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
         ["tokenless"] => world.tokenless = true,
         ["rights"] => world.policy.send_rights = true,
         ["switches"] => world.switches = true,
+        ["pair", primary, archive] => world.pair = Some(((*primary).into(), (*archive).into())),
         ["names-alone"] => world.guarantee.tell_names_alone(),
         ["mailbox", name] => world.add_mailbox(name, 0),
         ["run", node, kind] => drop(world.session(node, agent(kind)?)),
@@ -167,6 +170,10 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
                 return Err(format!("it is not so: {troubles:?}"));
             }
         }
+        ["target", name, "refuses", word @ ..] => {
+            let mut shelf = locked(&world.shelf);
+            shelf.get_mut(&target_of(world, name)?).ok_or("no such mailbox")?.refuses = word.first().map(|word| (*word).to_owned());
+        }
         ["target", name, "drop", folder] => {
             let (url, folder) = (target_of(world, name)?, FolderPath(vec![(*folder).into()]));
             let mut shelf = locked(&world.shelf);
@@ -196,6 +203,7 @@ fn order_of(words: &[&str]) -> Result<What, String> {
         ["complete"] => What::Complete,
         ["remove"] => What::Remove,
         ["undo"] => What::Undo,
+        ["retry-refused"] => What::RetryRefused,
         _ => return Err("no such order".into()),
     })
 }

@@ -41,6 +41,8 @@ pub struct SimMailbox {
     pub undone: bool,
     /// Its lock does not hold what comes.
     pub leaks: bool,
+    /// Messages with this word are refused.
+    pub refuses: Option<String>,
     /// Keys of what came here because mail was led here.
     pub led_here: BTreeSet<Vec<u8>>,
     /// What it held when it was taken out of service.
@@ -484,6 +486,10 @@ impl MailTarget for SimTarget {
         let Envelope { token, marks, date, .. } = item.envelope.clone();
         let mut bytes = Vec::new();
         body.read_to_end(&mut bytes).map_err(|error| StoreError::io(Blast::Item, "append", &self.url, &error))?;
+        let refuses = locked(&self.shelf).get(&self.url).and_then(|mailbox| mailbox.refuses.clone());
+        if refuses.is_some_and(|word| String::from_utf8_lossy(&bytes).contains(&word)) {
+            return Err(StoreError::new(Blast::Item, Retry::Never, "append", &self.url, "it is not taken here"));
+        }
         // Every append makes another item, whatever its token: doubling must be seen.
         let number = locked(&self.shelf).get_mut(&self.url).map_or(0, SimMailbox::next_number);
         let key = format!("t{number:04}-{token}").into_bytes();

@@ -100,6 +100,8 @@ pub struct World {
     pub tokenless: bool,
     /// Mailboxes can be switched.
     pub switches: bool,
+    /// Primary and archive of one user: whoever asks for one asks for both (R76).
+    pub pair: Option<(String, String)>,
     /// Orders to move requests so far.
     pub orders: Arc<AtomicU64>,
     witnesses: BTreeMap<String, Arc<Disk>>,
@@ -118,6 +120,7 @@ impl World {
             store_trouble: Arc::default(),
             tokenless: false,
             switches: false,
+            pair: None,
             orders: Arc::default(),
             source,
             target,
@@ -206,8 +209,14 @@ impl World {
     }
 
     /// An operator leaves an order at every source node that is up.
-    pub fn order(&self, mailbox: &str, what: What) -> Option<Order> {
-        let mailbox = self.mailboxes.iter().find(|known| known.name == mailbox)?.id;
+    pub fn order(&self, mailbox: &str, mut what: What) -> Option<Order> {
+        let id = |name: &str| self.mailboxes.iter().find(|known| known.name == name).map(|known| known.id);
+        let mut mailbox = id(mailbox)?;
+        if let (What::New(ask), Some((primary, archive))) = (&mut what, &self.pair)
+            && [id(primary)?, id(archive)?].contains(&mailbox)
+        {
+            (mailbox, ask.archive) = (id(primary)?, Some(id(archive)?.to_string()));
+        }
         let number = self.orders.fetch_add(1, Ordering::Relaxed);
         let order = Order::new(Digest::of(&number.to_le_bytes()), self.fate.clock.true_ms(), String::new(), mailbox, what);
         for disk in self.source.nodes().iter().map(|node| &self.disks[node]).filter(|disk| !disk.is_away()) {
@@ -300,6 +309,7 @@ impl World {
                 guarantee: self.guarantee.clone(),
                 process: process.clone(),
                 switches: self.switches,
+                pair: self.pair.clone(),
             }),
             own,
             other,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mailferry_core::engine::Manifested;
 use mailferry_core::manifest::{Entry, Item, PublicKey, Reader, State, Trust};
 use mailferry_core::model::{Flags, Marks};
+use mailferry_core::settings::AgentKind;
 use mailferry_rules::score::Score;
 use mailferry_rules::topology::Side;
 use mailferry_sim::process::Fate;
@@ -120,4 +121,22 @@ fn marks_and_moves_after_the_delivery_change_the_line_and_not_the_proof() {
     let (made, bytes) = made(&mut world, "TGT1");
     assert_eq!((made.score, made.counts.there, made.counts.folders), (Score::Perfect, 4, 2));
     assert!(items(&bytes, made.key).iter().any(|item| item.marks == ["\\Flagged"]));
+}
+
+/// Nobody knows what is in them, and they may still come: no loss, and not Perfect.
+#[test]
+fn containers_that_wait_in_in_are_named_and_no_manifest_is_perfect_before_they_are_applied() {
+    let mut world = moved(Arc::default());
+    mail(&world, &["fifth"]);
+    for kind in [AgentKind::Source, AgentKind::Transmission] {
+        world.session("SRC", kind).expect("it lives");
+    }
+    let (early, bytes) = made(&mut world, "TGT1");
+    assert_eq!((early.score, early.counts.waiting, early.may_complete()), (Score::Investigate, 1, true));
+    let (_, sealed) = reader(&bytes, early.key).check().expect("sound");
+    assert_eq!(sealed.summary.waiting.len(), 1);
+    settle(&mut world);
+    let (late, bytes) = made(&mut world, "TGT1");
+    assert_eq!((late.score, late.counts.waiting), (Score::Perfect, 0));
+    assert!(!String::from_utf8_lossy(&bytes).contains("waiting"), "where nothing waits a manifest is what it always was");
 }

@@ -52,6 +52,7 @@ const CALM: Faults = Faults {
     tokenless: false,
     orders: false,
     switches: false,
+    pair: false,
 };
 
 macro_rules! swarms {
@@ -81,6 +82,7 @@ swarms! {
     target_stores_that_fail_over: Faults { rates: RATES, failover: true, takeovers: true, ..CALM };
     servers_that_fail_over: Faults { rates: RATES, takeovers: true, tokenless: true, ..CALM };
     targets_without_tokens: Faults { rates: RATES, failover: true, tokenless: true, ..CALM };
+    primary_and_archive: Faults { rates: RATES, failover: true, guarantee: true, stores: true, orders: true, switches: true, pair: true, ..CALM };
     on_their_own: Faults { rates: RATES, failover: true, disks: true, alone: true, ..CALM };
 }
 

@@ -90,6 +90,19 @@ fn what_is_missing_is_a_difference_and_what_users_add_and_move_is_none() {
 }
 
 #[test]
+fn a_store_that_lacks_what_its_manifest_says_is_lacking_is_not_said_to_be_sound() {
+    let world = World::new();
+    let target = moved(&world, "maildir");
+    fs::remove_file(world.path(&at_target(&world, "b/.Sent.2024").remove(0))).expect("removed");
+    assert!(make(&world, "maildir", "m2.manifest", Some(0)).starts_with("2: Investigate"));
+    let ran = verify(&world, "m2.manifest", &target, &[]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.out.contains("the manifest itself says: 1 deleted at the target\nno differences"), "{}", ran.out);
+    flip(&world, &at_target(&world, "b").remove(0));
+    assert_eq!(verify(&world, "m2.manifest", &target, &[]).code, Some(1), "what differs from it is worse");
+}
+
+#[test]
 fn forged_truncated_extended_and_foreign_manifests_are_refused_before_the_store_is_read() {
     let world = World::new();
     let target = moved(&world, "maildir");

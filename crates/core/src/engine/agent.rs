@@ -9,7 +9,7 @@ use mailferry_rules::ids::{Epoch, MailboxId};
 use mailferry_rules::session::Replicated;
 use mailferry_rules::topology::Side;
 
-use super::moves::Moves;
+use super::moves::{Last, MovesTold};
 use super::policy::Policy;
 use super::queues::SeenStandbys;
 use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
@@ -135,6 +135,8 @@ pub struct Agent {
     pub(super) stalls: Vec<Stall>,
     /// Move requests that wait, and for which limit (R81).
     pub(super) move_holds: BTreeMap<MailboxId, String>,
+    /// What was told of them last, and whether orders have come since.
+    pub(super) moves_told: Last,
     pub(super) packing_paused: bool,
     pub(super) stop: Arc<AtomicBool>,
     /// By which this node became active, as of the session's start.
@@ -175,6 +177,7 @@ impl Agent {
             counts: Counts::default(),
             stalls: Vec::new(),
             move_holds: BTreeMap::new(),
+            moves_told: Last::default(),
             packing_paused: false,
             stop: Arc::default(),
             takeover: None,
@@ -286,11 +289,7 @@ impl Agent {
         let (replication, now_ms) = (self.replication_report(), self.now_ms());
         // A database that failed has been told of already; its report is empty.
         let answered = self.around.kind == AgentKind::Source;
-        let moves = if answered {
-            self.db.read(|db| Ok(Moves::read(db, &self.mailboxes, &self.move_holds, now_ms)?)).unwrap_or_default()
-        } else {
-            Moves::default()
-        };
+        let moves = if answered { self.move_report(now_ms) } else { MovesTold::default() };
         let standing = self.db.read(|db| Ok(Standing::read(db, &self.mailboxes, answered)?)).unwrap_or_default();
         SessionReport {
             agent: self.around.kind.to_string(),
@@ -304,7 +303,9 @@ impl Agent {
             next_in_ms: self.next_in_ms,
             counts: self.counts,
             stalls: self.stalls.clone(),
-            moves,
+            move_requests: moves.by_state,
+            moves: moves.changed,
+            fates: moves.fates,
             deletion_debts: standing.deletion_debts,
             coverage_debts: standing.coverage_debts,
             containers: standing.containers,

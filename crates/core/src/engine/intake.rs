@@ -161,6 +161,22 @@ impl Agent {
         Ok(waiting)
     }
 
+    /// Containers of a mailbox that lie in IN, and of which nothing has become yet.
+    pub(super) fn not_applied(&self, mailbox: MailboxId) -> Result<Vec<ContainerName>, Trouble> {
+        let mut waiting = self.waiting()?.remove(&mailbox).unwrap_or_default();
+        self.db
+            .read(|db| {
+                let mut open = Vec::new();
+                for name in waiting.drain(..) {
+                    if inbound::outcome(db, &name)?.is_none() {
+                        open.push(name);
+                    }
+                }
+                Ok(open)
+            })
+            .map_err(|error| Halt::State(error).into())
+    }
+
     pub(super) fn by_priority(&self, waiting: BTreeMap<MailboxId, Vec<ContainerName>>) -> Vec<(MailboxId, Vec<ContainerName>)> {
         let rank = |id: &MailboxId| self.mailboxes.iter().position(|mailbox| mailbox.id == *id).unwrap_or(usize::MAX);
         let mut waiting: Vec<_> = waiting.into_iter().collect();

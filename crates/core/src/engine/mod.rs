@@ -46,7 +46,7 @@ mod target;
 mod transmission;
 
 pub use agent::{Agent, Halt, KeySource, Mailbox, Surroundings};
-pub use moves::{ItemReport, MoveReport, Moves, OrderReport};
+pub use moves::{Fate, ItemReport, MoveReport, Moves, OrderReport};
 pub use policy::Policy;
 pub use queues::{CopyQueueReport, ReplayQueueReport, ReplicationReport};
 pub use report::{Counts, DebtReport, SessionEnd, SessionReport, Stall, Standing};

@@ -1,4 +1,5 @@
-//! Move requests as a report tells of them (R80, R81).
+//! Move requests as a report tells of them (R80, R81). They may be ten thousand: what a session always writes down is how many there are of
+//! each state. The requests themselves are told when something about them has changed, what became of orders when some have come.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +7,23 @@ use mailferry_rules::ids::MailboxId;
 use mailferry_rules::moves::State;
 use serde::{Deserialize, Serialize};
 
-use super::agent::Mailbox;
+use super::agent::{Agent, Mailbox};
 use crate::state::ledger::moves::{self, Done, Kept, Kind};
 use crate::state::ledger::{outbound, source};
 use crate::state::{Connection, SqlResult};
 
-/// Of each request, lines of history and items that are not there are listed at most so many; and orders in all.
+/// Of each request, lines of history and items that are not there are listed at most so many, of many requests fewer; and orders in all.
 const HISTORY_MAX: usize = 20;
 const ITEMS_MAX: usize = 100;
 const ORDERS_MAX: usize = 100;
+/// In all, or one for each request if those are more.
+const DETAILS_MAX: usize = 20_000;
+/// Twice what one look takes of orders.
+const FATES_MAX: usize = 20_000;
+/// Told again after so long though nothing has changed, and of many no more often.
+const TELL_EVERY_MS: u64 = 60_000;
+const MANY: usize = 1_000;
+const TELL_MANY_EVERY_MS: u64 = 10_000;
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -32,6 +41,11 @@ pub struct MoveReport {
     /// Empty: the committed project does not name it.
     pub name: String,
     pub id: String,
+    /// `primary` or `archive`, where it is moved together with the other mailbox of its user; empty: by itself.
+    pub part: String,
+    /// Mailbox and name of the other part.
+    pub partner: String,
+    pub partner_name: String,
     pub batch: String,
     pub comment: String,
     pub state: String,
@@ -98,18 +112,79 @@ pub struct OrderReport {
     pub refused: Option<String>,
 }
 
-impl Moves {
-    pub fn is_empty(&self) -> bool {
-        self.requests.is_empty() && self.orders.is_empty()
-    }
+/// What became of an order.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fate {
+    pub id: String,
+    /// Why it was not done.
+    pub refused: Option<String>,
+}
 
+/// What was told last.
+#[derive(Default)]
+pub(super) struct Last {
+    print: Option<blake3::Hash>,
+    at_ms: u64,
+    /// Whoever becomes active tells everything anew.
+    epoch: u64,
+    pub orders_have_come: bool,
+}
+
+/// What a session has to tell.
+#[derive(Default)]
+pub(super) struct MovesTold {
+    pub by_state: BTreeMap<String, u64>,
+    pub changed: Option<Moves>,
+    pub fates: Option<Vec<Fate>>,
+}
+
+impl Agent {
+    /// A database that failed has been told of already; its report is empty.
+    pub(super) fn move_report(&mut self, now_ms: u64) -> MovesTold {
+        let Ok(moves) = self.db.read(|db| Ok(Moves::read(db, &self.mailboxes, &self.move_holds, now_ms)?)) else {
+            return MovesTold::default();
+        };
+        if self.moves_told.epoch != self.epoch.0 {
+            self.moves_told = Last { epoch: self.epoch.0, orders_have_come: true, ..Last::default() };
+        }
+        let mut by_state = BTreeMap::new();
+        moves.requests.iter().for_each(|of| *by_state.entry(of.state.clone()).or_default() += 1);
+        let fates = std::mem::take(&mut self.moves_told.orders_have_come).then(|| self.db.read(|db| Ok(moves::orders(db, FATES_MAX)?)));
+        let fates = fates.and_then(Result::ok).map(|all| all.into_iter().map(|Done { id, refused, .. }| Fate { id, refused }).collect());
+        MovesTold { by_state, changed: self.moves_told.is_news(&moves, now_ms).then_some(moves), fates }
+    }
+}
+
+impl Last {
+    /// What only the passing of time has changed is no news.
+    fn is_news(&mut self, moves: &Moves, now_ms: u64) -> bool {
+        let mut hasher = blake3::Hasher::new();
+        for of in &moves.requests {
+            let still = MoveReport { overall_ms: 0, durations_ms: BTreeMap::new(), ..of.clone() };
+            hasher.update(format!("{still:?}\n").as_bytes());
+        }
+        hasher.update(format!("{:?}", moves.orders).as_bytes());
+        let (print, since_ms) = (Some(hasher.finalize()), now_ms.abs_diff(self.at_ms));
+        let least_ms = if moves.requests.len() > MANY { TELL_MANY_EVERY_MS } else { 0 };
+        let is_news = self.print.is_none() || since_ms >= TELL_EVERY_MS || self.print != print && since_ms >= least_ms;
+        if is_news {
+            (self.print, self.at_ms) = (print, now_ms);
+        }
+        is_news
+    }
+}
+
+impl Moves {
     pub(super) fn read(db: &Connection, mailboxes: &[Mailbox], holds: &BTreeMap<MailboxId, String>, now_ms: u64) -> SqlResult<Self> {
         let names: BTreeMap<MailboxId, &str> = mailboxes.iter().map(|mailbox| (mailbox.id, mailbox.name.as_str())).collect();
         let name = |id: MailboxId| names.get(&id).copied().unwrap_or_default().to_owned();
         let mut reports = Moves::default();
-        for kept in moves::all(db)? {
-            let mut report = MoveReport::read(db, &kept, now_ms)?;
+        let all = moves::all(db)?;
+        let each = DETAILS_MAX / all.len().max(1);
+        for kept in all {
+            let mut report = MoveReport::read(db, &kept, now_ms, each.max(1))?;
             report.name = name(kept.mailbox);
+            report.partner_name = kept.tie.map(|tie| name(tie.partner)).unwrap_or_default();
             if let Some(hold) = holds.get(&kept.mailbox) {
                 report.message = hold.clone();
             }
@@ -129,8 +204,9 @@ impl OrderReport {
 }
 
 impl MoveReport {
-    fn read(db: &Connection, kept: &Kept, now_ms: u64) -> SqlResult<Self> {
-        let Kept { mailbox, id, batch, comment, request } = kept;
+    /// `details`: lines of history, and of items, at most.
+    fn read(db: &Connection, kept: &Kept, now_ms: u64, details: usize) -> SqlResult<Self> {
+        let Kept { mailbox, id, batch, comment, request, tie } = kept;
         let progress = moves::progress(db, *mailbox)?;
         let containers = outbound::chain(db, *mailbox)?.last.0;
         let line = |line: moves::Line| LineReport { request: line.request, at_ms: line.at_ms, what: line.what };
@@ -149,6 +225,9 @@ impl MoveReport {
             mailbox: mailbox.to_string(),
             name: String::new(),
             id: id.clone(),
+            part: tie.map(|tie| tie.part.name().to_owned()).unwrap_or_default(),
+            partner: tie.map(|tie| tie.partner.to_string()).unwrap_or_default(),
+            partner_name: String::new(),
             batch: batch.clone(),
             comment: comment.clone(),
             state: request.state.name().into(),
@@ -175,8 +254,54 @@ impl MoveReport {
             containers_answered: containers.saturating_sub(progress.unanswered),
             overall_ms: request.overall_ms(now_ms),
             durations_ms: spent.filter(|(_, ms)| *ms > 0).collect(),
-            history: moves::history(db, *mailbox, HISTORY_MAX)?.into_iter().map(line).collect(),
-            not_there: moves::not_there(db, *mailbox, ITEMS_MAX)?.into_iter().map(item).collect::<SqlResult<_>>()?,
+            history: moves::history(db, *mailbox, HISTORY_MAX.min(details))?.into_iter().map(line).collect(),
+            not_there: moves::not_there(db, *mailbox, ITEMS_MAX.min(details))?.into_iter().map(item).collect::<SqlResult<_>>()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::SessionReport;
+
+    fn requests(count: usize) -> Moves {
+        let one = |number: usize| MoveReport { mailbox: format!("{number:032}"), state: "Queued".into(), ..MoveReport::default() };
+        Moves { requests: (0..count).map(one).collect(), orders: Vec::new() }
+    }
+
+    #[test]
+    fn requests_are_told_when_something_has_changed_and_time_alone_is_no_news() {
+        let (mut last, mut moves) = (Last::default(), requests(3));
+        assert!(last.is_news(&moves, 1_000), "the first time");
+        (moves.requests[1].overall_ms, moves.requests[1].durations_ms) = (9_000, [("Queued".to_owned(), 9_000)].into());
+        assert!(!last.is_news(&moves, 2_000));
+        moves.requests[1].state = "InProgress".into();
+        assert!(last.is_news(&moves, 3_000) && !last.is_news(&moves, 4_000));
+        assert!(!last.is_news(&moves, 62_999) && last.is_news(&moves, 63_000), "after a while all the same");
+    }
+
+    #[test]
+    fn what_a_session_writes_down_does_not_grow_with_the_number_of_requests() -> Result<(), serde_json::Error> {
+        let mut report: SessionReport = serde_json::from_value(serde_json::json!({
+            "agent": "source", "node": "", "role": "active", "epoch": 1, "started_ms": 1, "finished_ms": 2, "end": "completed",
+            "counts": crate::engine::Counts::default(), "stalls": [], "deletion_debts": [], "coverage_debts": [],
+            "containers": 0, "containers_answered": 0, "containers_bad": [], "copy_queue": 0, "lsn": 9
+        }))?;
+        let without = serde_json::to_vec(&report)?.len();
+        report.moves = Some(requests(10_000));
+        report.fates = Some(vec![Fate { id: "7".repeat(32), refused: None }; 10_000]);
+        report.move_requests = [("Queued".to_owned(), 10_000)].into();
+        let with = serde_json::to_vec(&report)?.len();
+        assert!(with < without + 100, "{with} bytes with requests, {without} without");
+        Ok(())
+    }
+
+    #[test]
+    fn of_many_requests_nothing_is_told_too_often_and_no_change_is_forgotten() {
+        let (mut last, mut moves) = (Last::default(), requests(MANY + 1));
+        assert!(last.is_news(&moves, 1_000));
+        moves.requests[7].state = "Failed".into();
+        assert!(!last.is_news(&moves, 10_999) && last.is_news(&moves, 11_000));
     }
 }

@@ -1,9 +1,11 @@
 //! What a session did: kept as the agent's status, printed by the console.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::agent::Mailbox;
-use super::moves::Moves;
+use super::moves::{Fate, Moves};
 use super::queues::ReplicationReport;
 use crate::model::Outcome;
 use crate::state::ledger::debts::{self, DeletionDebt};
@@ -122,9 +124,14 @@ pub struct SessionReport {
     pub next_in_ms: Option<u64>,
     pub counts: Counts,
     pub stalls: Vec<Stall>,
-    /// Move requests and the last orders to them (source agent).
-    #[serde(default, skip_serializing_if = "Moves::is_empty")]
-    pub moves: Moves,
+    /// Move requests by their states (source agent).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub move_requests: BTreeMap<String, u64>,
+    /// The requests, where something about them has changed, and what became of orders, where some have come: files of their own.
+    #[serde(skip)]
+    pub moves: Option<Moves>,
+    #[serde(skip)]
+    pub fates: Option<Vec<Fate>>,
     /// Deletions that failed and wait (DeletedDataFiles), at most `DEBTS_MAX` of them.
     pub deletion_debts: Vec<DebtReport>,
     /// Copies that the passive node does not hold yet.

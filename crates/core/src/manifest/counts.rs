@@ -30,6 +30,14 @@ pub struct Counts {
     /// Items that are in none of the numbers from `altered` to `dates_lost`, because a person has accepted them.
     pub approved: u64,
     pub archived: u64,
+    /// Containers that were in IN and not applied.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub waiting: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none_at_all(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Counts {
@@ -71,6 +79,7 @@ impl Counts {
             missing: self.missing,
             damaged: self.damaged,
             archived: self.archived,
+            waiting: self.waiting,
             refused: self.refused,
             too_large: self.too_large,
             deleted: self.deleted,

@@ -207,6 +207,9 @@ pub struct Summary {
     pub counts: Counts,
     /// Names of containers that were given up (R44).
     pub archived: Vec<String>,
+    /// Names of containers that were in IN and not applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<String>,
 }
 
 /// Last line.

@@ -152,7 +152,7 @@ impl<R: BufRead> Reader<R> {
 
     /// From the summary to the end of the file.
     fn end(&mut self, summary: Summary) -> Result<(), ManifestError> {
-        self.counts.archived = summary.archived.len() as u64;
+        (self.counts.archived, self.counts.waiting) = (summary.archived.len() as u64, summary.waiting.len() as u64);
         if summary.counts != self.counts || summary.score != self.counts.score().name() {
             return Err(self.forged("the summary is not that of its lines"));
         }

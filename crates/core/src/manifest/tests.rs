@@ -70,7 +70,7 @@ fn written(header: &Header, content: &[(Folder, Vec<Item>)], key: &SigningKey) -
         writer.folder(folder).expect("written");
         items.iter().for_each(|item| writer.item(item).expect("written"));
     }
-    let (bytes, sealed) = writer.finish(vec!["a7-0000000040-0000000003.prv".into()], key).expect("sealed");
+    let (bytes, sealed) = writer.finish(vec!["a7-0000000040-0000000003.prv".into()], Vec::new(), key).expect("sealed");
     assert_eq!(sealed.digest, Digest::of(&bytes));
     bytes
 }

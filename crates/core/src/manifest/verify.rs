@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
+use mailferry_rules::score::Score;
 use serde::Serialize;
 
 use super::lines::{Folder, Header, Item};
@@ -105,6 +106,8 @@ pub struct Report {
     pub header: Header,
     pub digest: String,
     pub score: String,
+    /// What the manifest itself says has not arrived, or is to be looked into: the store may hold all that was signed and still lack this.
+    pub said: BTreeMap<&'static str, u64>,
     /// Items that the manifest says are at the target, and those that were read with the same bytes.
     pub expected: u64,
     pub holds: u64,
@@ -145,6 +148,14 @@ pub fn verify<R: BufRead>(
         header,
         digest: sealed.digest.to_string(),
         score: sealed.summary.score.clone(),
+        said: sealed
+            .summary
+            .counts
+            .found()
+            .reasons()
+            .filter(|reason| reason.score >= Score::Investigate)
+            .map(|reason| (reason.what, reason.count))
+            .collect(),
         expected: 0,
         holds: 0,
         counts: BTreeMap::new(),

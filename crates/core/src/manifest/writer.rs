@@ -49,11 +49,11 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Signs. `archived`: containers that were given up. What is behind `W` is flushed, and still to be made durable.
-    pub fn finish(mut self, archived: Vec<String>, key: &SigningKey) -> io::Result<(W, Sealed)> {
+    /// Signs. `archived`: containers that were given up; `waiting`: those that are not applied yet. What is behind `W` is flushed, and still to be made durable.
+    pub fn finish(mut self, archived: Vec<String>, waiting: Vec<String>, key: &SigningKey) -> io::Result<(W, Sealed)> {
         self.end_folder()?;
-        self.counts.archived = archived.len() as u64;
-        let summary = Summary { score: self.counts.score().name().into(), counts: self.counts, archived };
+        (self.counts.archived, self.counts.waiting) = (archived.len() as u64, waiting.len() as u64);
+        let summary = Summary { score: self.counts.score().name().into(), counts: self.counts, archived, waiting };
         self.line(&Line::Summary(summary.clone()))?;
         let root = std::mem::take(&mut self.mailbox).root();
         let content = Digest(*self.content.finalize().as_bytes());

@@ -15,6 +15,9 @@ pub struct Mailbox {
     /// Store with its kind, such as `maildir:/srv/mail/alice`.
     pub source: String,
     pub target: String,
+    /// The mailbox of its archive. For the console alone: a move request says itself what it is tied to (R76).
+    #[serde(skip)]
+    pub archive: Option<MailboxId>,
 }
 
 /// The id of a mailbox that was given none: the same for the same names on every machine, whatever else the project says.

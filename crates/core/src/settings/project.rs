@@ -204,6 +204,8 @@ documented! {
         source: Spanned<String>,
         /// Store it is written to. Required.
         target: Spanned<String>,
+        /// Name of the mailbox of the project that is the archive of this one: `mailferry moves new` moves the two as one. Optional.
+        archive: Option<Spanned<String>>,
         /// Default: the priority of the collection.
         priority: Option<i32>,
         /// 32 lower-case hex digits. Default: made from the names of project and mailbox, so that it is the same after each commit.

@@ -165,6 +165,30 @@ fn of_two_mailboxes_of_one_name_the_first_counts() {
 }
 
 #[test]
+fn an_archive_is_another_mailbox_of_the_project_and_of_one_user_alone() {
+    let hint = "\n  hint:  name a mailbox of the project that is the archive of this one alone";
+    let with = |alice: &str, bob: &str| {
+        let named = |name: &str, archive: &str| if archive.is_empty() { name.into() } else { format!("{name}, archive = {archive}") };
+        let [of_alice, of_bob] = ["name = \"alice\"", "name = \"bob\""];
+        GOOD.replacen(of_alice, &named(of_alice, alice), 1).replacen(of_bob, &named(of_bob, bob), 1)
+    };
+    let good = parse_project("p.toml", &with("\"BOB\"", "")).map(|project| project.mailboxes);
+    let id = super::super::mailbox_id("p", "bob");
+    assert_eq!(good.map(|all| all.iter().map(|of| of.archive).collect::<Vec<_>>()), Ok(vec![Some(id), None]));
+    for (alice, bob, line, wrong) in [
+        ("\"carol\"", "", 15, "alice: the project has no mailbox `carol`"),
+        ("\"alice\"", "", 15, "alice: a mailbox is not its own archive"),
+        ("\"bob\"", "\"alice\"", 15, "alice: the mailbox bob has an archive itself"),
+    ] {
+        let told = told(&with(alice, bob));
+        assert!(told.contains(&format!("Error the archive of {wrong}\n  where: p.toml:{line}{hint}")), "{told:?}");
+    }
+    let third = "  { name = \"carol\", source = \"maildir:/c\", target = \"maildir:/x/c\", archive = \"bob\" },\n]";
+    let told = told(&with("\"bob\"", "").replacen("\n]", &format!("\n{third}"), 1));
+    assert_eq!(told, [format!("Error the archive of carol: bob is the archive of alice already\n  where: p.toml:17{hint}")]);
+}
+
+#[test]
 fn mailboxes_that_would_get_mixed_up_are_errors() {
     checks(&[
         (

@@ -26,6 +26,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[include_str!("schema_10.sql")],
     &[include_str!("schema_11.sql")],
     &[include_str!("schema_12.sql")],
+    &[include_str!("schema_13.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.

@@ -1,8 +1,9 @@
 //! How many requests are under way at the same time: at a source store, a source server, a target store, a target server, and in all (R81).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
+use core::slice;
 
 use super::Priority;
 
@@ -43,10 +44,20 @@ impl Place {
 
 impl Under {
     pub fn add(&mut self, place: &Place) {
+        self.add_together(slice::from_ref(place));
+    }
+
+    /// One request over several mailboxes: it counts once, wherever it lies (R76).
+    pub fn add_together(&mut self, places: &[Place]) {
         self.total += 1;
-        for (kind, name) in place.names().into_iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        let names = places.iter().flat_map(|place| place.names().into_iter().enumerate()).filter(|(_, name)| !name.is_empty());
+        for (kind, name) in names.collect::<BTreeSet<_>>() {
             *self.at.entry((kind, name.into())).or_default() += 1;
         }
+    }
+
+    pub fn may_add_together(&self, places: &[Place], limits: &Limits) -> Result<(), Full> {
+        places.iter().try_for_each(|place| self.may_add(place, limits))
     }
 
     pub fn may_add(&self, place: &Place, limits: &Limits) -> Result<(), Full> {

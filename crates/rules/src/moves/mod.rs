@@ -10,11 +10,13 @@
 //! request   what happens to a request, and what becomes of it            R80 R81
 //! orders    what may be ordered in which state, and why not              R80
 //! switch    the handshake by which a mailbox is switched                R82 R75
+//! pair      primary and archive of one user, moved as one               R76
 //! admit     how many requests are under way at a store and a server      R81
 //! ```
 
 mod admit;
 mod orders;
+mod pair;
 mod priority;
 mod request;
 mod state;
@@ -25,7 +27,8 @@ mod wishes;
 mod tests;
 
 pub use admit::{Full, Limits, Place, Under, admit};
-pub use orders::{Order, may};
+pub use orders::{Order, is_moot, may};
+pub use pair::{Part, Standing, Together, together};
 pub use priority::Priority;
 pub use request::{After, Detail, Failure, Progress, Request, Retries, Stage};
 pub use state::{Spent, State};

@@ -14,10 +14,13 @@ pub enum Order {
     Set,
     /// Takes its switch back (R83).
     Undo,
+    /// What the target has refused is sent once more.
+    RetryRefused,
 }
 
 impl Order {
-    pub const ALL: [Order; 6] = [Order::Suspend, Order::Resume, Order::Complete, Order::Remove, Order::Set, Order::Undo];
+    pub const ALL: [Order; 7] =
+        [Order::Suspend, Order::Resume, Order::Complete, Order::Remove, Order::Set, Order::Undo, Order::RetryRefused];
 }
 
 /// `Err`: why not in this state.
@@ -36,7 +39,17 @@ pub fn may(order: Order, state: State) -> Result<(), &'static str> {
         (Order::Resume, Retrying) => Err("it is tried again by itself"),
         (Order::Resume, AutoSuspended) => Err("it is ready and kept in step: `complete` finishes it"),
         (Order::Complete, Suspended | Failed) => Err("nothing is done with it until it is resumed"),
-        (Order::Suspend | Order::Resume | Order::Complete | Order::Set, _) => Ok(()),
+        (Order::Suspend | Order::Resume | Order::Complete | Order::Set | Order::RetryRefused, _) => Ok(()),
+    }
+}
+
+/// What is ordered is so already, or as good as so: of two that are moved as one the other alone is meant (R76).
+pub fn is_moot(order: Order, state: State) -> bool {
+    use State::*;
+    match order {
+        Order::Suspend => matches!(state, Suspended | Failed),
+        Order::Resume => matches!(state, Queued | InProgress | AutoSuspended | Retrying),
+        Order::Complete | Order::Remove | Order::Set | Order::Undo | Order::RetryRefused => false,
     }
 }
 
@@ -65,6 +78,20 @@ impl Request {
         self.failure = self.failure.filter(|failure| failure.is_of_items());
         self.message.clear();
         self.enter(State::Queued, now_ms);
+        Ok(())
+    }
+
+    /// What was refused is to be packed once more, from the front of the queue on; where it is suspended, as soon as it is resumed. A pass
+    /// under way ends there: it may have gone by what is marked now.
+    pub fn retry_refused(&mut self, now_ms: u64) -> Result<(), String> {
+        may(Order::RetryRefused, self.state)?;
+        self.retries = 0;
+        self.packed_ms = 0;
+        self.failure = self.failure.filter(|failure| failure.is_of_items());
+        if self.state != State::Suspended {
+            self.message.clear();
+            self.enter(State::Queued, now_ms);
+        }
         Ok(())
     }
 

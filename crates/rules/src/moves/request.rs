@@ -298,8 +298,8 @@ impl Request {
             self.ready_ms = if self.ready_ms == 0 { now_ms.max(1) } else { self.ready_ms };
             self.enter(State::AutoSuspended, now_ms);
         }
-        if self.state == State::AutoSuspended && completes && self.may_complete(now_ms) {
-            self.enter(State::CompletionInProgress, now_ms);
+        if completes && self.is_ready(progress, now_ms) {
+            self.begin_completion(now_ms);
         }
         if was == (self.synced_ms, self.state) { After::Same } else { After::Changed }
     }
@@ -334,6 +334,16 @@ impl Request {
     pub fn may_complete(&self, now_ms: u64) -> bool {
         let Wishes { suspend_when_ready, prevent_completion, complete_after_ms, .. } = self.wishes;
         !suspend_when_ready && !prevent_completion && now_ms >= complete_after_ms
+    }
+
+    /// Everything is there, and nobody wants it kept waiting.
+    pub fn is_ready(&self, progress: &Progress, now_ms: u64) -> bool {
+        let in_step = self.packed_ms != 0 && progress.unanswered == 0;
+        self.state == State::AutoSuspended && in_step && self.may_complete(now_ms)
+    }
+
+    pub fn begin_completion(&mut self, now_ms: u64) {
+        self.enter(State::CompletionInProgress, now_ms);
     }
 
     /// Being completed, and nothing is done yet that could not be left.

@@ -27,17 +27,17 @@ fn ready(wishes: Wishes) -> Request {
 #[test]
 fn every_order_is_allowed_or_refused_with_a_reason_in_every_state() {
     use State::*;
-    // Suspend, Resume, Complete, Remove, Set, Undo
+    // Suspend, Resume, Complete, Remove, Set, Undo, RetryRefused
     let table = [
-        (Queued, [true, false, true, true, true, false]),
-        (InProgress, [true, false, true, true, true, false]),
-        (AutoSuspended, [true, false, true, true, true, false]),
-        (Suspended, [false, true, false, true, true, false]),
-        (CompletionInProgress, [false, false, false, false, false, true]),
-        (Completed, [false, false, false, true, false, true]),
-        (CompletedWithWarning, [false, false, false, true, false, true]),
-        (Failed, [false, true, false, true, true, false]),
-        (Retrying, [true, false, true, true, true, false]),
+        (Queued, [true, false, true, true, true, false, true]),
+        (InProgress, [true, false, true, true, true, false, true]),
+        (AutoSuspended, [true, false, true, true, true, false, true]),
+        (Suspended, [false, true, false, true, true, false, true]),
+        (CompletionInProgress, [false, false, false, false, false, true, false]),
+        (Completed, [false, false, false, true, false, true, false]),
+        (CompletedWithWarning, [false, false, false, true, false, true, false]),
+        (Failed, [false, true, false, true, true, false, true]),
+        (Retrying, [true, false, true, true, true, false, true]),
     ];
     assert_eq!(table.map(|(state, _)| state), State::ALL);
     for (state, allowed) in table {
@@ -50,6 +50,11 @@ fn every_order_is_allowed_or_refused_with_a_reason_in_every_state() {
         assert_eq!(in_state(state).resume(9).is_ok(), allowed[1]);
         assert_eq!(in_state(state).complete().is_ok(), allowed[2]);
         assert_eq!(in_state(state).set(Wishes::default()).is_ok(), allowed[4]);
+        let mut again = in_state(state);
+        assert_eq!(again.retry_refused(9).is_ok(), allowed[6]);
+        let is_kept = [Suspended, CompletionInProgress, Completed, CompletedWithWarning].contains(&state);
+        assert_eq!(again.state, if is_kept { state } else { Queued }, "a pass under way ends, and what is suspended stays so");
+        assert!(!allowed[6] || again.packed_ms == 0);
         let mut undone = in_state(state);
         assert_eq!(undone.undo(9).is_ok(), allowed[5]);
         assert!(
@@ -463,4 +468,89 @@ fn what_is_locked_for_too_long_is_to_be_opened_and_nothing_else() {
     assert!(switch.is_to_be_opened(61_000, 60_000));
     let known = Known { packed: true, unanswered: 0, verdict: None, epoch: Epoch(7) };
     assert!(matches!(switch_in(Phase::Locking).next(&known, 61_000, 60_000), Next::GiveUp(Failure::Switch, why) if why.contains("60 s")));
+}
+
+fn standings() -> Vec<Standing> {
+    let give_up = Next::GiveUp(Failure::NotConfirmed, String::from("copy B lags"));
+    let nexts = [Next::Wait, Next::Lock, Next::Redirect, Next::Test, Next::Tell, Next::Nothing, give_up, Next::Unlock, Next::Restore];
+    Phase::ALL.into_iter().flat_map(|phase| nexts.clone().map(|next| Standing { phase, next })).collect()
+}
+
+#[test]
+fn of_primary_and_archive_neither_is_locked_or_led_over_unless_both_would_be() {
+    let at = |phase, next| Standing { phase, next };
+    let (lock, redirect) = (at(Phase::Asking, Next::Lock), at(Phase::Locked, Next::Redirect));
+    let all = standings();
+    for own in &all {
+        for other in all.iter().map(Some).chain([None]) {
+            let answer = together(own, other);
+            assert_eq!(answer == Together::Lock, *own == lock && other == Some(&lock), "{own:?} {other:?}");
+            assert_eq!(answer == Together::Redirect, *own == redirect && other == Some(&redirect), "{own:?} {other:?}");
+            // Going on by itself, a part never takes one of these two steps.
+            assert!(answer != Together::GoOn || ![&lock, &redirect].contains(&own), "{own:?} {other:?}");
+            let is_out = other.is_none_or(|other| other.phase == Phase::Unlocking);
+            let may_be_left = !own.phase.is_past_return() && own.phase != Phase::Unlocking;
+            assert!(!(is_out && may_be_left) || answer == Together::StepBack, "{own:?} {other:?}");
+            assert!(may_be_left || answer == Together::GoOn, "{own:?} {other:?}: there is no way back by itself, or it is gone already");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_is_as_far_waits_for_the_other_and_goes_on_until_then() {
+    let at = |phase, next| Standing { phase, next };
+    let asking = at(Phase::Asking, Next::Wait);
+    let locked = at(Phase::Locked, Next::Wait);
+    for (own, other, answer) in [
+        (at(Phase::Asking, Next::Lock), &asking, Together::Wait),
+        (asking.clone(), &asking, Together::GoOn),
+        (at(Phase::Locking, Next::Lock), &at(Phase::Locking, Next::Lock), Together::GoOn),
+        (at(Phase::Locking, Next::Lock), &locked, Together::GoOn),
+        (locked.clone(), &at(Phase::Locking, Next::Lock), Together::GoOn),
+        (at(Phase::Locked, Next::Redirect), &locked, Together::Wait),
+        (at(Phase::Locked, Next::Redirect), &at(Phase::Locking, Next::Lock), Together::Wait),
+        // Locked beside one that is not begun: something has gone wrong, and nobody stays locked for it.
+        (locked.clone(), &asking, Together::StepBack),
+        (asking.clone(), &locked, Together::StepBack),
+    ] {
+        assert_eq!(together(&own, Some(other)), answer, "{own:?} {other:?}");
+    }
+    for part in Part::ALL {
+        assert_eq!((Part::named(part.name()), part.other().other()), (Some(part), part));
+        assert_ne!(part.other(), part);
+    }
+}
+
+#[test]
+fn a_request_over_two_mailboxes_takes_one_place_wherever_they_lie() {
+    let limits = Limits { source_store: 1, ..WIDE };
+    for (other, at_other) in [("S", 0), ("R", 1)] {
+        let parts = [place("S", "s"), place(other, "s")];
+        let mut under = Under::default();
+        assert!(under.may_add_together(&parts, &limits).is_ok());
+        under.add_together(&parts);
+        assert!(under.may_add(&place("S", "s"), &limits).is_err() && under.may_add_together(&parts, &limits).is_err());
+        assert_eq!(under.may_add(&place("R", "s"), &limits).is_err(), at_other == 1);
+        assert!(under.may_add(&place("Q", "s"), &Limits { total: 1, ..WIDE }).is_err());
+        assert!(under.may_add(&place("Q", "s"), &Limits { total: 2, ..WIDE }).is_ok(), "it counts once");
+    }
+    let mut under = Under::default();
+    under.add(&place("R", "s"));
+    assert!(under.may_add_together(&[place("S", "s"), place("R", "s")], &limits).is_err(), "neither goes where one has no place");
+}
+
+#[test]
+fn an_order_is_moot_only_where_it_would_be_refused_for_being_so_already() {
+    use State::*;
+    for state in State::ALL {
+        for order in Order::ALL {
+            let moot = match order {
+                Order::Suspend => [Suspended, Failed].contains(&state),
+                Order::Resume => [Queued, InProgress, AutoSuspended, Retrying].contains(&state),
+                _ => false,
+            };
+            assert_eq!(is_moot(order, state), moot, "{order:?} {state:?}");
+            assert!(!moot || may(order, state).is_err());
+        }
+    }
 }

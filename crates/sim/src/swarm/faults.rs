@@ -45,6 +45,8 @@ pub struct Faults {
     pub orders: bool,
     /// And mailboxes are switched. Not where two nodes may act: what locks a source cannot be asked between a command and its effect.
     pub switches: bool,
+    /// The two mailboxes are primary and archive of one user: whoever asks for one asks for both.
+    pub pair: bool,
 }
 
 impl Faults {
@@ -81,20 +83,23 @@ impl Faults {
             takeovers: has(200),
             orders: false,
             switches: false,
+            pair: false,
         };
         // From dice of their own: what is drawn after this stays what it was.
         let mut own = dice.clone().fork();
-        Faults { orders: own.chance(350), switches: own.chance(700), ..faults }.consistent()
+        Faults { orders: own.chance(350), switches: own.chance(700), pair: own.chance(350), ..faults }.consistent()
     }
 
     /// Roles move in the middle of sessions only where sessions can be interrupted.
     fn consistent(self) -> Faults {
         let dual = self.dual && self.interleaved;
+        let switches = self.switches && self.orders && !dual && !self.both;
         Faults {
             dual,
             tokenless: self.tokenless && !dual && !self.both,
             takeovers: self.takeovers && !self.clocks,
-            switches: self.switches && self.orders && !dual && !self.both,
+            switches,
+            pair: self.pair && switches,
             ..self
         }
     }

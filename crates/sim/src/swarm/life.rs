@@ -47,6 +47,7 @@ impl Life {
         world.policy.continue_without_replication = faults.alone;
         world.tokenless = faults.tokenless;
         world.switches = faults.switches;
+        world.pair = faults.pair.then(|| (NAMES[0].into(), NAMES[1].into()));
         fate.watch.demands_cover(!faults.alone);
         if faults.interleaved {
             fate.watch.expects_arrivals();

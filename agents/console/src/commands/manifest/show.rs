@@ -98,7 +98,8 @@ fn print_head(screen: &mut Screen, header: &Header, sealed: &Sealed, known: bool
     if counts.approved > 0 {
         writeln!(screen, "    approved   {}", text::count(counts.approved, "item"))?;
     }
-    sealed.summary.archived.iter().try_for_each(|name| writeln!(screen, "    given up   {name}"))
+    sealed.summary.archived.iter().try_for_each(|name| writeln!(screen, "    given up   {name}"))?;
+    sealed.summary.waiting.iter().try_for_each(|name| writeln!(screen, "    waits in IN {name}"))
 }
 
 fn print_item(screen: &mut Screen, header: &Header, item: &Item) -> std::io::Result<()> {

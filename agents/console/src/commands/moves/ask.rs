@@ -10,6 +10,7 @@ use mailferry_host::SystemClock;
 use mailferry_rules::moves::{Priority, Wishes};
 
 use super::order::{self, Sending};
+use super::parts::{Parts, Taken};
 use super::wrong;
 use crate::commands::csv;
 use crate::commands::project::ProjectFile;
@@ -28,6 +29,8 @@ pub struct NewArgs {
     /// A CSV file with a column `mailbox`, and others named as the options; what a line leaves empty, the options say
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
+    #[command(flatten)]
+    parts: Parts,
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
@@ -91,6 +94,7 @@ impl Options {
             None => None,
         };
         Ok(Ask {
+            archive: None,
             batch: self.batch_name.clone(),
             comment: self.comment.clone(),
             priority,
@@ -110,7 +114,7 @@ impl Options {
     /// The options of a line of a list, over those of the command line.
     fn with(&self, column: &str, value: &str) -> Result<Options, String> {
         let mut options = self.clone();
-        let plain: String = column.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_ascii_lowercase();
+        let plain = plain(column);
         let text = Some(value.to_owned());
         match plain.as_str() {
             "batchname" | "batch" => options.batch_name = text,
@@ -128,6 +132,11 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// The name of a column without what may be written in several ways.
+fn plain(column: &str) -> String {
+    column.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_ascii_lowercase()
 }
 
 fn limit(text: &str) -> Result<u64, String> {
@@ -158,12 +167,18 @@ fn time(text: &str, now_ms: u64) -> Result<u64, String> {
 pub fn new(args: &NewArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     let project = super::loaded(&args.file)?;
     let asked = match &args.list {
-        Some(list) if args.mailboxes.is_empty() => listed(&project, list, &args.options)?,
+        Some(list) if args.mailboxes.is_empty() => listed(&project, list, args)?,
         Some(_) => return Err(wrong("mailboxes are named on the command line and in a list", "name them in one of the two places")),
         None => {
             let ask = checked(&args.options).map_err(|why| wrong(why, "`mailferry moves new --help` lists the options"))?;
-            let mailboxes = order::named(&project, &args.mailboxes)?;
-            mailboxes.into_iter().map(|mailbox| (mailbox, What::New(Box::new(ask.clone())))).collect()
+            let (mut taken, hint) =
+                (Taken::default(), "with an archive both are moved: name the primary mailbox alone, or use --primary-only");
+            let order = |mailbox: Mailbox| {
+                let order = args.parts.order(&project, &mailbox, &ask).map_err(|why| wrong(why, hint))?;
+                let twice = |(name, ()): (String, ())| wrong(format!("mailbox {name} is asked for twice"), hint);
+                taken.take(&project, &order, ()).map_err(twice).map(|()| order)
+            };
+            order::named(&project, &args.mailboxes)?.into_iter().map(order).collect::<anyhow::Result<_>>()?
         }
     };
     order::send(&project, &asked, &args.sending, screen)
@@ -183,10 +198,10 @@ fn checked(options: &Options) -> Result<Ask, String> {
 }
 
 /// Every line checked, and everything that is wrong told at once.
-fn listed(project: &Project, file: &std::path::Path, options: &Options) -> anyhow::Result<Vec<(Mailbox, What)>> {
+fn listed(project: &Project, file: &std::path::Path, args: &NewArgs) -> anyhow::Result<Vec<(Mailbox, What)>> {
     let refused = |trouble: Trouble| WrongUse(trouble.now("nothing was ordered"));
     let text = csv::load(file, PAGE).map_err(refused)?;
-    let (asked, mut mistakes) = lines(project, &text, options);
+    let (asked, mut mistakes) = lines(project, &text, args);
     if asked.is_empty() && mistakes.is_empty() {
         mistakes.push((1, "there is no mailbox in it".into()));
     }
@@ -196,7 +211,7 @@ fn listed(project: &Project, file: &std::path::Path, options: &Options) -> anyho
     Err(refused(csv::unusable(file, PAGE, mistakes)).into())
 }
 
-fn lines(project: &Project, text: &str, options: &Options) -> (Vec<(Mailbox, What)>, Vec<csv::Bad>) {
+fn lines(project: &Project, text: &str, args: &NewArgs) -> (Vec<(Mailbox, What)>, Vec<csv::Bad>) {
     let (records, mut mistakes) = csv::read(text);
     let mut records = records.into_iter();
     let header: Vec<String> = records.next().map(|record| record.fields).unwrap_or_default();
@@ -206,7 +221,7 @@ fn lines(project: &Project, text: &str, options: &Options) -> (Vec<(Mailbox, Wha
         mistakes.push((1, "there is no column `mailbox`".into()));
         return (Vec::new(), mistakes);
     };
-    let (mut asked, mut seen) = (Vec::new(), std::collections::BTreeMap::new());
+    let (mut asked, mut taken) = (Vec::new(), Taken::default());
     for record in records {
         let line = record.line;
         let mut ask = || {
@@ -215,13 +230,18 @@ fn lines(project: &Project, text: &str, options: &Options) -> (Vec<(Mailbox, Wha
             }
             let name = record.fields[at].trim();
             let mailbox = order::find(project, name).ok_or_else(|| format!("the project has no mailbox `{name}`"))?;
-            if let Some(other) = seen.insert(mailbox.id, line) {
-                return Err(format!("mailbox {name} stands in line {other} too"));
-            }
             let values = header.iter().zip(&record.fields).map(|(column, value)| (*column, value.trim()));
             let given = values.filter(|(column, value)| !is_name(column) && !value.is_empty());
-            let options = given.into_iter().try_fold(options.clone(), |options, (column, value)| options.with(column, value))?;
-            Ok((mailbox.clone(), What::New(Box::new(checked(&options)?))))
+            let (mut parts, mut options) = (args.parts, args.options.clone());
+            for (column, value) in given {
+                match parts.column(&plain(column)) {
+                    Some(only) => *only = yes(value)?,
+                    None => options = options.with(column, value)?,
+                }
+            }
+            let order = parts.order(project, mailbox, &checked(&options)?)?;
+            taken.take(project, &order, line).map_err(|(name, other)| format!("mailbox {name} stands in line {other} too"))?;
+            Ok(order)
         };
         match ask() {
             Ok(one) => asked.push(one),

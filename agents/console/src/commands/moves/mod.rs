@@ -5,18 +5,23 @@
 //!
 //! ```text
 //! ask    options and lists of what is asked for
+//! parts  primary, archive, or both
 //! order  orders left at the source nodes, and their fate
 //! show   requests as text
 //! ```
 
 mod ask;
 mod order;
+mod parts;
 mod show;
 
-use mailferry_core::engine::{MoveReport, Moves, SessionReport};
+use std::path::Path;
+
+use mailferry_core::engine::{Fate, MoveReport, Moves};
 use mailferry_core::orders::What;
 use mailferry_core::settings::{AgentKind, Project, Side};
 use mailferry_core::trouble::Trouble;
+use mailferry_host::AgentHome;
 
 use super::nodes;
 use super::project::ProjectFile;
@@ -45,6 +50,8 @@ pub enum Command {
     /// Take the switch of mailboxes back: their mail goes to the source again; what has come to the target meanwhile is brought back by
     /// `mailferry migrate TARGET SOURCE --adopt-existing`
     Undo(order::Which),
+    /// Send once more what the target has refused, after its limit was raised or the cause mended; a request that has failed is resumed
+    RetryRefused(order::Which),
     /// Remove requests (Remove-MoveRequest); their mailboxes are kept in step all the time again, but for those that are switched
     Remove(order::Which),
     /// Count requests by state and batch, with their times
@@ -64,6 +71,7 @@ pub fn run(command: &Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Resume(which) => order::to_all(which, &What::Resume, screen),
         Command::Complete(which) => order::to_all(which, &What::Complete, screen),
         Command::Undo(which) => order::to_all(which, &What::Undo, screen),
+        Command::RetryRefused(which) => order::to_all(which, &What::RetryRefused, screen),
         Command::Remove(which) => order::to_all(which, &What::Remove, screen),
     }
 }
@@ -72,20 +80,38 @@ fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
     nodes::loaded(file)
 }
 
-/// What the active source agent wrote down last.
-fn active_report(project: &Project) -> Result<SessionReport, Trouble> {
+/// The home of the source agent that is active, as far as the statuses say.
+fn active_home(project: &Project) -> Result<AgentHome, Trouble> {
     let nodes = &project.topology.cluster(Side::Source).nodes;
-    let reports = nodes.iter().filter_map(|node| nodes::read_report(&nodes::home(&node.agents, AgentKind::Source)).ok());
-    let newest = reports.filter(|report| report.role == "active").max_by_key(|report| report.finished_ms);
-    newest.ok_or_else(|| {
+    let homes = nodes.iter().map(|node| nodes::home(&node.agents, AgentKind::Source));
+    let reports = homes.filter_map(|home| Some((nodes::read_report(&home).ok()?, home)));
+    let newest = reports.filter(|(report, _)| report.role == "active").max_by_key(|(report, _)| report.finished_ms);
+    newest.map(|(_, home)| home).ok_or_else(|| {
         Trouble::new("no source agent says that it is active")
             .cause("no status.json of a source node that can be read from here is of an active agent")
             .hint("`mailferry status` shows what the agents say; mount the `agents` folders of the source nodes here")
     })
 }
 
+/// What it wrote down last of the move requests.
 fn moves(project: &Project) -> Result<Moves, Trouble> {
-    Ok(active_report(project)?.moves)
+    written(&active_home(project)?.moves())
+}
+
+/// What became of the last orders.
+fn fates(project: &Project) -> Result<Vec<Fate>, Trouble> {
+    written(&active_home(project)?.orders())
+}
+
+/// Empty where it is not there: nothing has happened yet.
+fn written<T: serde::de::DeserializeOwned + Default>(path: &Path) -> Result<T, Trouble> {
+    let trouble =
+        |cause: String| Trouble::new("could not read what the source agent says of move requests").place(path.display()).cause(cause);
+    match std::fs::read(path) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| trouble(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(T::default()),
+        Err(error) => Err(trouble(error.to_string()).hint("mount the `agents` folders of the source nodes here, to be read")),
+    }
 }
 
 /// What people call a mailbox; where the project has forgotten it, its id.

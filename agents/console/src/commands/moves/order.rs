@@ -1,8 +1,10 @@
 //! Orders left at the source nodes, and what became of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use mailferry_core::engine::Fate;
 use mailferry_core::model::Digest;
 use mailferry_core::orders::{Order, What};
 use mailferry_core::ports::Clock;
@@ -11,7 +13,7 @@ use mailferry_core::trouble::Trouble;
 use mailferry_host::{LocalShare, SystemClock};
 use serde::Serialize;
 
-use super::{moves, wrong};
+use super::{fates, moves, wrong};
 use crate::commands::project::ProjectFile;
 use crate::exit::{Exit, complain};
 use crate::screen::Screen;
@@ -88,8 +90,22 @@ pub fn to_all(which: &Which, what: &What, screen: &mut Screen) -> anyhow::Result
             meant
         }
     };
+    let mailboxes = once_each(&project, mailboxes);
     let orders: Vec<(Mailbox, What)> = mailboxes.into_iter().map(|mailbox| (mailbox, what.clone())).collect();
     send(&project, &orders, &which.sending, screen)
+}
+
+/// An order to one part of what is moved as one is an order to both (R76): of two that are meant one is enough.
+fn once_each(project: &Project, mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
+    let Ok(moves) = moves(project) else { return mailboxes };
+    let partner: BTreeMap<String, String> = moves.requests.into_iter().map(|of| (of.mailbox, of.partner)).collect();
+    let mut meant = BTreeSet::new();
+    let mut is_new = |mailbox: &Mailbox| {
+        let id = mailbox.id.to_string();
+        meant.extend(partner.get(&id).filter(|partner| !partner.is_empty() && !meant.contains(&id)).cloned());
+        !meant.contains(&id)
+    };
+    mailboxes.into_iter().filter(|mailbox| is_new(mailbox)).collect()
 }
 
 pub fn send(project: &Project, orders: &[(Mailbox, What)], sending: &Sending, screen: &mut Screen) -> anyhow::Result<Exit> {
@@ -99,9 +115,9 @@ pub fn send(project: &Project, orders: &[(Mailbox, What)], sending: &Sending, sc
         told.push(leave(project, mailbox, what, number)?);
     }
     loop {
-        let orders = moves(project).map(|moves| moves.orders).unwrap_or_default();
+        let fates: BTreeMap<String, Fate> = fates(project).unwrap_or_default().into_iter().map(|fate| (fate.id.clone(), fate)).collect();
         for told in told.iter_mut().filter(|told| told.fate == "waits") {
-            let Some(done) = orders.iter().find(|order| order.id == told.id) else { continue };
+            let Some(done) = fates.get(&told.id) else { continue };
             (told.fate, told.why) = (if done.refused.is_some() { "refused" } else { "done" }, done.refused.clone());
         }
         let waits = told.iter().any(|told| told.fate == "waits");

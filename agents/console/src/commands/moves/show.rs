@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use mailferry_core::engine::MoveReport;
+use mailferry_core::engine::{MoveReport, Moves};
 use mailferry_core::settings::Seconds;
 use mailferry_rules::moves::State;
 use serde::Serialize;
@@ -74,10 +74,29 @@ pub fn show(args: &ShowArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     let Some(of) = moves.requests.iter().find(|of| label(of) == args.mailbox) else {
         return Err(wrong(format!("mailbox {} has no move request", args.mailbox), "`mailferry moves list` lists those there are"));
     };
+    let other_part = moves.requests.iter().find(|other| !of.partner.is_empty() && other.mailbox == of.partner);
     if screen.json {
-        screen.document(of)?;
+        screen.document(&Shown { of, other_part })?;
         return Ok(Exit::Ok);
     }
+    one(&moves, of, screen)?;
+    if let Some(other) = other_part {
+        writeln!(screen)?;
+        one(&moves, other, screen)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// A request, with that of the other part where the two are moved as one.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    of: &'a MoveReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_part: Option<&'a MoveReport>,
+}
+
+fn one(moves: &Moves, of: &MoveReport, screen: &mut Screen) -> anyhow::Result<()> {
     for (name, value) in fields(of) {
         writeln!(screen, "{name:<18} {}", wrapped(&text::line(&value), 19))?;
     }
@@ -101,7 +120,7 @@ pub fn show(args: &ShowArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
         let told = format!("{}: {}", order.what, text::line(why));
         writeln!(screen, "refused\n  {} {}", time(order.done_ms), wrapped(&told, 23))?;
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 /// Words in lines of 80 columns, of which the first `indent` are taken.
@@ -130,6 +149,7 @@ fn fields(of: &MoveReport) -> Vec<(&'static str, String)> {
     let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let all = [
         ("mailbox", label(of).to_owned()),
+        ("moved as one with", together(of)),
         ("state", format!("{}, since {}", of.state, time(of.state_since_ms))),
         ("detail", of.detail.clone()),
         ("stage", of.stage.clone()),
@@ -154,6 +174,15 @@ fn fields(of: &MoveReport) -> Vec<(&'static str, String)> {
     all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
+fn together(of: &MoveReport) -> String {
+    let name = if of.partner_name.is_empty() { &of.partner } else { &of.partner_name };
+    match of.part.as_str() {
+        "primary" => format!("{name}, its archive"),
+        "archive" => format!("{name}, its primary mailbox"),
+        _ => String::new(),
+    }
+}
+
 /// In the order in which a request usually goes through them.
 fn durations(of: &MoveReport) -> Vec<(&'static str, u64)> {
     State::ALL.into_iter().filter_map(|state| Some((state.name(), *of.durations_ms.get(state.name())?))).collect()
@@ -176,6 +205,8 @@ fn span(ms: u64) -> String {
 #[derive(Serialize, Default)]
 struct Sum {
     requests: u64,
+    /// Of these, archives that are moved as one with their primary mailboxes.
+    archives: u64,
     containers: u64,
     containers_answered: u64,
     bad_items: u64,
@@ -190,6 +221,7 @@ pub fn statistics(args: &ListArgs, screen: &mut Screen) -> anyhow::Result<Exit> 
     for of in chosen(args)? {
         let sum = sums.entry(of.batch.clone()).or_default();
         sum.requests += 1;
+        sum.archives += u64::from(of.part == "archive");
         sum.containers += of.containers;
         sum.containers_answered += of.containers_answered;
         sum.bad_items += of.bad_items;
@@ -214,6 +246,9 @@ pub fn statistics(args: &ListArgs, screen: &mut Screen) -> anyhow::Result<Exit> 
             sum.containers_answered,
             sum.containers
         )?;
+        if sum.archives > 0 {
+            writeln!(screen, "  {} moved as one with their primary mailboxes", text::count(sum.archives, "archive"))?;
+        }
         writeln!(screen, "  {} bad, {} large items not at the target", sum.bad_items, sum.large_items)?;
         writeln!(screen, "  {:<20} {:>8} {:>18}", "state", "requests", "time in it")?;
         for state in State::ALL.map(State::name) {

@@ -62,7 +62,12 @@ pub fn run(file: &Path, target: &str, options: &Options, limit: usize, screen: &
     } else {
         print(screen, &report)?;
     }
-    Ok(if report.differing() == 0 { Exit::Ok } else { Exit::Failed })
+    // Both may lack the same.
+    Ok(match report.differing() {
+        0 if report.said.is_empty() => Exit::Ok,
+        0 => Exit::Partly,
+        _ => Exit::Failed,
+    })
 }
 
 fn is_wanted(file: &Path, header: &Header, options: &Options, trust: &Trust) -> Result<(), Trouble> {
@@ -125,6 +130,9 @@ fn print(screen: &mut Screen, report: &Report) -> io::Result<()> {
     let made = text::date((header.created_ms / 1000) as i64);
     writeln!(screen, "manifest {} of {}, made {made}, score {}", header.number, text::line(&header.label), report.score)?;
     writeln!(screen, "{} of {} hold the bytes that were signed", text::number(report.holds), text::count(report.expected, "item"))?;
+    for (what, count) in &report.said {
+        writeln!(screen, "the manifest itself says: {} {what}", text::number(*count))?;
+    }
     let kinds: Vec<String> = report.counts.iter().map(|(kind, count)| format!("{} {kind}", text::number(*count))).collect();
     match kinds.as_slice() {
         [] => writeln!(screen, "no differences"),

@@ -20,7 +20,8 @@ use crate::text;
                   uses only where each side shows one. Items that users add, move or mark meanwhile are differences.\n\n\
                   With --manifest: the signature, then every item at the target by its bytes. What users add or move is told and \
                   is no difference; flags are not looked at.\n\n\
-                  Exit codes: 0 no difference, 1 differences or a mailbox that cannot be read, 2 wrong usage")]
+                  Exit codes: 0 no difference, 1 differences or a mailbox that cannot be read, 2 wrong usage, 3 the store holds \
+                  what was signed, and the manifest itself says that something has not arrived")]
 pub struct Args {
     /// Store that was moved, such as maildir:/srv/mail/alice. With --manifest, the store it was moved to
     #[arg(value_name = "SOURCE")]

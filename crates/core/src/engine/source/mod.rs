@@ -5,6 +5,8 @@
 //! beside    rights and annotations of folders
 //! census    taking stock after a takeover
 //! orders    the console's orders to move requests
+//! carrying  what an order does
+//! pairs     primary and archive moved as one
 //! requests  move requests govern which mailbox is packed
 //! places    at which store and server a mailbox lies
 //! changes   what differs between the store and what was last published
@@ -15,10 +17,12 @@
 //! ```
 
 mod beside;
+mod carrying;
 mod census;
 mod changes;
 mod orders;
 mod pack;
+mod pairs;
 mod places;
 mod plan;
 mod receipts;

@@ -36,6 +36,12 @@ impl Agent {
         let completes = self.around.flow.can_switch().is_ok();
         let mut under = self.under_way(&requests)?;
         for kept in requests.values_mut() {
+            if kept.tie.is_some()
+                && let Some(now) = self.db.read(|db| Ok(moves::of(db, kept.mailbox)?))?
+            {
+                // Its other part may have changed it.
+                *kept = now;
+            }
             let (was, now_ms) = (kept.request.state, self.now_ms());
             let progress = self.db.read(|db| Ok(moves::progress(db, kept.mailbox)?))?;
             let under_way = self.db.read(|db| Ok(switch::of(db, kept.mailbox)?))?;
@@ -44,11 +50,19 @@ impl Agent {
             // Whoever waits to be completed needs a place as those do that wait to begin: many that are locked at a time are locked for long.
             let place = self.place_of(&kept.mailbox);
             let full = if was.is_under_way() { Ok(()) } else { under.may_add(&place, &self.policy.moves) };
-            if !past_return && kept.request.look_at(&progress, completes && full.is_ok(), now_ms) == After::Changed {
+            let alone = completes && kept.tie.is_none();
+            if !past_return && kept.request.look_at(&progress, alone && full.is_ok(), now_ms) == After::Changed {
                 if kept.request.state.is_under_way() && !was.is_under_way() {
                     under.add(&place);
                 }
                 self.keep_request(kept, was)?;
+            }
+            if let Some(tie) = kept.tie {
+                if completes {
+                    self.complete_together(kept, tie, &progress, &mut under)?;
+                }
+                self.go_on_together(kept, tie)?;
+                continue;
             }
             if let (Err(full), State::AutoSuspended, true) = (full, kept.request.state, completes && kept.request.may_complete(now_ms)) {
                 self.move_holds.insert(kept.mailbox, full.0);
@@ -62,17 +76,28 @@ impl Agent {
         Ok(mailboxes)
     }
 
-    fn place_of(&self, mailbox: &MailboxId) -> Place {
+    pub(super) fn place_of(&self, mailbox: &MailboxId) -> Place {
         self.mailbox(*mailbox).map(place_of).unwrap_or_default()
     }
 
-    /// Those that hold a place: with mail led to the target nobody waits for anything but a test and a message any more.
+    /// Those that hold a place: with mail led to the target nobody waits for anything but a test and a message any more. Two parts that
+    /// are completed together hold one.
     fn under_way(&self, requests: &BTreeMap<MailboxId, Kept>) -> Result<Under, Halt> {
-        let mut under = Under::default();
-        for (id, _) in requests.iter().filter(|(_, kept)| kept.request.state.is_under_way()) {
+        let mut holders = BTreeMap::new();
+        for (id, kept) in requests.iter().filter(|(_, kept)| kept.request.state.is_under_way()) {
             let phase = self.db.read(|db| Ok(switch::of(db, *id)?))?.map(|kept| kept.switch.phase);
             if !phase.is_some_and(Phase::is_led_over) {
-                under.add(&self.place_of(id));
+                holders.insert(*id, kept);
+            }
+        }
+        let mut under = Under::default();
+        for (id, kept) in &holders {
+            let completing = |kept: &&Kept| kept.request.state == State::CompletionInProgress;
+            let with = Some(*kept).filter(completing).and_then(|kept| kept.tie).map(|tie| tie.partner);
+            match with.filter(|partner| holders.get(partner).is_some_and(completing)) {
+                Some(partner) if partner < *id => {}
+                Some(partner) => under.add_together(&[self.place_of(id), self.place_of(&partner)]),
+                None => under.add(&self.place_of(id)),
             }
         }
         Ok(under)

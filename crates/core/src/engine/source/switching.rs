@@ -215,7 +215,7 @@ impl Agent {
     }
 
     /// What is about to be done is known to the other node, whatever may go on without (R12).
-    fn may_switch(&mut self, kept: &Kept, kind: session::Act) -> bool {
+    pub(super) fn may_switch(&mut self, kept: &Kept, kind: session::Act) -> bool {
         let may = self.may(kind);
         if !may {
             self.stall(self.label(kept.mailbox), "its switch waits until the other node holds what this one knows");

@@ -101,7 +101,8 @@ impl Agent {
         let archived = self.db.read(|db| Ok(manifest::archived(db, mailbox)?))?.iter().map(ToString::to_string).collect();
         let writer = Writer::new(BufWriter::with_capacity(64 << 10, &mut *out), &header).map_err(|error| unwritten(&file, &error))?;
         let writer = self.gather(mailbox, store.as_mut(), writer, before.as_ref())?;
-        let (_, sealed) = writer.finish(archived, &key).map_err(|error| unwritten(&file, &error))?;
+        let waiting = self.not_applied(mailbox)?.iter().map(ToString::to_string).collect();
+        let (_, sealed) = writer.finish(archived, waiting, &key).map_err(|error| unwritten(&file, &error))?;
         out.sync()?;
         drop(out);
         let trust = Trust::Keys(vec![key.public()]);

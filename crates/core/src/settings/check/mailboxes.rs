@@ -43,6 +43,7 @@ impl Check<'_> {
             }
         }
         self.crossings(&seen);
+        self.archives(raw, &mut mailboxes);
         if raw.collections.iter().all(|collection| collection.mailboxes.as_ref().is_none_or(Vec::is_empty)) {
             self.warning(raw.project.name.span(), "the project has no mailbox yet")
                 .hint("add [[collections]] and [[collections.mailboxes]]");
@@ -78,7 +79,34 @@ impl Check<'_> {
             priority: raw.priority.or(collection.priority).unwrap_or(0),
             source: source?,
             target: target?,
+            archive: None,
         })
+    }
+
+    /// An archive is another mailbox of the project, of one user, and has none itself (R76).
+    fn archives(&mut self, raw: &RawProject, mailboxes: &mut [Mailbox]) {
+        let ids: HashMap<String, MailboxId> = mailboxes.iter().map(|of| (of.name.to_ascii_lowercase(), of.id)).collect();
+        let mut whose = HashMap::new();
+        let named = raw.collections.iter().flat_map(|collection| collection.mailboxes.iter().flatten());
+        let named = named.filter_map(|of| of.archive.as_ref().map(|archive| (of.name.get_ref(), archive)));
+        for (name, archive) in named.clone() {
+            let wrong = match ids.get(&archive.get_ref().to_ascii_lowercase()) {
+                None => Some(format!("the project has no mailbox `{}`", archive.get_ref().escape_debug())),
+                Some(_) if archive.get_ref().eq_ignore_ascii_case(name) => Some("a mailbox is not its own archive".into()),
+                Some(_) if named.clone().any(|(other, _)| other.eq_ignore_ascii_case(archive.get_ref())) => {
+                    Some(format!("the mailbox {} has an archive itself", archive.get_ref()))
+                }
+                Some(id) => whose.insert(*id, name).map(|other| format!("{} is the archive of {other} already", archive.get_ref())),
+            };
+            match (wrong, mailboxes.iter_mut().find(|of| of.name == *name)) {
+                (Some(wrong), _) => {
+                    let hint = "name a mailbox of the project that is the archive of this one alone";
+                    self.error(archive.span(), format!("the archive of {name}: {wrong}")).hint(hint);
+                }
+                (None, Some(mailbox)) => mailbox.archive = ids.get(&archive.get_ref().to_ascii_lowercase()).copied(),
+                (None, None) => {}
+            }
+        }
     }
 
     fn id(&mut self, text: &Spanned<String>) -> Option<MailboxId> {

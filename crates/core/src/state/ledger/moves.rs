@@ -1,7 +1,7 @@
 //! Move requests with their history, orders that were done, and items that are not at the target (R80, R81).
 
 use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
-use mailferry_rules::moves::{Failure, Priority, Progress, Request, Spent, State, Wishes};
+use mailferry_rules::moves::{Failure, Part, Priority, Progress, Request, Spent, State, Wishes};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{container, outbound, token};
@@ -20,18 +20,53 @@ pub struct Kept {
     pub batch: String,
     pub comment: String,
     pub request: Request,
+    /// The other half of its user's mail, where the two are moved as one (R76).
+    pub tie: Option<Tie>,
+}
+
+/// What ties a request to the other part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tie {
+    pub partner: MailboxId,
+    /// Which part this request is.
+    pub part: Part,
 }
 
 const REQUEST: &str = "mailbox, id, batch, comment, state, since_ms, spent, created_ms, started_ms, ready_ms, packed_ms, synced_ms, retries, again_ms, failure, message, priority, suspend_when_ready, prevent_completion, start_after_ms, complete_after_ms, interval_ms, bad_items_max, large_items_max, accept_large_data_loss";
+/// With what ties it to another.
+const TIED: &str = "move_request LEFT JOIN move_tie USING (mailbox)";
 
 pub fn all(db: &Connection) -> rusqlite::Result<Vec<Kept>> {
-    let mut query = db.prepare_cached(&format!("SELECT {REQUEST} FROM move_request ORDER BY mailbox"))?;
+    let mut query = db.prepare_cached(&format!("SELECT {REQUEST}, partner, part FROM {TIED} ORDER BY mailbox"))?;
     let rows = query.query_map([], kept)?;
     rows.collect()
 }
 
 pub fn of(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<Kept>> {
-    db.prepare_cached(&format!("SELECT {REQUEST} FROM move_request WHERE mailbox = ?1"))?.query_row([mailbox.0], kept).optional()
+    db.prepare_cached(&format!("SELECT {REQUEST}, partner, part FROM {TIED} WHERE mailbox = ?1"))?.query_row([mailbox.0], kept).optional()
+}
+
+/// How a mailbox is tied to another that is tied to it, whether or not there are requests.
+pub fn tie_of(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<Tie>> {
+    let sql = "SELECT own.partner, own.part FROM move_tie own JOIN move_tie back ON back.mailbox = own.partner
+               WHERE own.mailbox = ?1 AND back.partner = own.mailbox";
+    db.prepare_cached(sql)?.query_row([mailbox.0], |row| tie(row, 0)).optional()
+}
+
+fn tie(row: &Row<'_>, at: usize) -> rusqlite::Result<Tie> {
+    Ok(Tie { partner: MailboxId(row.get(at)?), part: named(row, at + 1, Part::named)? })
+}
+
+/// Ties a mailbox to another, or to none.
+pub fn set_tie(db: &Connection, mailbox: MailboxId, tie: Option<Tie>) -> rusqlite::Result<()> {
+    match tie {
+        Some(Tie { partner, part }) => {
+            let row = params![mailbox.0, partner.0, part.name()];
+            db.run("INSERT OR REPLACE INTO move_tie (mailbox, partner, part) VALUES (?1, ?2, ?3)", row)?
+        }
+        None => db.run("DELETE FROM move_tie WHERE mailbox = ?1", [mailbox.0])?,
+    };
+    Ok(())
 }
 
 fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
@@ -63,7 +98,9 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         failure: failure.as_deref().and_then(Failure::named),
         message: row.get(15)?,
     };
-    Ok(Kept { mailbox: MailboxId(row.get(0)?), id: row.get(1)?, batch: row.get(2)?, comment: row.get(3)?, request })
+    let is_tied = row.get::<_, Option<[u8; 16]>>(25)?.is_some();
+    let tie = if is_tied { Some(tie(row, 25)?) } else { None };
+    Ok(Kept { mailbox: MailboxId(row.get(0)?), id: row.get(1)?, batch: row.get(2)?, comment: row.get(3)?, request, tie })
 }
 
 /// Reads a text column that holds the name of something.
@@ -78,7 +115,7 @@ fn numbers<const N: usize>(text: &str) -> Option<[u64; N]> {
 }
 
 pub fn put(db: &Connection, kept: &Kept) -> rusqlite::Result<()> {
-    let Kept { mailbox, id, batch, comment, request } = kept;
+    let Kept { mailbox, id, batch, comment, request, tie: _ } = kept;
     let Request { wishes, state, spent, failure, message, .. } = request;
     let spent = spent.0.map(|ms| ms.to_string()).join(" ");
     // SQLite's numbers end earlier: what is as good as unlimited stays so.
@@ -226,6 +263,12 @@ pub fn orders(db: &Connection, limit: usize) -> rusqlite::Result<Vec<Done>> {
     rows.collect()
 }
 
+/// A newer order to one of these mailboxes that was done, and not refused.
+pub fn newer_than(db: &Connection, mailbox: MailboxId, issued_ms: u64) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT what FROM move_order WHERE mailbox = ?1 AND issued_ms > ?2 AND refused IS NULL ORDER BY issued_ms DESC LIMIT 1";
+    db.prepare_cached(sql)?.query_row(params![mailbox.0, issued_ms as i64], |row| row.get(0)).optional()
+}
+
 /// Orders so old that their files would be refused for their age.
 pub fn forget_orders(db: &Connection, before_ms: u64) -> rusqlite::Result<()> {
     db.run("DELETE FROM move_order WHERE done_ms < ?1 AND issued_ms < ?1", [before_ms as i64])?;
@@ -289,6 +332,12 @@ pub fn skipped_count(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<(u
         [mailbox.0],
         |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
     )
+}
+
+/// What the target has refused, and the source still has.
+pub fn refused(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<Token>> {
+    let mut query = db.prepare_cached(&format!("SELECT token FROM skipped WHERE mailbox = ?1 AND kind <> 2 AND {THERE} ORDER BY token"))?;
+    query.query_map([mailbox.0], |row| token(row, 0))?.collect()
 }
 
 /// In the order of their tokens.
