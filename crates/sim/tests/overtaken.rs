@@ -53,7 +53,8 @@ fn afterwards(old: &str, new: &str, kind: AgentKind, turns: usize) -> Option<Vec
         (usize::from(taken >= turns && players == 2), 1)
     });
     let from = claimed_at.filter(|_| world.active(&side) == new)?;
-    Some(fate.story().into_iter().skip(from).filter(|line| line.contains(&format!("{old} {kind}"))).collect())
+    let acts = |line: &String| line.contains(&format!("{old} {kind}")) && !line.contains(" says: ");
+    Some(fate.story().into_iter().skip(from).filter(acts).collect())
 }
 
 fn overtaken(old: &str, new: &str, kind: AgentKind) {
