@@ -91,9 +91,8 @@ try_again() { for id in $(queued deferred); do $postqueue -i "$id" 2>/dev/null |
 sessions() { $doveadm who -1 "$user" 2>/dev/null | awk -v user="$user" '$1 == user'; }
 
 # The test message: one for each switch, sent again when it is not there ten minutes later.
-test_id="mailferry-test-$switch@$domain"
+test_id="mailferry-test-$switch@$domain" sent=$transports.d/.test-$user-$switch
 send_test() {
-    sent=$transports.d/.test-$user-$switch
     [ -z "$(find "$sent" -mmin -10 2>/dev/null)" ] || return 0
     printf 'From: <>\nTo: %s\nSubject: Test of your new mailbox\nMessage-ID: <%s>\nAuto-Submitted: auto-generated\n\nThis message is taken away again.\n' \
         "$address" "$test_id" | $sendmail -i -f '<>' "$address"
@@ -149,6 +148,7 @@ test)
     [ -z "$(not_arrived)" ] || send_test
     until_none "a message to $address has not arrived at $new_host: see where it is held" not_arrived
     in_new_mailbox expunge
+    rm -f "$sent"
     ;;
 notify) $sendmail -i -f '<>' "$address" ;;
 *) fail "$act is none of lock, unlock, redirect, test, notify and restore" ;;

@@ -114,16 +114,22 @@ impl<'b> Services<'b> {
         }
     }
 
-    /// Waits until no agent has anything left to do, each having had a session that began from now on.
+    /// Waits until no agent has anything left to do, each having had a session that began from now on and found no container: the one that
+    /// deletes the last of them still has to tell its standby.
     pub fn settle(&mut self, patience: Duration) {
-        let since_ms = mailferry_core::ports::Clock::now_ms(&mailferry_host::SystemClock);
+        let now_ms = || mailferry_core::ports::Clock::now_ms(&mailferry_host::SystemClock);
+        let mut since_ms = now_ms();
         let bed = self.bed;
         wait_until("mail has settled", patience, || {
             self.assert_running();
+            let mut nodes = [Side::Source, Side::Target].into_iter().flat_map(|side| bed.nodes(side));
+            if nodes.any(|node| !containers_below(&bed.share(&node)).is_empty()) {
+                since_ms = now_ms();
+                return false;
+            }
             let reports = bed.agents().into_iter().map(|(node, kind)| bed.report(&node, kind));
             let calm = reports.into_iter().all(|report| report.is_some_and(|report| report.started_ms > since_ms && quiet(&report)));
-            let nodes = [Side::Source, Side::Target].into_iter().flat_map(|side| bed.nodes(side));
-            calm && nodes.into_iter().all(|node| containers_below(&bed.share(&node)).is_empty()) && standbys_are_level(bed)
+            calm && standbys_are_level(bed)
         });
     }
 }

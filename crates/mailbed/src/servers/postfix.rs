@@ -145,6 +145,7 @@ fn main_cf(folder: &Path, domain: &str, lmtp: SocketAddr, again_s: u64) -> Strin
          daemon_directory = {libraries}/sbin\ncommand_directory = {package}/usr/sbin\nshlib_directory = {libraries}\n\
          meta_directory = {package}/etc/postfix\nmail_owner = {}\nsetgid_group = {}\n\
          import_environment = MAIL_CONFIG LANG=C LD_LIBRARY_PATH={libraries}\n\
+         export_environment = MAIL_CONFIG LANG=C LD_LIBRARY_PATH={libraries}\n\
          inet_interfaces = loopback-only\ninet_protocols = ipv4\nmyhostname = old.example\nmydestination =\nalias_maps =\n\
          virtual_mailbox_domains = {domain}\nvirtual_transport = lmtp:inet:{lmtp}\ntransport_maps = hash:{at}/etc/moves\n\
          minimal_backoff_time = {again_s}s\nmaximal_backoff_time = {again_s}s\nqueue_run_delay = {again_s}s\nlmtp_destination_concurrency_limit = 4\n\
@@ -155,7 +156,7 @@ fn main_cf(folder: &Path, domain: &str, lmtp: SocketAddr, again_s: u64) -> Strin
 
 fn master_cf(address: SocketAddr) -> String {
     format!(
-        "{address} inet n - n - - smtpd\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\nrewrite unix - - n - - trivial-rewrite\n\
+        "{address} inet n - n - - smtpd\ncleanup unix n - n - 0 cleanup\npickup unix n - n 60 1 pickup\nqmgr unix n - n 300 1 qmgr\nrewrite unix - - n - - trivial-rewrite\n\
          bounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\ntrace unix - - n - 0 bounce\nflush unix n - n 1000? 0 flush\n\
          proxymap unix - - n - - proxymap\nshowq unix n - n - - showq\nerror unix - - n - - error\nretry unix - - n - - error\n\
          lmtp unix - - n - - lmtp\nanvil unix - - n - 1 anvil\nscache unix - - n - 1 scache\npostlog unix-dgram n - n - 1 postlogd\n"
