@@ -343,3 +343,55 @@ fn fingerprint(key: &ItemKey) -> [u8; 16] {
     short.copy_from_slice(&Digest::of(&key.0).0[..16]);
     short
 }
+
+#[cfg(test)]
+mod tests {
+    use mailferry_rules::ids::Sequence;
+
+    use super::*;
+    use crate::model::InternalDate;
+
+    fn gone(again: bool) -> KnownItem {
+        KnownItem {
+            folder: 1,
+            key: ItemKey(b"old".to_vec()),
+            token: Token([7; 16]),
+            size: 4,
+            digest: Some(Digest::of(b"mail")),
+            again,
+            marks: Marks::default(),
+            body: Sequence(1),
+            identity: Some(Identity([1; 16])),
+        }
+    }
+
+    fn seen() -> SeenItem {
+        SeenItem {
+            key: ItemKey(b"new".to_vec()),
+            marks: Marks::default(),
+            date: InternalDate { seconds: 0, nanos: 0, offset_minutes: None },
+            size: Some(4),
+            sender: None,
+            move_hint: None,
+            dated: true,
+            identity: Some(Identity([1; 16])),
+        }
+    }
+
+    /// A move alone would not bring its content; after an undo the content goes too.
+    #[test]
+    fn what_is_to_be_sent_again_is_no_move_and_is_known_by_its_bytes_after_an_undo() {
+        for again in [false, true] {
+            let mut items = Gone::default();
+            items.put_back(gone(again));
+            assert_eq!(items.named(&seen()).is_some(), !again, "by its name");
+            let mut items = Gone::default();
+            items.put_back(gone(again));
+            assert_eq!(items.with_bytes(&seen(), &[Digest::of(b"mail")]).is_some(), !again, "by its bytes");
+            let mut items = Gone::default();
+            items.put_back(gone(again));
+            items.know_astray(Vec::new());
+            assert!(items.may_have(&seen()) && items.with_bytes(&seen(), &[Digest::of(b"mail")]).is_some(), "after an undo");
+        }
+    }
+}
