@@ -5,12 +5,12 @@
 //! there on each goes its way, and whoever takes over finds both where they must be.
 
 use mailferry_rules::ids::MailboxId;
-use mailferry_rules::moves::{Known, Next, Part, Phase, Progress, Standing, State, Together, Under, together};
+use mailferry_rules::moves::{Next, Part, Phase, Progress, Standing, State, Together, Under, together};
 use mailferry_rules::session::Act;
 
 use crate::engine::agent::{Agent, Halt};
 use crate::state::ledger::moves::{self, Kept, Tie};
-use crate::state::ledger::{stock, switch};
+use crate::state::ledger::switch;
 
 impl Agent {
     /// The other part, where the project still names it.
@@ -107,17 +107,9 @@ impl Agent {
 
     /// What a part that is being completed would do by itself.
     fn standing(&self, kept: &Kept) -> Result<Standing, Halt> {
-        let (under_way, progress, owed) = self.db.read(|db| {
-            let owed = stock::due(db, kept.mailbox)?.is_some();
-            Ok((switch::of(db, kept.mailbox)?, moves::progress(db, kept.mailbox)?, owed))
-        })?;
+        let under_way = self.db.read(|db| Ok(switch::of(db, kept.mailbox)?))?;
         let Some(mut under_way) = under_way else { return Ok(Standing { phase: Phase::Asking, next: Next::Wait }) };
-        let known = Known {
-            packed: kept.request.packed_ms != 0 && !owed,
-            unanswered: progress.unanswered,
-            verdict: under_way.verdict,
-            epoch: self.epoch,
-        };
+        let (known, _) = self.known(kept, &under_way)?;
         let next = under_way.switch.next(&known, self.now_ms(), self.policy.final_wait.wait_max_ms);
         Ok(Standing { phase: under_way.switch.phase, next })
     }

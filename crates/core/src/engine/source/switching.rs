@@ -2,7 +2,7 @@
 //! say what is next (`rules::moves::switch`); what is about to be done outside is written down and replicated before it is done.
 
 use mailferry_rules::ids::MailboxId;
-use mailferry_rules::moves::{Failure, Known, Next, Phase, State, Switch};
+use mailferry_rules::moves::{Failure, Known, Next, Phase, Progress, State, Switch};
 use mailferry_rules::session;
 
 use super::MailboxHalt;
@@ -55,10 +55,7 @@ impl Agent {
 
     fn take_steps(&mut self, kept: &mut Kept, mut under_way: switch::Kept) -> Result<(), Halt> {
         loop {
-            let (progress, owed) = self.db.read(|db| Ok((moves::progress(db, kept.mailbox)?, stock::due(db, kept.mailbox)?.is_some())))?;
-            // After the switch no stock is taken any more.
-            let packed = kept.request.packed_ms != 0 && (!owed || under_way.switch.phase.is_past_return());
-            let known = Known { packed, unanswered: progress.unanswered, verdict: under_way.verdict.clone(), epoch: self.epoch };
+            let (known, progress) = self.known(kept, &under_way)?;
             let (now_ms, wait_max_ms, locked_ms) = (self.now_ms(), self.policy.final_wait.wait_max_ms, under_way.switch.locked_ms);
             let next = under_way.switch.next(&known, now_ms, wait_max_ms);
             if under_way.switch.locked_ms != locked_ms {
@@ -67,12 +64,15 @@ impl Agent {
             match next {
                 // An answer may be lost: after a while the question is put once more, behind what has changed since.
                 Next::Wait
-                    if under_way.switch.phase == Phase::Asking && packed && now_ms.abs_diff(kept.request.packed_ms) >= wait_max_ms =>
+                    if under_way.switch.phase == Phase::Asking
+                        && known.packed
+                        && now_ms.abs_diff(kept.request.packed_ms) >= wait_max_ms =>
                 {
                     return self.pack_for(kept, &mut under_way, Phase::Asking);
                 }
                 Next::Wait => return Ok(()),
-                Next::Lock if !self.may_switch(kept, session::Act::Switch) => return Ok(()),
+                // From there on the source may be locked, or no time-out opens it: entered only where the other node can be told.
+                Next::Lock | Next::Redirect if !self.may_switch(kept, session::Act::Switch) => return Ok(()),
                 Next::Lock => {
                     if let Err(why) = self.around.flow.can_switch() {
                         self.stall(self.label(kept.mailbox), why);
@@ -90,10 +90,6 @@ impl Agent {
                     self.pack_for(kept, &mut under_way, Phase::Locked)?;
                 }
                 Next::Redirect => {
-                    // From there on no time-out opens the source: it is entered only where the other node can be told.
-                    if !self.may_switch(kept, session::Act::Switch) {
-                        return Ok(());
-                    }
                     if under_way.switch.phase == Phase::Locked {
                         self.enter_phase(&mut under_way, Phase::Switching)?;
                     }
@@ -139,6 +135,15 @@ impl Agent {
                 Next::Restore => return self.restore_source(kept, under_way),
             }
         }
+    }
+
+    /// What the ledger says of a switch under way, and of its request.
+    pub(super) fn known(&self, kept: &Kept, under_way: &switch::Kept) -> Result<(Known, Progress), Halt> {
+        let (progress, owed) = self.db.read(|db| Ok((moves::progress(db, kept.mailbox)?, stock::due(db, kept.mailbox)?.is_some())))?;
+        // After the switch no stock is taken any more.
+        let packed = kept.request.packed_ms != 0 && (!owed || under_way.switch.phase.is_past_return());
+        let known = Known { packed, unanswered: progress.unanswered, verdict: under_way.verdict.clone(), epoch: self.epoch };
+        Ok((known, progress))
     }
 
     /// Mail may be led over already, in part: there is no way back but on.
