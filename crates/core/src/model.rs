@@ -311,6 +311,15 @@ pub struct Counted {
     pub marks: Marks,
 }
 
+/// What an item was before it was deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Was {
+    pub digest: Digest,
+    pub size: u64,
+    /// Internal date in seconds since 1970.
+    pub date: i64,
+}
+
 /// An item that was not applied, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Skipped {

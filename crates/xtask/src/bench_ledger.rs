@@ -221,6 +221,7 @@ fn item(db: &mut Database, shape: &Shape, number: u64) -> Result<(), StateError>
             body: name.sequence,
             identity: None,
             again: false,
+            date: Some(1_750_000_000),
         };
         ledger::source::record_item(tx, mailbox, &item, name.sequence)?;
         let published = ledger::outbound::Published { name, base: Sequence(0), digest, bytes: 40_000, items: 1 };

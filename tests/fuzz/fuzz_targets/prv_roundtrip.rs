@@ -110,7 +110,7 @@ fn entry(choices: &mut Choices<'_>) -> Entry {
         0 => Record::Folder { id: folder, info: info(choices) },
         1 => Record::Marks { folder, token, marks: marks(choices) },
         2 => Record::Moved { token, from: folder, to: choices.word(), key: key(choices), marks: marks(choices) },
-        3 => Record::Gone { folder, token },
+        3 => Record::Gone { folder, token, was: None },
         4 => Record::FolderGone { id: folder },
         5 => Record::Receipt(receipt(choices)),
         _ => return item(choices, folder, token),

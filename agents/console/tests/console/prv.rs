@@ -25,7 +25,7 @@ fn container() -> Vec<u8> {
     let large = Mail { flags: Flags::NONE, keywords: &["later"], ..mail("x", "") };
     writer.item(2, &large.envelope(2), &mut large_body().as_slice()).expect("written");
     writer.item(2, &large.envelope(3), &mut NOISE.as_slice()).expect("written");
-    writer.record(&Record::Gone { folder: 1, token: Token([9; 16]) }).expect("written");
+    writer.record(&Record::Gone { folder: 1, token: Token([9; 16]), was: None }).expect("written");
     writer.finish().expect("written");
     file
 }

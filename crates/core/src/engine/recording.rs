@@ -47,6 +47,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
                 body: sequence,
                 identity: None,
                 again: false,
+                date: Some(envelope.date.seconds),
             };
             source::record_item(db, mailbox, &item, sequence)
         }
@@ -56,7 +57,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
             item.key = key.clone();
             item.marks = marks.clone();
         }),
-        Record::Gone { folder, token } => source::record_gone(db, mailbox, *folder, token, sequence),
+        Record::Gone { folder, token, was } => source::record_gone(db, mailbox, *folder, token, *was, sequence),
         Record::Census(census) if census.through == Token::LAST => census_sent(db, name),
         Record::Census(_) | Record::Unanswered { .. } | Record::Adopt { .. } => Ok(()),
         Record::Ready { switch, last } => switch::asked(db, name, *switch, *last),

@@ -61,6 +61,7 @@ pub(super) mod kind {
     pub const CENSUS: u8 = 12;
     pub const WANTED: u8 = 13;
     pub const ADOPT: u8 = 14;
+    pub const GONE_WAS: u8 = 15;
     pub const UNANSWERED: u8 = 128;
     pub const BESIDE: u8 = 129;
     pub const READY: u8 = 130;

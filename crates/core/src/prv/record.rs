@@ -11,7 +11,7 @@ use super::error::{PrvError, within};
 use super::layout::{BLOCK_RAW_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEAD_BYTES, SIZE_AT_END, SKIPPED_MAX, kind};
 use crate::model::{
     Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
-    Skipped, SwitchId, Token,
+    Skipped, SwitchId, Token, Was,
 };
 
 /// One change of a mailbox, or an answer. The order in a container is the order of applying.
@@ -25,8 +25,8 @@ pub enum Record {
     Marks { folder: u32, token: Token, marks: Marks },
     /// The item is in another folder now, under another key.
     Moved { token: Token, from: u32, to: u32, key: ItemKey, marks: Marks },
-    /// The item was deleted.
-    Gone { folder: u32, token: Token },
+    /// The item was deleted. `was`: where it can be told, for a target that has forgotten it and whose store keeps no tokens.
+    Gone { folder: u32, token: Token, was: Option<Was> },
     /// The folder was deleted.
     FolderGone { id: u32 },
     /// What became of a container (R45).
@@ -123,9 +123,14 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
             out.bytes16("the length of a key", &key.0)?;
             put_marks(out, marks)
         }),
-        Record::Gone { folder, token } => framed(out, kind::GONE, |out| {
+        Record::Gone { folder, token, was } => framed(out, was.map_or(kind::GONE, |_| kind::GONE_WAS), |out| {
             out.u32(*folder);
             out.put(&token.0);
+            if let Some(Was { digest, size, date }) = was {
+                out.put(&digest.0);
+                out.u64(*size);
+                out.put(&date.to_le_bytes());
+            }
             Ok(())
         }),
         Record::FolderGone { id } => framed(out, kind::FOLDER_GONE, |out| {
@@ -323,7 +328,12 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
             key: ItemKey(fields.bytes16()?.to_vec()),
             marks: marks(&mut fields)?,
         },
-        kind::GONE => Record::Gone { folder: fields.u32()?, token: token(&mut fields)? },
+        kind::GONE => Record::Gone { folder: fields.u32()?, token: token(&mut fields)?, was: None },
+        kind::GONE_WAS => Record::Gone {
+            folder: fields.u32()?,
+            token: token(&mut fields)?,
+            was: Some(Was { digest: Digest(fields.array()?), size: fields.u64()?, date: i64::from_le_bytes(fields.array()?) }),
+        },
         kind::FOLDER_GONE => Record::FolderGone { id: fields.u32()? },
         kind::CENSUS => Record::Census(census(&mut fields)?),
         kind::WANTED => Record::Wanted { token: token(&mut fields)? },

@@ -112,8 +112,9 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
             "record": "moved", "token": token.to_string(), "from_id": from, "from": folders.path(*from), "to_id": to,
             "to": folders.path(*to), "key": key.text(), "marks": marks(new),
         }),
-        Record::Gone { folder, token } => json!({
+        Record::Gone { folder, token, was } => json!({
             "record": "gone", "folder_id": folder, "folder": folders.path(*folder), "token": token.to_string(),
+            "digest": was.map(|was| was.digest.to_string()), "size": was.map(|was| was.size), "date": was.map(|was| was.date),
         }),
         Record::FolderGone { id } => json!({ "record": "folder-gone", "folder_id": id, "folder": folders.path(*id) }),
         Record::Receipt(receipt) => receipt_json(receipt),
@@ -164,7 +165,7 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
         Record::Moved { token, from, to, marks, .. } => {
             format!("moved        {token} from {} to {}, {}", folders.name(*from), folders.name(*to), described(marks))
         }
-        Record::Gone { folder, token } => format!("gone         {token} from {}", folders.name(*folder)),
+        Record::Gone { folder, token, .. } => format!("gone         {token} from {}", folders.name(*folder)),
         Record::FolderGone { id } => format!("folder gone  {}", folders.name(*id)),
         Record::Receipt(receipt) => described_receipt(receipt),
         Record::Census(census) => format!("census       {}", text::count(census.items.len() as u64, "item")),

@@ -362,6 +362,7 @@ mod tests {
             marks: Marks::default(),
             body: Sequence(1),
             identity: Some(Identity([1; 16])),
+            date: Some(0),
         }
     }
 

@@ -94,8 +94,8 @@ impl Agent {
         for receipt in self.db.read(|db| Ok(inbound::receipts_to_send(db, mailbox.id)?))? {
             self.write(&mut pass, Record::Receipt(receipt))?;
         }
-        for (folder, token) in gone_again {
-            self.write(&mut pass, Record::Gone { folder, token })?;
+        for record in gone_again {
+            self.write(&mut pass, record)?;
         }
         for id in pass.folders.keys().copied().collect::<Vec<_>>() {
             self.pack_folder(&mut pass, id)?;
@@ -133,7 +133,7 @@ impl Agent {
 
     fn pack_gone(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
         let missing = std::mem::take(&mut pass.gone).into_missing();
-        missing.into_iter().try_for_each(|item| self.write(pass, Record::Gone { folder: item.folder, token: item.token }))
+        missing.into_iter().try_for_each(|item| self.write(pass, item.gone()))
     }
 
     /// Of the first look after an undo: what is not there, and has not turned up elsewhere.

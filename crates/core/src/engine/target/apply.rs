@@ -85,10 +85,11 @@ impl Agent {
         if store.tells_by_bytes() {
             self.intend(&incoming)?;
         }
-        let guarded = self.db.read(|db| Ok(serving::copy(db, mailbox)?))?.is_some();
+        let (guarded, forgot) = self.db.read(|db| Ok((serving::copy(db, mailbox)?.is_some(), stock::due(db, mailbox)?.is_some())))?;
         let changes = Changes::of(guarded.then_some(incoming.name));
         let mut import = Import::new(incoming.name, store, incoming.reader, everywhere, changes);
         import.restored = incoming.restored;
+        import.forgot = forgot;
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
             match record {
@@ -261,9 +262,9 @@ impl Agent {
                 (Some(_), Err(reason)) => import.skip(token, reason),
                 (None, _) => Ok(()),
             },
-            Record::Gone { token, .. } => match self.tracked(import, &token)? {
-                Some(tracked) => import.gone(tracked, self.policy.apply_deletions),
-                None => import.gone_untracked(token, self.policy.apply_deletions),
+            Record::Gone { token, was, .. } => match self.tracked(import, &token)? {
+                Some(tracked) => import.gone(&self.db, tracked, self.policy.apply_deletions),
+                None => import.gone_untracked(&self.db, token, was, self.policy.apply_deletions),
             },
             Record::Receipt(receipt) => {
                 import.receipts_again.extend((receipt.outcome == Outcome::Damaged).then_some(receipt.container.sequence));

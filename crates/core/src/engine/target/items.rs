@@ -6,7 +6,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
 
 use super::apply::{ApplyCounts, ApplyError};
 use super::changes::Changes;
-use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, SwitchId, TargetId, Token};
+use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, SwitchId, TargetId, Token, Was};
 use crate::passage::Passage;
 use crate::ports::{Appended, Blast, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::Reader;
@@ -35,6 +35,8 @@ pub(super) struct Import {
     pub(super) spares: bool,
     /// Items that were somebody's are nobody's any more.
     pub(super) released: bool,
+    /// A predecessor may have moved items without this ledger's knowing (R14).
+    pub(super) forgot: bool,
     pub(super) changes: Changes,
     pub(super) counts: ApplyCounts,
     pub(super) skipped: Vec<Skipped>,
@@ -68,6 +70,7 @@ impl Import {
             adopts: None,
             spares: false,
             released: false,
+            forgot: false,
             changes,
             counts: ApplyCounts::default(),
             skipped: Vec::new(),
@@ -279,15 +282,22 @@ impl Import {
     /// Brings folder and marks of a tracked item to what they should be. An item that a user has deleted at the target
     /// stays deleted.
     fn update_store(&mut self, db: &Database, mut tracked: Tracked, to: Option<FolderPath>, marks: Marks) -> Result<(), ApplyError> {
-        if let Some(to) = to.filter(|to| *to != tracked.folder)
-            && let Some(id) = self.move_there(db, &tracked, &to)?
+        let place = to.unwrap_or_else(|| tracked.folder.clone());
+        if place != tracked.folder
+            && let Some(id) = self.move_there(db, &tracked, &place)?
         {
             tracked.id = id;
-            tracked.folder = to;
+            tracked.folder = place.clone();
         }
         // Even when the ledger knows these marks: a predecessor that was not replicated may have set others.
         if let Some(id) = self.store.set_marks(&tracked.folder, &tracked.id, &marks)? {
             tracked.id = id;
+        } else if let Some((folder, id)) = self.where_it_went(db, &tracked)? {
+            let id = self.store.set_marks(&folder, &id, &marks)?.unwrap_or(id);
+            (tracked.folder, tracked.id) = match self.store.move_item(&folder, &id, &place)? {
+                Some(id) => (place, id),
+                None => (folder, id),
+            };
         }
         tracked.marks = marks;
         tracked.gone = false;
@@ -305,9 +315,27 @@ impl Import {
         Ok(ways.find_map(|wanted| locate_one(self.store.as_mut(), to, &wanted).transpose()).transpose()?)
     }
 
-    pub(super) fn gone(&mut self, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
+    /// Where a predecessor that was not replicated has put an item that is not where the ledger has it.
+    fn where_it_went(&mut self, db: &Database, tracked: &Tracked) -> Result<Option<(FolderPath, TargetId)>, ApplyError> {
+        if !self.forgot {
+            return Ok(None);
+        }
+        for folder in self.everywhere.clone() {
+            self.tell_claims(db, &folder)?;
+        }
+        let strict = strict_then_loose(tracked, self.store.tells_by_bytes()).next();
+        Ok(strict.map(|wanted| locate_in(self.store.as_mut(), &self.everywhere, wanted)).transpose()?.flatten())
+    }
+
+    pub(super) fn gone(&mut self, db: &Database, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
         self.counts.applied += 1;
         if apply {
+            if self.forgot
+                && self.store.set_marks(&tracked.folder, &tracked.id, &tracked.marks)?.is_none()
+                && let Some(place) = self.where_it_went(db, &tracked)?
+            {
+                (tracked.folder, tracked.id) = place;
+            }
             self.store.remove(&tracked.folder, &tracked.id)?;
             self.changes.take_away(tracked);
         } else {
@@ -317,11 +345,18 @@ impl Import {
         Ok(())
     }
 
-    /// A predecessor that was not replicated may have appended it. A store that keeps no tokens cannot find it: no bytes are known.
-    pub(super) fn gone_untracked(&mut self, token: Token, apply: bool) -> Result<(), ApplyError> {
-        let wanted = Wanted { token, digest: Digest::default(), likeness: None, size: 0, date: None };
+    /// A predecessor that was not replicated may have appended it. A store without tokens finds it by its bytes and its date.
+    pub(super) fn gone_untracked(&mut self, db: &Database, token: Token, was: Option<Was>, apply: bool) -> Result<(), ApplyError> {
+        let Was { digest, size, date } = was.unwrap_or(Was { digest: Digest::default(), size: 0, date: 0 });
+        let mut wanted = Wanted { token, digest, likeness: None, size, date: None };
+        if self.store.tells_by_bytes() {
+            wanted.date = Some(date);
+            for folder in self.everywhere.clone() {
+                self.tell_claims(db, &folder)?;
+            }
+        }
         match locate_in(self.store.as_mut(), &self.everywhere, wanted)? {
-            Some((folder, id)) => self.gone(Tracked::found(token, folder, id, Digest::default(), Marks::default()), apply),
+            Some((folder, id)) => self.gone(db, Tracked::found(token, folder, id, digest, Marks::default()), apply),
             None => {
                 // Where it was asked for, it will not come any more.
                 self.changes.set(token, None);

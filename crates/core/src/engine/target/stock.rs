@@ -69,7 +69,7 @@ impl Agent {
         let applies = self.policy.apply_deletions && !import.spares;
         for token in here.into_iter().filter(|token| !known.contains(token)) {
             if let Some(tracked) = self.tracked(import, &token)? {
-                import.gone(tracked, applies)?;
+                import.gone(&self.db, tracked, applies)?;
                 import.released |= import.spares;
             }
             self.commit_when_full(import)?;

@@ -27,7 +27,7 @@ fn tiny() -> (Vec<u8>, Vec<Entry>) {
     let entries = vec![
         Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
         Entry::Item(1, dice.envelope(), b"Subject: x\r\n\r\nbody\r\n".to_vec()),
-        Entry::Plain(Record::Gone { folder: 1, token: Token([9; 16]) }),
+        Entry::Plain(Record::Gone { folder: 1, token: Token([9; 16]), was: None }),
     ];
     (write(&entries, SMALL_BLOCKS).0, entries)
 }

@@ -44,7 +44,7 @@ fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
             key: ItemKey(vec![0, 255]),
             marks: marks(Flags::FLAGGED, &["x"]),
         }),
-        Entry::Plain(Record::Gone { folder: 1, token: Token([5; 16]) }),
+        Entry::Plain(Record::Gone { folder: 1, token: Token([5; 16]), was: None }),
         Entry::Plain(Record::FolderGone { id: 2 }),
     ];
     let large = vec![
@@ -89,11 +89,17 @@ fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
         Entry::Plain(Record::Confirmed { switch, sequence, epoch, refused: None }),
         Entry::Plain(Record::Confirmed { switch, sequence, epoch, refused: Some("2 items are missing".into()) }),
     ];
+    let was = Some(Was { digest: Digest([6; 32]), size: 70_000, date: -1 });
+    let gone = vec![
+        Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
+        Entry::Plain(Record::Gone { folder: 1, token: Token([5; 16]), was }),
+    ];
     vec![
         ("v1-beside.prv", Kind::Mail, beside),
         ("v1-census.prv", Kind::Mail, stock),
         ("v1-empty.prv", Kind::Mail, Vec::new()),
         ("v1-every-record.prv", Kind::Mail, every),
+        ("v1-gone.prv", Kind::Mail, gone),
         ("v1-large-and-withdrawn.prv", Kind::Mail, large),
         ("v1-receipts.prv", Kind::Receipts, receipts),
         ("v1-switch.prv", Kind::Mail, switch),

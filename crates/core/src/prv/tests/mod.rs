@@ -109,7 +109,10 @@ impl Dice {
             }
             1 => Record::Marks { folder, token, marks: self.marks() },
             2 => Record::Moved { token, from: folder, to: 7, key: ItemKey(self.bytes::<3>().to_vec()), marks: self.marks() },
-            3 => Record::Gone { folder, token },
+            3 => {
+                let was = self.one_in(2).then(|| Was { digest: Digest(self.bytes()), size: self.below(1 << 40), date: -(self.below(99) as i64) });
+                Record::Gone { folder, token, was }
+            }
             4 => Record::FolderGone { id: folder },
             5 => Record::Wanted { token },
             6 => Record::Census(self.census()),

@@ -4,7 +4,8 @@ use mailferry_rules::ids::{MailboxId, Sequence};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{digest, keywords_text, marks, token};
-use crate::model::{Digest, FolderInfo, FolderPath, Identity, ItemKey, Marks, Token};
+use crate::model::{Digest, FolderInfo, FolderPath, Identity, ItemKey, Marks, Token, Was};
+use crate::prv::Record;
 use crate::state::statements::Statements;
 
 /// An item as last published.
@@ -22,6 +23,18 @@ pub struct KnownItem {
     /// The container that carried its bytes.
     pub body: Sequence,
     pub identity: Option<Identity>,
+    /// Internal date in seconds since 1970. `None`: recorded at a time when dates were not kept.
+    pub date: Option<i64>,
+}
+
+impl KnownItem {
+    pub fn gone(&self) -> Record {
+        Record::Gone { folder: self.folder, token: self.token, was: was(self.digest, self.size, self.date) }
+    }
+}
+
+fn was(digest: Option<Digest>, size: u64, date: Option<i64>) -> Option<Was> {
+    digest.zip(date).map(|(digest, date)| Was { digest, size, date })
 }
 
 /// A folder as last published.
@@ -56,20 +69,24 @@ pub fn forget_folder(db: &Connection, mailbox: MailboxId, id: u32) -> rusqlite::
     Ok(())
 }
 
-const ITEM: &str = "folder, key, token, size, digest, flags, keywords, body_seq, identity, again";
+const ITEM: &str = "folder, key, token, size, digest, flags, keywords, body_seq, identity, again, date";
+
+fn digest_or_none(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Option<Digest>> {
+    if row.get_ref(at)? == rusqlite::types::ValueRef::Null { Ok(None) } else { digest(row, at).map(Some) }
+}
 
 fn known(row: &rusqlite::Row<'_>) -> rusqlite::Result<KnownItem> {
-    let digest = if row.get_ref(4)? == rusqlite::types::ValueRef::Null { None } else { Some(digest(row, 4)?) };
     Ok(KnownItem {
         folder: row.get(0)?,
         key: ItemKey(row.get(1)?),
         token: token(row, 2)?,
         size: row.get::<_, i64>(3)? as u64,
-        digest,
+        digest: digest_or_none(row, 4)?,
         marks: marks(row, 5)?,
         body: Sequence(row.get::<_, i64>(7)? as u64),
         identity: row.get::<_, Option<[u8; 16]>>(8)?.map(Identity),
         again: row.get(9)?,
+        date: row.get(10)?,
     })
 }
 
@@ -122,8 +139,8 @@ pub fn place(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqlite::Re
 pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequence: Sequence) -> rusqlite::Result<()> {
     forget_item(db, mailbox, &item.token)?;
     db.prepare_cached(
-        "INSERT OR REPLACE INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq, identity, again)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT OR REPLACE INTO source_item (mailbox, folder, key, token, size, digest, flags, keywords, body_seq, seq, identity, again, date)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         mailbox.0,
@@ -138,6 +155,7 @@ pub fn record_item(db: &Connection, mailbox: MailboxId, item: &KnownItem, sequen
         sequence.0 as i64,
         item.identity.map(|identity| identity.0),
         item.again,
+        item.date,
     ])?;
     Ok(())
 }
@@ -168,21 +186,39 @@ pub fn forget_item(db: &Connection, mailbox: MailboxId, token: &Token) -> rusqli
 }
 
 /// An item was reported gone in container `sequence`: its row becomes a note that lasts until the target confirms.
-pub fn record_gone(db: &Connection, mailbox: MailboxId, folder: u32, token: &Token, sequence: Sequence) -> rusqlite::Result<()> {
+pub fn record_gone(
+    db: &Connection,
+    mailbox: MailboxId,
+    folder: u32,
+    token: &Token,
+    was: Option<Was>,
+    sequence: Sequence,
+) -> rusqlite::Result<()> {
     forget_item(db, mailbox, token)?;
-    db.prepare_cached("INSERT OR REPLACE INTO source_gone (mailbox, token, folder, seq) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO source_gone (mailbox, token, folder, seq, digest, size, date) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
         mailbox.0,
         token.0,
         folder,
-        sequence.0 as i64
+        sequence.0 as i64,
+        was.map(|was| was.digest.0),
+        was.map(|was| was.size as i64),
+        was.map(|was| was.date),
     ])?;
     Ok(())
 }
 
 /// Items to be reported gone again.
-pub fn gone_again(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<(u32, Token)>> {
-    let mut query = db.prepare_cached("SELECT folder, token FROM source_gone WHERE mailbox = ?1 AND seq = 0 ORDER BY token")?;
-    let rows = query.query_map([mailbox.0], |row| Ok((row.get(0)?, token(row, 1)?)))?;
+pub fn gone_again(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<Record>> {
+    let mut query =
+        db.prepare_cached("SELECT folder, token, digest, size, date FROM source_gone WHERE mailbox = ?1 AND seq = 0 ORDER BY token")?;
+    let rows = query.query_map([mailbox.0], |row| {
+        let size = row.get::<_, Option<i64>>(3)?.unwrap_or_default() as u64;
+        let was = was(digest_or_none(row, 2)?, size, row.get(4)?);
+        Ok(Record::Gone { folder: row.get(0)?, token: token(row, 1)?, was })
+    })?;
     rows.collect()
 }
 
