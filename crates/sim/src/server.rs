@@ -147,6 +147,14 @@ impl MailTarget for SimServer {
         true
     }
 
+    fn date_of(&mut self, folder: &FolderPath, id: &TargetId) -> Result<Option<i64>, StoreError> {
+        self.send()?;
+        self.process.pause();
+        let shelf = locked(&self.shelf);
+        let items = shelf[&self.url].folders.get(folder).map(Vec::as_slice).unwrap_or_default();
+        Ok(items.iter().find(|item| item.key == id.0).map(|item| item.date.seconds))
+    }
+
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
         let there = locked(&self.shelf)[&self.url].folders.contains_key(folder);
         Ok(there && self.asked.insert(folder.clone()))

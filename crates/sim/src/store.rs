@@ -482,6 +482,10 @@ impl MailTarget for SimTarget {
         }
     }
 
+    fn date_of(&mut self, _: &FolderPath, _: &TargetId) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
+
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         let Envelope { token, marks, date, .. } = item.envelope.clone();
         let mut bytes = Vec::new();

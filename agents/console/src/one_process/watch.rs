@@ -114,6 +114,10 @@ impl MailTarget for Counted {
         self.store.tells_by_bytes()
     }
 
+    fn date_of(&mut self, folder: &FolderPath, id: &TargetId) -> Result<Option<i64>, StoreError> {
+        self.store.date_of(folder, id)
+    }
+
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
         self.store.asks_for_claims(folder)
     }

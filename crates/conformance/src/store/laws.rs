@@ -315,8 +315,11 @@ pub fn a_twin_is_known_by_its_token_or_its_date(bench: &dyn Bench) {
         [Wanted { digest, size, date: Some(envelope(number).date.seconds), ..wanted(number) }]
     };
     let id = target.locate(&inbox, &dated(1)).expect("an answer").remove(0).expect("found");
+    let date = target.tells_by_bytes().then(|| envelope(1).date.seconds);
+    assert_eq!(target.date_of(&inbox, &id).expect("an answer"), date, "whoever is known by it has kept it");
     target.remove(&inbox, &id).expect("a removal");
     target.flush().expect("a flush");
+    assert_eq!(target.date_of(&inbox, &id).expect("an answer"), None, "it is not there");
     assert_eq!(target.locate(&inbox, &dated(7)).expect("an answer"), [None], "neither its token nor its date");
     drop(target);
     let left: Vec<i64> = seen(bench, &inbox).iter().map(|seen| seen.item.date.seconds).collect();

@@ -227,6 +227,10 @@ pub trait MailTarget: Send {
         false
     }
 
+    /// The internal date of an item as the store has it, in seconds since 1970: whether it keeps dates shows in one that was given.
+    /// `None`: the item is not there, or the store knows items by their tokens and is not asked.
+    fn date_of(&mut self, folder: &FolderPath, id: &TargetId) -> Result<Option<i64>, StoreError>;
+
     /// Whether `claim` is to be told which items of this folder belong to others, before `locate` looks there. A store that keeps
     /// tokens need not know.
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {

@@ -520,6 +520,22 @@ impl MailTarget for ImapTarget {
         true
     }
 
+    fn date_of(&mut self, folder: &FolderPath, id: &TargetId) -> Result<Option<i64>, StoreError> {
+        let Some(uid) = self.resolve(folder, id)? else { return Ok(None) };
+        let mut date = None;
+        self.line.run(Blast::Item, async |connection| {
+            let each = |response| {
+                if let Response::Fetch(fetch) = response
+                    && fetch.uid == Some(uid)
+                {
+                    date = fetch.internal_date.as_deref().and_then(dates::parse).map(|date| date.seconds);
+                }
+            };
+            connection.run(Command::new(format!("UID FETCH {uid} (UID INTERNALDATE)")), each).await.map(drop)
+        })?;
+        Ok(date)
+    }
+
     fn asks_for_claims(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
         if self.claimed.contains(folder) || self.folders.name(folder).is_none() {
             return Ok(false);

@@ -229,6 +229,10 @@ impl MailTarget for MaildirTarget {
         }
     }
 
+    fn date_of(&mut self, _: &FolderPath, _: &TargetId) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
+
     fn append(&mut self, path: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         let envelope = item.envelope;
         let date = InternalDate { nanos: envelope.date.nanos.min(999_999_999), ..envelope.date };

@@ -148,6 +148,10 @@ impl MailTarget for MboxTarget {
         wanted.iter().map(|wanted| Ok(file.holds(wanted.token)?.then(|| id_of(wanted.token)))).collect()
     }
 
+    fn date_of(&mut self, _: &FolderPath, _: &TargetId) -> Result<Option<i64>, StoreError> {
+        Ok(None)
+    }
+
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         let file = self.file(folder)?;
         if file.holds(item.envelope.token)? {

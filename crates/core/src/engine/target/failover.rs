@@ -24,7 +24,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId};
 
 use super::apply::{ApplyError, unreadable};
 use super::changes::Changes;
-use super::items::{WAYS, claim_all, locate_one, strict_then_loose};
+use super::items::{TellsBy, WAYS, claim_all, locate_one, strict_then_loose};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::{Incoming, Unusable};
 use crate::model::{Digest, FolderPath, Skipped, TargetId, Token};
@@ -290,7 +290,7 @@ impl Agent {
         // Their ids may be those of other mail by now: they claim nothing.
         let void: HashSet<(FolderPath, TargetId)> =
             brought.iter().chain(&moved).map(|item| (item.folder.clone(), item.id.clone())).collect();
-        let by_bytes = store.tells_by_bytes();
+        let by = TellsBy::at_least(store.as_ref());
         let mut found = Changes::default();
         let mut look = |agent: &Agent, found: &Changes, folder: &FolderPath, wanted: Wanted| -> Result<Option<TargetId>, ApplyError> {
             agent.may_still_change()?;
@@ -309,7 +309,7 @@ impl Agent {
         for round in 0..WAYS {
             let mut left = Vec::new();
             for item in sought {
-                let Some(wanted) = strict_then_loose(&item, by_bytes).nth(round) else { continue };
+                let Some(wanted) = strict_then_loose(&item, by).nth(round) else { continue };
                 // Known by its token it may be anywhere. Known by its bytes, only where it was or should be: elsewhere it may be a user's.
                 let before = named.moved.get(&item.token).into_iter().flatten();
                 let of_bytes = std::iter::once(&item.folder).chain(before).map(|folder| (folder, item.digest));
@@ -327,7 +327,7 @@ impl Agent {
         }
         let mut stale = Vec::new();
         for item in named.away {
-            if let Some(id) = still_there(&item, by_bytes, &mut |wanted| look(self, &found, &item.folder, wanted))? {
+            if let Some(id) = still_there(&item, by, &mut |wanted| look(self, &found, &item.folder, wanted))? {
                 stale.push((item.folder, id));
             }
         }
@@ -361,7 +361,7 @@ fn not_read(name: &ContainerName, cause: String) -> ApplyError {
 /// its bytes *and* its id: mail of a user may have the same bytes.
 fn still_there(
     item: &TakenAway,
-    by_bytes: bool,
+    by: TellsBy,
     look: &mut dyn FnMut(Wanted) -> Result<Option<TargetId>, ApplyError>,
 ) -> Result<Option<TargetId>, ApplyError> {
     let wanted = Wanted { token: item.token, digest: Digest::default(), likeness: None, size: 0, date: None };
@@ -371,7 +371,7 @@ fn still_there(
     if item.digest == Digest::default() {
         return Ok(None);
     }
-    let date = item.date.filter(|_| by_bytes);
+    let date = item.date.filter(|_| by != TellsBy::Token);
     let mut ways = date.map(Some).into_iter().chain([None]).map(|date| look(Wanted { digest: item.digest, date, ..wanted.clone() }));
     ways.find_map(|found| found.map(|id| id.filter(|id| *id == item.id)).transpose()).transpose()
 }

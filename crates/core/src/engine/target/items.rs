@@ -35,6 +35,8 @@ pub(super) struct Import {
     pub(super) spares: bool,
     /// Items that were somebody's are nobody's any more.
     pub(super) released: bool,
+    /// Once it was asked.
+    tells_by: Option<TellsBy>,
     /// A predecessor may have moved items without this ledger's knowing (R14).
     pub(super) forgot: bool,
     pub(super) changes: Changes,
@@ -70,6 +72,7 @@ impl Import {
             adopts: None,
             spares: false,
             released: false,
+            tells_by: None,
             forgot: false,
             changes,
             counts: ApplyCounts::default(),
@@ -199,7 +202,7 @@ impl Import {
         let wanted = Wanted { token: envelope.token, digest, likeness: None, size, date };
         let ContainerName { sequence, epoch, .. } = self.container;
         let mut passage = Passage { container: Some((sequence, epoch)), size: Some(size), ..Passage::default() };
-        let id = match self.find(&place, wanted, &envelope)? {
+        let id = match self.find(db, &place, wanted, &envelope)? {
             Some(id) => {
                 self.counts.found += 1;
                 id
@@ -222,16 +225,31 @@ impl Import {
 
     /// Finds an item that an earlier run has appended, and brings it to its place with its marks. Where nothing but the bytes tells, the
     /// one with its date is looked for everywhere first: another with the same bytes is its twin.
-    fn find(&mut self, place: &FolderPath, wanted: Wanted, envelope: &Envelope) -> Result<Option<TargetId>, StoreError> {
+    fn find(&mut self, db: &Database, place: &FolderPath, wanted: Wanted, envelope: &Envelope) -> Result<Option<TargetId>, ApplyError> {
         let mut found = self.find_one(place, &wanted)?;
+        let usual = wanted.date.is_some_and(|date| USUAL_DATES.contains(&date));
         // Where a switch was taken back, twins of other dates are expected, and ours have kept theirs.
-        if found.is_none() && self.store.tells_by_bytes() && !self.spares {
+        let loose = found.is_none() && self.store.tells_by_bytes() && !self.spares;
+        if loose && (!usual || self.tells_by(db)? == TellsBy::Bytes) {
             found = self.find_one(place, &Wanted { date: None, ..wanted })?;
         }
         match found {
             Some(id) => Ok(Some(self.store.set_marks(place, &id, &envelope.marks)?.unwrap_or(id))),
             None => Ok(None),
         }
+    }
+
+    /// What others have put there may have come without its date.
+    fn tells_by(&mut self, db: &Database) -> Result<TellsBy, ApplyError> {
+        if let Some(known) = self.tells_by {
+            return Ok(known);
+        }
+        let by = match TellsBy::of(db, self.store.as_mut(), self.mailbox)? {
+            TellsBy::BytesAndDate if self.adopts.is_some() => TellsBy::Bytes,
+            by => by,
+        };
+        self.tells_by = Some(by);
+        Ok(by)
     }
 
     fn find_one(&mut self, place: &FolderPath, wanted: &Wanted) -> Result<Option<TargetId>, StoreError> {
@@ -311,7 +329,8 @@ impl Import {
             return Ok(Some(id));
         }
         self.tell_claims(db, to)?;
-        let mut ways = strict_then_loose(tracked, self.store.tells_by_bytes());
+        let by = self.tells_by(db)?;
+        let mut ways = strict_then_loose(tracked, by);
         Ok(ways.find_map(|wanted| locate_one(self.store.as_mut(), to, &wanted).transpose()).transpose()?)
     }
 
@@ -323,7 +342,7 @@ impl Import {
         for folder in self.everywhere.clone() {
             self.tell_claims(db, &folder)?;
         }
-        let strict = strict_then_loose(tracked, self.store.tells_by_bytes()).next();
+        let strict = strict_then_loose(tracked, self.tells_by(db)?).next();
         Ok(strict.map(|wanted| locate_in(self.store.as_mut(), &self.everywhere, wanted)).transpose()?.flatten())
     }
 
@@ -393,14 +412,52 @@ pub(super) fn claim_all(
     Ok(())
 }
 
+/// By what a store tells items apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TellsBy {
+    Token,
+    /// It may have given them dates of its own.
+    Bytes,
+    BytesAndDate,
+}
+
+impl TellsBy {
+    /// Without asking whether it keeps dates.
+    pub(super) fn at_least(store: &dyn MailTarget) -> TellsBy {
+        if store.tells_by_bytes() { TellsBy::Bytes } else { TellsBy::Token }
+    }
+
+    pub(super) fn of(db: &Database, store: &mut dyn MailTarget, mailbox: MailboxId) -> Result<TellsBy, ApplyError> {
+        match TellsBy::at_least(store) {
+            TellsBy::Bytes if keeps_dates(db, store, mailbox)? => Ok(TellsBy::BytesAndDate),
+            by => Ok(by),
+        }
+    }
+}
+
+/// A store that has kept the date of one item keeps them: what has another date is another item.
+fn keeps_dates(db: &Database, store: &mut dyn MailTarget, mailbox: MailboxId) -> Result<bool, ApplyError> {
+    for item in db.read(|db| Ok(target::some(db, mailbox)?))? {
+        if item.date.is_some() && store.date_of(&item.folder, &item.id)? == item.date {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Dates that every server can keep; others may have been changed on the way.
+const USUAL_DATES: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
+
 /// How often an item that is tracked is looked for, at most.
 pub(super) const WAYS: usize = 3;
 
 /// How an item that is tracked is looked for. Where bytes alone tell, with its date first: another with the same bytes is its twin. At
 /// last by what the store may have made of them: nobody else with these bytes is left then.
-pub(super) fn strict_then_loose(item: &Tracked, by_bytes: bool) -> impl Iterator<Item = Wanted> + use<> {
+pub(super) fn strict_then_loose(item: &Tracked, by: TellsBy) -> impl Iterator<Item = Wanted> + use<> {
+    let by_bytes = by != TellsBy::Token;
     let strict = Wanted { token: item.token, digest: item.digest, likeness: None, size: 0, date: item.date.filter(|_| by_bytes) };
-    let loose = strict.date.map(|_| Wanted { date: None, ..strict.clone() });
+    let loose =
+        strict.date.filter(|date| by == TellsBy::Bytes || !USUAL_DATES.contains(date)).map(|_| Wanted { date: None, ..strict.clone() });
     let alike = item.passage.likeness.filter(|_| by_bytes).map(|likeness| Wanted { likeness: Some(likeness), ..strict.clone() });
     std::iter::once(strict).chain(loose).chain(alike)
 }

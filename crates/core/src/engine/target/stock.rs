@@ -7,7 +7,7 @@ use mailferry_rules::import::Arrival;
 
 use super::apply::ApplyError;
 use super::changes::Changes;
-use super::items::{Import, locate_in, strict_then_loose, tell_claims};
+use super::items::{Import, TellsBy, locate_in, strict_then_loose, tell_claims};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{Census, Digest, FolderPath, Marks, Outcome, Receipt, TargetId, Token};
@@ -179,7 +179,8 @@ impl Agent {
         for folder in folders {
             tell_claims(&self.db, store, mailbox, left, folder)?;
         }
-        let mut ways = strict_then_loose(&item, store.tells_by_bytes());
+        let by = TellsBy::of(&self.db, store, mailbox)?;
+        let mut ways = strict_then_loose(&item, by);
         let found = ways.find_map(|wanted| locate_in(store, folders, wanted).transpose()).transpose()?;
         if let Some((folder, id)) = found {
             left.set(item.token, Some(Tracked { folder, id, ..item }));

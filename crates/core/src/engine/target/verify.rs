@@ -7,7 +7,7 @@ use mailferry_rules::ids::MailboxId;
 
 use super::apply::ApplyError;
 use super::changes::Changes;
-use super::items::{WAYS, claim_all, locate_one, strict_then_loose};
+use super::items::{TellsBy, WAYS, claim_all, locate_one, strict_then_loose};
 use crate::engine::agent::Agent;
 use crate::model::{FolderPath, TargetId, Token};
 use crate::ports::{MailTarget, Wanted};
@@ -30,7 +30,7 @@ impl Agent {
                 self.check_stop()?;
                 self.may_still_change()?;
                 let Some(item) = self.rows(mailbox, [&token].into_iter())?.pop() else { continue };
-                let wanted = strict_then_loose(&item, store.tells_by_bytes()).nth(round);
+                let wanted = strict_then_loose(&item, TellsBy::at_least(store.as_ref())).nth(round);
                 let id = wanted.map_or(Ok(None), |wanted| place(store.as_mut(), &folders, &taken, &found, (&item, wanted)))?;
                 match id {
                     // What told its marks may be in the container that nobody can read.

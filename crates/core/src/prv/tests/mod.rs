@@ -13,7 +13,7 @@ use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 use super::{Header, Kind, Options, PrvError, Reader, Record, Summary, Writer, Written, salvage};
 use crate::model::{
     Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
-    Skipped, SwitchId, Token,
+    Skipped, SwitchId, Token, Was,
 };
 
 /// Small steps of a well known generator (SplitMix64): the same numbers on every machine.
@@ -110,7 +110,8 @@ impl Dice {
             1 => Record::Marks { folder, token, marks: self.marks() },
             2 => Record::Moved { token, from: folder, to: 7, key: ItemKey(self.bytes::<3>().to_vec()), marks: self.marks() },
             3 => {
-                let was = self.one_in(2).then(|| Was { digest: Digest(self.bytes()), size: self.below(1 << 40), date: -(self.below(99) as i64) });
+                let was =
+                    self.one_in(2).then(|| Was { digest: Digest(self.bytes()), size: self.below(1 << 40), date: -(self.below(99) as i64) });
                 Record::Gone { folder, token, was }
             }
             4 => Record::FolderGone { id: folder },

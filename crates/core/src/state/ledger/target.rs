@@ -44,6 +44,16 @@ pub fn tracked(db: &Connection, mailbox: MailboxId, wanted: &Token) -> rusqlite:
     .optional()
 }
 
+/// A few items of a mailbox, whichever.
+pub fn some(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<Tracked>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM tracking
+         JOIN target_folder ON target_folder.mailbox = tracking.mailbox AND target_folder.id = tracking.folder
+         WHERE tracking.mailbox = ?1 AND token >= ?2 ORDER BY token LIMIT 8"
+    ))?;
+    query.query_map(params![mailbox.0, Token::FIRST.0], read)?.collect()
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Tracked> {
     let number = |at: usize| row.get::<_, i64>(at);
     let sequence = Sequence(number(7)? as u64);
