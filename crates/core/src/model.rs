@@ -311,6 +311,15 @@ pub struct Counted {
     pub marks: Marks,
 }
 
+/// An item that the source could not read: the target has not got it, and cannot know of it otherwise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unread {
+    pub token: Token,
+    pub folder: u32,
+    pub size: Option<u64>,
+    pub reason: String,
+}
+
 /// What an item was before it was deleted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Was {

@@ -63,6 +63,8 @@ pub struct Found {
     pub refused: u64,
     /// Refused for their size.
     pub too_large: u64,
+    /// Not readable at the source, with its reason.
+    pub unread: u64,
     /// Seen at the target by an earlier manifest, and not there any more.
     pub deleted: u64,
     /// Other bytes, in a known way that is more than line ends.
@@ -88,7 +90,7 @@ impl Found {
     pub fn reasons(&self) -> impl Iterator<Item = Reason> {
         let lost = if self.missing.saturating_add(self.damaged) > LOST_MAX { Score::Poor } else { Score::Investigate };
         let archived = if self.archived > ARCHIVED_MAX { Score::Poor } else { Score::Investigate };
-        let left = self.refused.saturating_add(self.too_large);
+        let left = self.refused.saturating_add(self.too_large).saturating_add(self.unread);
         let left = if per_thousand_exceeds(left, self.items, LEFT_OUT_PER_THOUSAND_MAX) { Score::Poor } else { Score::Investigate };
         let many = per_thousand_exceeds(self.altered, self.items, ALTERED_PER_THOUSAND_MAX);
         let altered = if many { Score::Investigate } else { Score::Good };
@@ -99,6 +101,7 @@ impl Found {
             ("containers that wait in IN", self.waiting, Score::Investigate),
             ("refused", self.refused, left),
             ("too large", self.too_large, left),
+            ("not readable at the source", self.unread, left),
             ("deleted at the target", self.deleted, Score::Investigate),
             ("altered", self.altered, altered),
             ("without some keywords", self.keywords_lost, Score::Good),
@@ -145,6 +148,7 @@ mod tests {
             (Score::Investigate, |found| found.waiting = 1),
             (Score::Investigate, |found| found.refused = 1),
             (Score::Investigate, |found| found.too_large = 1),
+            (Score::Investigate, |found| found.unread = 1),
             (Score::Investigate, |found| found.deleted = 1),
             (Score::Good, |found| found.altered = 1),
             (Score::Good, |found| found.keywords_lost = 1),
@@ -165,6 +169,9 @@ mod tests {
             (Score::Investigate, Score::Poor, 10 * LEFT_OUT_PER_THOUSAND_MAX, |found, count| found.too_large = count),
             (Score::Investigate, Score::Poor, 10 * LEFT_OUT_PER_THOUSAND_MAX, |found, count| {
                 (found.refused, found.too_large) = (1, count - 1)
+            }),
+            (Score::Investigate, Score::Poor, 10 * LEFT_OUT_PER_THOUSAND_MAX, |found, count| {
+                (found.refused, found.unread) = (1, count - 1)
             }),
             (Score::Good, Score::Investigate, 10 * ALTERED_PER_THOUSAND_MAX, |found, count| found.altered = count),
         ] {

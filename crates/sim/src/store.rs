@@ -43,6 +43,8 @@ pub struct SimMailbox {
     pub leaks: bool,
     /// Messages with this word are refused.
     pub refuses: Option<String>,
+    /// Messages with this word cannot be read.
+    pub torn: Option<String>,
     /// Keys of what came here because mail was led here.
     pub led_here: BTreeSet<Vec<u8>>,
     /// What it held when it was taken out of service.
@@ -320,7 +322,13 @@ impl MailSource for SimSource {
 
     fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {
         let shelf = locked(&self.shelf);
-        let item = shelf[&self.url].folders.get(folder).and_then(|items| items.iter().find(|item| item.key == key.0));
+        let mailbox = &shelf[&self.url];
+        let item = mailbox.folders.get(folder).and_then(|items| items.iter().find(|item| item.key == key.0));
+        if let (Some(item), Some(word)) = (item, &mailbox.torn)
+            && String::from_utf8_lossy(&item.bytes).contains(word)
+        {
+            return Err(StoreError::new(Blast::Item, Retry::Later, "read a message", folder.to_string(), "it is torn"));
+        }
         Ok(item.map(|item| OpenItem { reader: Box::new(Cursor::new(item.bytes.clone())) }))
     }
 }

@@ -16,6 +16,11 @@ use mailferry_sim::world::World;
 
 use common::{mail, settle};
 
+/// Whether something cannot be read at the source.
+fn tear(world: &World, word: Option<&str>) {
+    world.edit("alice", |source| source.torn = word.map(str::to_owned));
+}
+
 const BODIES: [&str; 4] = ["first", "second", "third", "fourth"];
 
 /// Alice's mailbox at a target of two nodes.
@@ -139,4 +144,52 @@ fn containers_that_wait_in_in_are_named_and_no_manifest_is_perfect_before_they_a
     let (late, bytes) = made(&mut world, "TGT1");
     assert_eq!((late.score, late.counts.waiting), (Score::Perfect, 0));
     assert!(!String::from_utf8_lossy(&bytes).contains("waiting"), "where nothing waits a manifest is what it always was");
+}
+
+#[test]
+fn what_the_source_cannot_read_is_named_until_it_is_there() {
+    let mut world = moved(Arc::default());
+    tear(&world, Some("f"));
+    mail(&world, &["fifth", "of late", "sixth"]);
+    settle(&mut world);
+    let (first, bytes) = made(&mut world, "TGT1");
+    // Three of seven: what was read before it was torn is there.
+    assert_eq!((first.counts.unread, first.counts.there, first.score), (2, 5, Score::Poor));
+    for item in items(&bytes, first.key).iter().filter(|item| item.state == State::Unread) {
+        assert!(item.size.is_some() && item.reason.as_ref().is_some_and(|why| why.contains("it is torn")), "{item:?}");
+        assert_eq!(item.source.as_deref(), Some(&["INBOX".to_owned()][..]), "{item:?}");
+    }
+    // One is deleted, the other can be read again.
+    world.edit("alice", |source| drop(source.remove("INBOX", 5)));
+    settle(&mut world);
+    let (second, _) = made(&mut world, "TGT1");
+    assert_eq!((second.counts.unread, second.counts.there), (1, 5));
+    tear(&world, None);
+    settle(&mut world);
+    let (third, _) = made(&mut world, "TGT1");
+    assert_eq!((third.counts.unread, third.counts.there, third.score), (0, 6, Score::Perfect));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_again_when_its_container_was_damaged_or_the_target_has_forgotten_it() {
+    let mut world = moved(Arc::default());
+    tear(&world, Some("fifth"));
+    mail(&world, &["fifth", "sound"]);
+    world.session("SRC", AgentKind::Source).expect("it lives");
+    let damaged =
+        world.disks["SRC"].files().iter_mut().filter(|(path, _)| path.starts_with("NTA/OUT")).map(|(_, bytes)| bytes[300] ^= 1).count();
+    assert_eq!(damaged, 2, "what tells of it, for either node");
+    settle(&mut world);
+    let (first, _) = made(&mut world, "TGT1");
+    assert_eq!((first.counts.unread, first.counts.there), (1, 5));
+    world.lose_database("TGT1", AgentKind::Target).expect("a new one");
+    world.lose_database("TGT2", AgentKind::Target).expect("a new one");
+    mail(&world, &["late"]);
+    settle(&mut world);
+    let (second, _) = made(&mut world, "TGT1");
+    assert_eq!(second.counts.unread, 1);
+    tear(&world, None);
+    settle(&mut world);
+    let (third, _) = made(&mut world, "TGT1");
+    assert_eq!((third.counts.unread, third.counts.there, third.score), (0, 7, Score::Perfect));
 }

@@ -212,6 +212,15 @@ impl MailTarget for Settled {
         self.inner.adopt(ours)
     }
 
+    fn tells_by_bytes(&self) -> bool {
+        self.inner.tells_by_bytes()
+    }
+
+    fn date_of(&mut self, folder: &FolderPath, id: &TargetId) -> Result<Option<i64>, StoreError> {
+        let real = self.real(id);
+        self.inner.date_of(folder, &real)
+    }
+
     fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
         let appended = self.inner.append(folder, item, body)?;
         let told = {

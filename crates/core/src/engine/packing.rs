@@ -62,6 +62,14 @@ impl Agent {
         Ok(Packing { name, header, writer, records: Vec::new(), folders: HashSet::new(), tokens: HashSet::new(), identities: Vec::new() })
     }
 
+    /// What was to be the first of this container cannot be read: there is nothing to say.
+    pub(super) fn abandon_container(&self, packing: Packing) {
+        let part = spool::part_of(&spool::file(&self.work_folder(), &packing.name), &self.writer());
+        drop(packing);
+        // Left behind, it is overwritten by the next container.
+        let _ = self.own_share().remove(&part);
+    }
+
     /// Finishes a container, publishes and replicates it; false when it stays pending.
     pub(super) fn seal_container(&mut self, packing: Packing) -> Result<(), Halt> {
         let sealed = spool::file(&self.work_folder(), &packing.name);

@@ -7,7 +7,7 @@ use mailferry_rules::ids::{ContainerName, Sequence};
 use crate::model::Token;
 use crate::prv::Record;
 use crate::state::ledger::source::{self, KnownItem};
-use crate::state::ledger::{beside, epochs, inbound, stock, switch};
+use crate::state::ledger::{beside, epochs, inbound, stock, switch, unread};
 use crate::state::{Connection, SqlResult};
 
 pub(super) fn apply_records(db: &Connection, name: ContainerName, records: &[Record]) -> SqlResult<()> {
@@ -58,6 +58,10 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
             item.marks = marks.clone();
         }),
         Record::Gone { folder, token, was } => source::record_gone(db, mailbox, *folder, token, *was, sequence),
+        Record::Unread { first, items } => {
+            let tokens: Vec<Token> = items.iter().map(|item| item.token).collect();
+            unread::tell(db, mailbox, *first, &tokens, sequence)
+        }
         Record::Census(census) if census.through == Token::LAST => census_sent(db, name),
         Record::Census(_) | Record::Unanswered { .. } | Record::Adopt { .. } => Ok(()),
         Record::Ready { switch, last } => switch::asked(db, name, *switch, *last),

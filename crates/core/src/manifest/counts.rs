@@ -33,6 +33,9 @@ pub struct Counts {
     /// Containers that were in IN and not applied.
     #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub waiting: u64,
+    /// Not readable at the source.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub unread: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -68,6 +71,7 @@ impl Counts {
             State::Deleted => &mut self.deleted,
             State::Refused => &mut self.refused,
             State::TooLarge => &mut self.too_large,
+            State::Unread => &mut self.unread,
         } += 1;
         self.keywords_lost += u64::from(!item.keywords_lost.is_empty());
         self.dates_lost += u64::from(item.reread_date.is_some());
@@ -82,6 +86,7 @@ impl Counts {
             waiting: self.waiting,
             refused: self.refused,
             too_large: self.too_large,
+            unread: self.unread,
             deleted: self.deleted,
             altered: self.altered,
             keywords_lost: self.keywords_lost,

@@ -161,6 +161,8 @@ pub enum State {
     Refused,
     /// The target did not take it for its size.
     TooLarge,
+    /// The source could not read it.
+    Unread,
 }
 
 impl State {
@@ -178,6 +180,7 @@ impl State {
             State::Deleted => "deleted",
             State::Refused => "refused",
             State::TooLarge => "too-large",
+            State::Unread => "unread",
         }
     }
 }

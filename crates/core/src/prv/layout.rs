@@ -67,5 +67,6 @@ pub(super) mod kind {
     pub const READY: u8 = 130;
     pub const CONFIRMED: u8 = 131;
     pub const CLOSED: u8 = 132;
-    pub const LATER: u8 = 133;
+    pub const UNREAD: u8 = 133;
+    pub const LATER: u8 = 134;
 }

@@ -11,7 +11,7 @@ use super::error::{PrvError, within};
 use super::layout::{BLOCK_RAW_BYTES_MAX, RECORD_BYTES_MAX, RECORD_HEAD_BYTES, SIZE_AT_END, SKIPPED_MAX, kind};
 use crate::model::{
     Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
-    Skipped, SwitchId, Token, Was,
+    Skipped, SwitchId, Token, Unread, Was,
 };
 
 /// One change of a mailbox, or an answer. The order in a container is the order of applying.
@@ -33,6 +33,8 @@ pub enum Record {
     Receipt(Receipt),
     /// The items that a mailbox holds, sent after a takeover that may have lost something (R14).
     Census(Census),
+    /// Items that cannot be read at the source, as of now; `first`: in place of all that were told before, else besides them.
+    Unread { first: bool, items: Vec<Unread> },
     /// The target lacks an item that a census names: it is to be sent again.
     Wanted { token: Token },
     /// The source has no answer to this container of the mailbox: where it was taken, its receipt is to be sent again (R45).
@@ -139,6 +141,16 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
         }),
         Record::Receipt(receipt) => encode_receipt(out, receipt),
         Record::Census(census) => encode_census(out, census),
+        Record::Unread { first, items } => framed(out, kind::UNREAD, |out| {
+            out.u8((*first).into());
+            out.u32(length32("the number of unread items", items.len())?);
+            items.iter().try_for_each(|item| {
+                out.put(&item.token.0);
+                out.u32(item.folder);
+                out.u64(item.size.unwrap_or(u64::MAX));
+                out.bytes16("the length of a reason", item.reason.as_bytes())
+            })
+        }),
         Record::Wanted { token } => framed(out, kind::WANTED, |out| {
             out.put(&token.0);
             Ok(())
@@ -336,6 +348,7 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
         },
         kind::FOLDER_GONE => Record::FolderGone { id: fields.u32()? },
         kind::CENSUS => Record::Census(census(&mut fields)?),
+        kind::UNREAD => Record::Unread { first: yes_no(fields.u8()?)?, items: unread(&mut fields)? },
         kind::WANTED => Record::Wanted { token: token(&mut fields)? },
         kind::UNANSWERED => Record::Unanswered { sequence: Sequence(fields.u64()?), epoch: Epoch(fields.u64()?) },
         kind::BESIDE => Record::Beside { folder: fields.u32()?, beside: beside(&mut fields, false)? },
@@ -413,6 +426,15 @@ fn census(fields: &mut Fields<'_>) -> Option<Census> {
         items.push(item);
     }
     Some(Census { from, through, items })
+}
+
+fn unread(fields: &mut Fields<'_>) -> Option<Vec<Unread>> {
+    let mut items = Vec::new();
+    for _ in 0..fields.u32()? {
+        let (token, folder, size) = (token(fields)?, fields.u32()?, fields.u64()?);
+        items.push(Unread { token, folder, size: Some(size).filter(|size| *size != u64::MAX), reason: fields.text16()? });
+    }
+    Some(items)
 }
 
 fn token(fields: &mut Fields<'_>) -> Option<Token> {

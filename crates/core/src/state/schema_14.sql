@@ -5,3 +5,22 @@ ALTER TABLE source_item ADD COLUMN date INTEGER;
 ALTER TABLE source_gone ADD COLUMN digest BLOB;
 ALTER TABLE source_gone ADD COLUMN size INTEGER;
 ALTER TABLE source_gone ADD COLUMN date INTEGER;
+
+-- Items that cannot be read at the source. Target agent: as it was told; path: of their folder at the source, size -1: not known.
+CREATE TABLE unread (
+    mailbox BLOB NOT NULL,
+    token BLOB NOT NULL,
+    path TEXT,
+    size INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (mailbox, token)
+) STRICT;
+
+-- Source agent: the tokens it has told the target of, one behind the other, and the containers that did, from first to last; last 0: to be
+-- told again.
+CREATE TABLE unread_told (
+    mailbox BLOB PRIMARY KEY,
+    tokens BLOB NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL
+) STRICT;

@@ -17,6 +17,7 @@ use mailferry_imap::{Code, Command, Connection, ImapError, Response, Selected};
 use super::access::Access;
 use super::account::{Folder, Folders};
 use super::batch::{self, GROUPS_IN_FLIGHT, Group, InFlight, Sent, Stored, Waiting};
+use super::dates;
 use super::line::Line;
 use super::listing::Listing;
 use super::marks::Storable;

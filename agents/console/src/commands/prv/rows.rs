@@ -121,6 +121,9 @@ pub fn record_json(record: &Record, folders: &Folders, number: u64) -> Value {
         Record::Census(census) => json!({
             "record": "census", "from": census.from.to_string(), "through": census.through.to_string(), "items": census.items.len(),
         }),
+        Record::Unread { first, items } => json!({
+            "record": "unread", "first": first, "tokens": items.iter().map(|item| item.token.to_string()).collect::<Vec<_>>(),
+        }),
         Record::Wanted { token } => json!({ "record": "wanted", "token": token.to_string() }),
         Record::Unanswered { sequence, epoch } => json!({ "record": "unanswered", "sequence": sequence.0, "epoch": epoch.0 }),
         Record::Beside { folder, beside } => json!({
@@ -169,6 +172,7 @@ pub fn describe(record: &Record, folders: &Folders) -> String {
         Record::FolderGone { id } => format!("folder gone  {}", folders.name(*id)),
         Record::Receipt(receipt) => described_receipt(receipt),
         Record::Census(census) => format!("census       {}", text::count(census.items.len() as u64, "item")),
+        Record::Unread { items, .. } => format!("unread       {}", text::count(items.len() as u64, "item")),
         Record::Wanted { token } => format!("wanted       {token}"),
         Record::Unanswered { sequence, epoch } => format!("unanswered   container {sequence} of epoch {epoch}"),
         Record::Beside { folder, beside } => {

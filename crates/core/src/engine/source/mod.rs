@@ -14,6 +14,7 @@
 //! receipts  the target's answers
 //! plan      what the next pass would do
 //! switching the source's part of the switch
+//! unread    what cannot be read, told to the target
 //! ```
 
 mod beside;
@@ -28,6 +29,7 @@ mod plan;
 mod receipts;
 mod requests;
 mod switching;
+mod unread;
 
 pub use beside::mapped as mapped_rights;
 pub use plan::{MailboxPlan, plan};

@@ -9,11 +9,10 @@ use super::changes::{self, Change, Gone};
 use crate::compare::forms;
 use crate::engine::agent::{Agent, Mailbox};
 use crate::engine::packing::Packing;
-use crate::model::{Envelope, FolderInfo, ItemKey, Token};
+use crate::model::{Envelope, FolderInfo, ItemKey, Token, Unread};
 use crate::ports::{Blast, Level, MailSource, SeenItem, StoreError, Walked};
 use crate::prv::{self, PrvError, Record};
 use crate::state::ledger::inbound;
-use crate::state::ledger::moves::{Kind, NotThere};
 use crate::state::ledger::source::{self, KnownItem};
 use crate::state::ledger::stamps::{self, Stamps};
 use crate::state::ledger::switch;
@@ -30,8 +29,8 @@ pub(super) struct Pass<'a> {
     found: BTreeMap<u32, Vec<Change>>,
     /// Items that could not be read in this pass.
     unreadable: HashSet<(u32, ItemKey)>,
-    /// The same for a move request (R81).
-    pub(super) not_there: Vec<NotThere>,
+    /// The same, for the target and for a move request (R81).
+    pub(super) unread: Vec<Unread>,
     /// What the folders say of themselves; those that did not give all they showed are taken out.
     stamps: Stamps,
     open: Option<Packing>,
@@ -42,7 +41,7 @@ pub(super) struct Pass<'a> {
     /// What the store calls its items has been found wrong: bytes alone count.
     identities_lie: bool,
     /// The mailbox is switched: the target is what its users work with, and only what is new here is brought over.
-    only_new: bool,
+    pub(super) only_new: bool,
     /// Its switch has once been taken back (R83).
     undone: bool,
 }
@@ -71,7 +70,7 @@ impl Agent {
             gone,
             found,
             unreadable: HashSet::new(),
-            not_there: Vec::new(),
+            unread: Vec::new(),
             stamps,
             open: None,
             sealed: 0,
@@ -104,6 +103,7 @@ impl Agent {
         for id in pass.folders.iter().filter(|(_, info)| info.is_none()).map(|(id, _)| *id).collect::<Vec<_>>() {
             self.write(&mut pass, Record::FolderGone { id })?;
         }
+        self.tell_unread(&mut pass)?;
         self.seal(&mut pass)?;
         if undone == Some(false) {
             self.tell_missing(&pass)?;
@@ -290,10 +290,11 @@ impl Agent {
 
     fn pack_item(&mut self, pass: &mut Pass<'_>, id: u32, info: &FolderInfo, seen: SeenItem, token: Token) -> Result<(), MailboxHalt> {
         self.make_room(pass, seen.size.unwrap_or(0))?;
+        let is_first = pass.open.is_none();
         self.announce(pass, id)?;
-        let identity = seen.identity;
+        let (identity, size) = (seen.identity, seen.size);
         let envelope = Envelope { token, key: seen.key, marks: seen.marks, date: seen.date, sender: seen.sender };
-        let Pass { store, open, unreadable, not_there, stamps, mailbox, .. } = pass;
+        let Pass { store, open, unreadable, unread, stamps, mailbox, .. } = pass;
         let Some(packing) = open.as_mut() else { return Ok(()) };
         let failed = match store.open(&info.path, &envelope.key) {
             // Moved or deleted since the scan: the next pass sees where it is.
@@ -318,11 +319,14 @@ impl Agent {
         if failed.blast != Blast::Item {
             return Err(failed.into());
         }
-        not_there.push(NotThere { token, kind: Kind::Unreadable, reason: failed.to_string() });
+        let begun = open.take_if(|_| is_first);
+        unread.push(Unread { token, folder: id, size, reason: failed.to_string() });
         unreadable.insert((id, envelope.key));
         stamps.remove(&id);
         let name = mailbox.name.clone();
         self.store_failed(&name, failed);
+        // Else a mailbox with one such message would send a container in each session.
+        begun.into_iter().for_each(|packing| self.abandon_container(packing));
         Ok(())
     }
 
@@ -457,6 +461,7 @@ fn folders_named(record: &Record) -> Vec<u32> {
     match record {
         Record::Marks { folder, .. } | Record::Beside { folder, .. } => vec![*folder],
         Record::Moved { from, to, .. } => vec![*from, *to],
+        Record::Unread { items, .. } => items.iter().map(|item| item.folder).collect::<BTreeSet<u32>>().into_iter().collect(),
         Record::Census(census) => census.items.iter().map(|item| item.folder).collect::<BTreeSet<u32>>().into_iter().collect(),
         _ => Vec::new(),
     }

@@ -4,7 +4,7 @@
 //! history. Nothing of it lives in memory: a node that takes over goes on with what stands in its database (F75).
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mailferry_rules::ids::MailboxId;
 use mailferry_rules::moves::{After, Phase, Place, State, Under, admit};
@@ -13,8 +13,9 @@ use super::MailboxHalt;
 use super::pack::Pass;
 use super::places::place_of;
 use crate::engine::agent::{Agent, Halt, Mailbox};
+use crate::model::{Token, Unread};
 use crate::ports::{Level, Retry, StoreError};
-use crate::state::ledger::moves::{self, Kept, NotThere};
+use crate::state::ledger::moves::{self, Kept, Kind, NotThere};
 use crate::state::ledger::{inbound, stock, switch};
 use crate::state::{Connection, SqlResult};
 use crate::trouble::Trouble;
@@ -216,11 +217,12 @@ impl Agent {
     pub(super) fn count_unreadable(&mut self, pass: &Pass<'_>) -> Result<(), MailboxHalt> {
         let mailbox = pass.mailbox.id;
         let known = self.db.read(|db| Ok((moves::of(db, mailbox)?.is_some(), moves::unreadable(db, mailbox)?)))?;
-        let tokens = |items: &[NotThere]| items.iter().map(|item| item.token).collect::<std::collections::BTreeSet<_>>();
-        if !known.0 || tokens(&known.1) == tokens(&pass.not_there) {
+        let told: BTreeSet<Token> = known.1.iter().map(|item| item.token).collect();
+        if !known.0 || told == pass.unread.iter().map(|item| item.token).collect() {
             return Ok(());
         }
-        let now_ms = self.now_ms();
-        Ok(self.db.write(|tx| Ok(moves::set_unreadable(tx, mailbox, &pass.not_there, now_ms)?))?)
+        let not_there = |item: &Unread| NotThere { token: item.token, kind: Kind::Unreadable, reason: item.reason.clone() };
+        let (items, now_ms): (Vec<NotThere>, u64) = (pass.unread.iter().map(not_there).collect(), self.now_ms());
+        Ok(self.db.write(|tx| Ok(moves::set_unreadable(tx, mailbox, &items, now_ms)?))?)
     }
 }

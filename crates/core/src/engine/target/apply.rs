@@ -275,6 +275,12 @@ impl Agent {
                 Ok(())
             }
             Record::Census(census) => self.compare(import, &census),
+            Record::Unread { first, items } => {
+                if !import.restored {
+                    import.unread(first, items);
+                }
+                Ok(())
+            }
             // It is older than what was set since: the source has sent it again meanwhile, or the ledger knows what came last.
             Record::Beside { .. } if import.restored => Ok(()),
             Record::Beside { folder, beside } => import.beside(folder, beside),

@@ -7,6 +7,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId};
 use crate::model::{Beside, FolderPath, TargetId, Token};
 use crate::state::ledger::manifest::{self, LeftOut};
 use crate::state::ledger::target::{self, Tracked};
+use crate::state::ledger::unread::{self, Known};
 use crate::state::ledger::{beside, serving, stock};
 use crate::state::{Connection, SqlResult};
 
@@ -24,6 +25,9 @@ pub(super) struct Changes {
     /// Folders at the target, and what they are at the source.
     came_from: Vec<(FolderPath, FolderPath)>,
     left_out: Vec<LeftOut>,
+    /// What cannot be read at the source; whether in place of what was known of it.
+    unread: Vec<Known>,
+    unread_anew: bool,
     /// What folders were given to stand beside their items.
     given: Vec<(FolderPath, Beside)>,
 }
@@ -53,6 +57,15 @@ impl Changes {
     /// This item cannot be at the target.
     pub(super) fn leave_out(&mut self, item: LeftOut) {
         self.left_out.push(item);
+    }
+
+    /// These cannot be read at the source.
+    pub(super) fn unread(&mut self, anew: bool, items: impl Iterator<Item = Known>) {
+        if anew {
+            self.unread.clear();
+            self.unread_anew = true;
+        }
+        self.unread.extend(items);
     }
 
     /// This stands beside the items of the folder now.
@@ -102,6 +115,10 @@ impl Changes {
             }
         }
         self.left_out.iter().try_for_each(|item| manifest::leave_out(db, mailbox, item))?;
+        if self.unread_anew {
+            unread::clear(db, mailbox)?;
+        }
+        self.unread.iter().try_for_each(|item| unread::record(db, mailbox, item))?;
         self.given.iter().try_for_each(|(folder, given)| beside::give(db, mailbox, folder, given))?;
         if let Some(kept) = &self.kept {
             self.away.iter().try_for_each(|item| serving::take_away(db, kept, item))?;

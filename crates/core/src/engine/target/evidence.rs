@@ -11,6 +11,7 @@ use crate::passage::Altered;
 use crate::ports::{MailSource, ReadSeek, ShownAs, StoreError};
 use crate::state::ledger::manifest::{self as ledger, LeftOut};
 use crate::state::ledger::target::Tracked;
+use crate::state::ledger::unread::Known;
 use crate::trouble::Trouble;
 
 /// What a server changed by itself, in `altered`.
@@ -113,6 +114,12 @@ impl<'a, W: Write> Evidence<'a, W> {
             reason: Some(item.reason),
             ..Item::of(item.token, state)
         })
+    }
+
+    /// An item that the source could not read.
+    pub fn unread(&mut self, item: Known) -> Result<(), Trouble> {
+        let Known { token, folder, size, reason } = item;
+        self.write(Item { size, source: folder.map(|path| path.0), reason: Some(reason), ..Item::of(token, State::Unread) })
     }
 
     /// An item that was asked for at the source and has not come.

@@ -6,7 +6,7 @@ use mailferry_rules::ids::{ContainerName, MailboxId, Sequence};
 
 use super::apply::{ApplyCounts, ApplyError};
 use super::changes::Changes;
-use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, SwitchId, TargetId, Token, Was};
+use crate::model::{Beside, Digest, Envelope, FolderInfo, FolderPath, Marks, Skipped, SwitchId, TargetId, Token, Unread, Was};
 use crate::passage::Passage;
 use crate::ports::{Appended, Blast, MailTarget, NewItem, ReadSeek, Retry, StoreError, Wanted};
 use crate::prv::Reader;
@@ -14,6 +14,7 @@ use crate::state::Database;
 use crate::state::ledger::beside;
 use crate::state::ledger::manifest::LeftOut;
 use crate::state::ledger::target::{self, Tracked};
+use crate::state::ledger::unread::Known;
 
 /// One container being applied.
 pub(super) struct Import {
@@ -156,6 +157,16 @@ impl Import {
 
     pub(super) fn place(&self, id: u32) -> Result<FolderPath, String> {
         self.folders.get(&id).cloned().unwrap_or_else(|| Err(format!("its container does not say what folder {id} is")))
+    }
+
+    pub(super) fn unread(&mut self, first: bool, items: Vec<Unread>) {
+        let known = items.into_iter().map(|Unread { token, folder, size, reason }| Known {
+            token,
+            folder: self.sources.get(&folder).cloned(),
+            size,
+            reason,
+        });
+        self.changes.unread(first, known);
     }
 
     pub(super) fn skip(&mut self, token: Token, reason: String) -> Result<(), ApplyError> {

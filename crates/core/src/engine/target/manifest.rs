@@ -3,6 +3,7 @@
 //! Items come by folder and there in the order of their ids, in which stores read best; the ledger sorts them, outside of memory where
 //! they are many. What was written is read again as a stranger would read it, before it gets its name and its row.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufReader, BufWriter};
 
 use mailferry_rules::ids::MailboxId;
@@ -16,6 +17,7 @@ use crate::model::{Digest, Token};
 use crate::ports::{Level, MailSource, ReadSeek, ShareErrorKind, SharePath};
 use crate::spool;
 use crate::state::ledger::manifest::{self, Made};
+use crate::state::ledger::unread::{self, Known};
 use crate::state::ledger::{inbound, target};
 use crate::trouble::Trouble;
 
@@ -205,22 +207,31 @@ impl Agent {
             Some(failure) => return Err(failure),
             None => evidence.placeless()?,
         }
+        let mut placeless = self.placeless(mailbox)?.into_iter().peekable();
         let mut behind: Option<Token> = None;
-        let mut awaited = self.db.read(|db| Ok(manifest::awaited(db, mailbox)?))?.into_iter().peekable();
         loop {
             let page = self.db.read(|db| Ok(manifest::left_out(db, mailbox, behind, PAGE_ITEMS)?))?;
             let Some(last) = page.last() else { break };
             behind = Some(last.token);
             for item in page {
-                while let Some(token) = awaited.next_if(|token| *token < item.token) {
-                    evidence.awaited(token)?;
+                while let Some((token, unread)) = placeless.next_if(|(token, _)| *token < item.token) {
+                    without_place(&mut evidence, token, unread)?;
                 }
-                awaited.next_if(|token| *token == item.token);
+                placeless.next_if(|(token, _)| *token == item.token);
                 evidence.left_out(item)?;
             }
         }
-        awaited.try_for_each(|token| evidence.awaited(token))?;
+        for (token, unread) in placeless {
+            without_place(&mut evidence, token, unread)?;
+        }
         Ok(evidence.into_writer())
+    }
+
+    /// Items that are not there, and were not refused either: asked for and not come, or unread at the source.
+    fn placeless(&self, mailbox: MailboxId) -> Result<BTreeMap<Token, Option<Known>>, Trouble> {
+        let (awaited, known) = self.db.read(|db| Ok((manifest::awaited(db, mailbox)?, unread::known(db, mailbox)?)))?;
+        let awaited = awaited.into_iter().map(|token| (token, None));
+        Ok(awaited.chain(known.into_iter().map(|item| (item.token, Some(item)))).collect())
     }
 
     /// The manifest before this one, where it is still there as it was made.
@@ -231,6 +242,13 @@ impl Agent {
         hasher.update_reader(open()?).ok()?;
         let same = hasher.finalize().as_bytes() == &made.digest.0;
         Reader::open(open().filter(|_| same)?, &Trust::Keys(vec![PublicKey(made.key)])).ok()
+    }
+}
+
+fn without_place<W: io::Write>(evidence: &mut Evidence<'_, W>, token: Token, unread: Option<Known>) -> Result<(), Trouble> {
+    match unread {
+        Some(item) => evidence.unread(item),
+        None => evidence.awaited(token),
     }
 }
 

@@ -94,6 +94,12 @@ fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
         Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
         Entry::Plain(Record::Gone { folder: 1, token: Token([5; 16]), was }),
     ];
+    let unread = |number: u8, size| Unread { token: Token([number; 16]), folder: 1, size, reason: "it is torn".into() };
+    let unread = vec![
+        Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
+        Entry::Plain(Record::Unread { first: true, items: vec![unread(1, Some(70_000)), unread(2, None)] }),
+        Entry::Plain(Record::Unread { first: false, items: Vec::new() }),
+    ];
     vec![
         ("v1-beside.prv", Kind::Mail, beside),
         ("v1-census.prv", Kind::Mail, stock),
@@ -103,6 +109,7 @@ fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
         ("v1-large-and-withdrawn.prv", Kind::Mail, large),
         ("v1-receipts.prv", Kind::Receipts, receipts),
         ("v1-switch.prv", Kind::Mail, switch),
+        ("v1-unread.prv", Kind::Mail, unread),
     ]
 }
 

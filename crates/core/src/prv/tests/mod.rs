@@ -13,7 +13,7 @@ use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 use super::{Header, Kind, Options, PrvError, Reader, Record, Summary, Writer, Written, salvage};
 use crate::model::{
     Beside, Census, Counted, Digest, Envelope, Flags, FolderInfo, FolderPath, InternalDate, ItemKey, Keywords, Marks, Outcome, Receipt,
-    Skipped, SwitchId, Token, Was,
+    Skipped, SwitchId, Token, Unread, Was,
 };
 
 /// Small steps of a well known generator (SplitMix64): the same numbers on every machine.
@@ -98,7 +98,7 @@ impl Dice {
     pub fn record(&mut self) -> Record {
         let folder = self.below(5) as u32;
         let token = Token(self.bytes());
-        match self.below(12) {
+        match self.below(13) {
             0 => {
                 let path = FolderPath((0..self.below(4)).map(|_| self.text()).collect());
                 let special_use = self.one_in(2).then(|| self.text());
@@ -115,6 +115,11 @@ impl Dice {
                 Record::Gone { folder, token, was }
             }
             4 => Record::FolderGone { id: folder },
+            11 => {
+                let size = self.one_in(2).then_some(7);
+                let items = (0..self.below(4)).map(|_| Unread { token, folder, size, reason: self.text() }).collect();
+                Record::Unread { first: self.one_in(2), items }
+            }
             5 => Record::Wanted { token },
             6 => Record::Census(self.census()),
             7 => Record::Unanswered { sequence: Sequence(self.below(99)), epoch: Epoch(self.below(9)) },

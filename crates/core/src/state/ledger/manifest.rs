@@ -153,6 +153,6 @@ pub fn record(db: &Connection, mailbox: MailboxId, made: &Made) -> rusqlite::Res
     Ok(())
 }
 
-fn path(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<FolderPath>> {
+pub(super) fn path(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<FolderPath>> {
     if row.get_ref(at)?.as_str_or_null().is_ok_and(|text| text.is_none()) { Ok(None) } else { Ok(Some(FolderPath(from_json(row, at)?))) }
 }

@@ -239,5 +239,6 @@ pub fn send_again(db: &Connection, mailbox: MailboxId, sequence: Sequence) -> ru
     db.run("UPDATE source_folder SET sent = 0 WHERE mailbox = ?1", [mailbox.0])?;
     super::stamps::forget(db, mailbox)?;
     super::beside::send_again(db, mailbox)?;
+    super::unread::tell_again(db, mailbox, sequence)?;
     Ok((last + bodies) as u64)
 }

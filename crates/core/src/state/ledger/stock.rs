@@ -10,6 +10,7 @@ use crate::state::statements::Statements;
 /// Source: a census of this mailbox has to be sent. Target: more may have been done than its ledger knows.
 pub fn call(db: &Connection, mailbox: MailboxId, why: &str, now_ms: u64) -> rusqlite::Result<()> {
     db.run("INSERT OR IGNORE INTO stock (mailbox, since_ms, why) VALUES (?1, ?2, ?3)", params![mailbox.0, now_ms as i64, why])?;
+    super::unread::forget_told(db, mailbox)?;
     // Whatever was asked before is asked once more, behind the census.
     super::switch::ask_again(db, mailbox)
 }
