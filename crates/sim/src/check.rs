@@ -76,6 +76,14 @@ fn requests(world: &World, troubles: &mut Vec<String>) {
     }
 }
 
+/// At which a mailbox is kept in step, where that is longer than three hours; 0: none is.
+pub fn longest_interval_ms(world: &World) -> u64 {
+    let database = world.database(&world.active(&world.source), AgentKind::Source);
+    let requests = database.read(|db| Ok(ledger::moves::all(db)?)).unwrap_or_default();
+    let kept = requests.iter().filter(|kept| kept.request.state == State::AutoSuspended);
+    kept.map(|kept| kept.request.wishes.interval_ms).filter(|interval_ms| *interval_ms > 3 * 3_600_000).max().unwrap_or(0)
+}
+
 /// How many requests a database says are under way. Two that are completed as one count once.
 pub fn under_way(world: &World, node: &str) -> u64 {
     let counted = world.database(node, AgentKind::Source).read(|db| {

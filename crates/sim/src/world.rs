@@ -455,10 +455,15 @@ impl World {
         self.store_trouble.set_right();
     }
 
-    /// Time passes until nothing changes any more: three hours at most, in which everything that was put off is tried.
+    /// Time passes until nothing changes any more: three hours at most, in which everything that was put off is tried; where a mailbox
+    /// is kept in step at longer intervals, once more so long.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
-        for _ in 0..3 {
-            self.pass_time(HOUR_MS);
+        for wait_ms in [HOUR_MS, HOUR_MS, HOUR_MS, 0] {
+            let wait_ms = if wait_ms == 0 { check::longest_interval_ms(self) } else { wait_ms };
+            if wait_ms == 0 {
+                break;
+            }
+            self.pass_time(wait_ms);
             self.settle(ROUNDS_MAX)?;
             if check::troubles_after(self, self.told.errors().len(), true).is_empty() {
                 break;
