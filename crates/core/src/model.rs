@@ -294,11 +294,13 @@ pub enum Outcome {
     Refused,
 }
 
-/// Stock taken at the source: of the tokens `from..=through`, these items are all there are.
+/// Stock taken at the source: of the tokens `from..=through`, these items are all there are; `incomplete`: all that can be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Census {
     pub from: Token,
     pub through: Token,
+    /// What is not named may be there all the same, and stays at the target.
+    pub incomplete: bool,
     /// In rising order of their tokens.
     pub items: Vec<Counted>,
 }

@@ -15,6 +15,7 @@
 //! alice add INBOX words              also: mark INBOX 0 · move INBOX 0 Archive · remove INBOX 0
 //! alice grant INBOX bob lr           rights of somebody else; without letters he has none any more
 //! target alice refuses word          messages with this word; without one it takes all of them
+//! torn alice word                    messages with this word cannot be read at the source; without one all of them can
 //! target alice drop INBOX            somebody removes a folder at the target, with all that is in it
 //! run SRC1 source                    a session
 //! round                              every agent once
@@ -169,6 +170,11 @@ fn act(world: &mut World, words: &[&str]) -> Result<(), String> {
             if waits != (words[0] == "waiting") {
                 return Err(format!("it is not so: {troubles:?}"));
             }
+        }
+        ["torn", name, word @ ..] => {
+            let mut shelf = locked(&world.shelf);
+            let source = shelf.get_mut(&format!("sim:{name}")).ok_or("no such mailbox")?;
+            source.torn = word.first().map(|word| (*word).to_owned());
         }
         ["target", name, "refuses", word @ ..] => {
             let mut shelf = locked(&world.shelf);

@@ -62,7 +62,7 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
             let tokens: Vec<Token> = items.iter().map(|item| item.token).collect();
             unread::tell(db, mailbox, *first, &tokens, sequence)
         }
-        Record::Census(census) if census.through == Token::LAST => census_sent(db, name),
+        Record::Census(census) if census.through == Token::LAST => census_sent(db, name, census.incomplete),
         Record::Census(_) | Record::Unanswered { .. } | Record::Adopt { .. } => Ok(()),
         Record::Ready { switch, last } => switch::asked(db, name, *switch, *last),
         Record::Confirmed { sequence: of, epoch, .. } => {
@@ -74,9 +74,10 @@ fn apply(db: &Connection, name: ContainerName, record: &Record) -> SqlResult<()>
 }
 
 /// One that a predecessor has sent says nothing of what was lost when this node took over.
-fn census_sent(db: &Connection, name: ContainerName) -> SqlResult<()> {
+fn census_sent(db: &Connection, name: ContainerName, incomplete: bool) -> SqlResult<()> {
     match epochs::latest(db)? {
         Some((epoch, _)) if name.epoch < epoch => Ok(()),
+        _ if incomplete => stock::told(db, name.mailbox),
         _ => stock::taken(db, name.mailbox),
     }
 }

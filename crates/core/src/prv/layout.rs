@@ -62,6 +62,7 @@ pub(super) mod kind {
     pub const WANTED: u8 = 13;
     pub const ADOPT: u8 = 14;
     pub const GONE_WAS: u8 = 15;
+    pub const CENSUS_INCOMPLETE: u8 = 16;
     pub const UNANSWERED: u8 = 128;
     pub const BESIDE: u8 = 129;
     pub const READY: u8 = 130;

@@ -211,7 +211,7 @@ impl<R: Read + Seek> Reader<R> {
 
     fn unknown(&self, kind: u8) -> PrvError {
         match kind {
-            1..=kind::GONE_WAS | kind::UNANSWERED..kind::LATER => self.damaged("a record is not what its type says"),
+            1..=kind::CENSUS_INCOMPLETE | kind::UNANSWERED..kind::LATER => self.damaged("a record is not what its type says"),
             _ => PrvError::FromTheFuture(format!("record type {kind}")),
         }
     }

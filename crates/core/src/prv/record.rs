@@ -184,7 +184,8 @@ pub(super) fn encode(out: &mut Vec<u8>, record: &Record) -> Result<(), PrvError>
 }
 
 fn encode_census(out: &mut Vec<u8>, census: &Census) -> Result<(), PrvError> {
-    framed(out, kind::CENSUS, |out| {
+    let kind = if census.incomplete { kind::CENSUS_INCOMPLETE } else { kind::CENSUS };
+    framed(out, kind, |out| {
         out.put(&census.from.0);
         out.put(&census.through.0);
         out.u32(length32("the number of items of a census", census.items.len())?);
@@ -347,7 +348,7 @@ pub(super) fn decode(kind: u8, payload: &[u8]) -> Option<Record> {
             was: Some(Was { digest: Digest(fields.array()?), size: fields.u64()?, date: i64::from_le_bytes(fields.array()?) }),
         },
         kind::FOLDER_GONE => Record::FolderGone { id: fields.u32()? },
-        kind::CENSUS => Record::Census(census(&mut fields)?),
+        kind::CENSUS | kind::CENSUS_INCOMPLETE => Record::Census(census(&mut fields, kind == kind::CENSUS_INCOMPLETE)?),
         kind::UNREAD => Record::Unread { first: yes_no(fields.u8()?)?, items: unread(&mut fields)? },
         kind::WANTED => Record::Wanted { token: token(&mut fields)? },
         kind::UNANSWERED => Record::Unanswered { sequence: Sequence(fields.u64()?), epoch: Epoch(fields.u64()?) },
@@ -414,7 +415,7 @@ pub(super) fn decode_skipped(payload: &[u8], skipped: &mut Vec<Skipped>) -> Opti
 }
 
 /// Tokens rise, and lie between the ends.
-fn census(fields: &mut Fields<'_>) -> Option<Census> {
+fn census(fields: &mut Fields<'_>, incomplete: bool) -> Option<Census> {
     let (from, through) = (token(fields)?, token(fields)?);
     let mut items: Vec<Counted> = Vec::new();
     for _ in 0..fields.u32()? {
@@ -425,7 +426,7 @@ fn census(fields: &mut Fields<'_>) -> Option<Census> {
         }
         items.push(item);
     }
-    Some(Census { from, through, items })
+    Some(Census { from, through, incomplete, items })
 }
 
 fn unread(fields: &mut Fields<'_>) -> Option<Vec<Unread>> {

@@ -24,3 +24,6 @@ CREATE TABLE unread_told (
     first INTEGER NOT NULL,
     last INTEGER NOT NULL
 ) STRICT;
+
+-- Source agent: 1: a census of what can be read has been sent, and the whole one is owed.
+ALTER TABLE stock ADD COLUMN told INTEGER NOT NULL DEFAULT 0;

@@ -19,9 +19,14 @@ const ITEMS_MAX: usize = 2_000;
 const BYTES_MAX: usize = 256 << 10;
 
 impl Agent {
+    /// An item that could not be read is there all the same: then the census says that it is not all, once, and a whole one follows as
+    /// soon as everything can be read.
     pub(super) fn take_stock(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
-        let mailbox = pass.mailbox.id;
+        let (mailbox, incomplete) = (pass.mailbox.id, !pass.unreadable.is_empty());
         let Some(why) = self.db.read(|db| Ok(stock::due(db, mailbox)?))? else { return Ok(()) };
+        if incomplete && !self.db.read(|db| Ok(stock::owed(db, mailbox)?))? {
+            return Ok(());
+        }
         for ContainerName { sequence, epoch, .. } in self.db.read(|db| Ok(outbound::unanswered(db, mailbox)?))? {
             self.write(pass, Record::Unanswered { sequence, epoch })?;
         }
@@ -30,14 +35,15 @@ impl Agent {
             let items = self.db.read(|db| Ok(stock::items(db, mailbox, from, ITEMS_MAX + 1)?))?;
             let (items, through) = piece(items);
             count += items.len();
-            self.write(pass, Record::Census(Census { from, through, items }))?;
+            self.write(pass, Record::Census(Census { from, through, incomplete, items }))?;
             match after(through) {
                 Some(next) => from = next,
                 None => break,
             }
         }
         self.seal(pass)?;
-        self.event("stock.taken", Level::Warning, format!("mailbox {}: the target is told of all {count} items: {why}", pass.mailbox.name));
+        let which = if incomplete { format!("of {count} items, all that can be read") } else { format!("of all {count} items") };
+        self.event("stock.taken", Level::Warning, format!("mailbox {}: the target is told {which}: {why}", pass.mailbox.name));
         Ok(())
     }
 }

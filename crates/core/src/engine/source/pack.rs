@@ -28,7 +28,7 @@ pub(super) struct Pass<'a> {
     /// Changes found at the first look.
     found: BTreeMap<u32, Vec<Change>>,
     /// Items that could not be read in this pass.
-    unreadable: HashSet<(u32, ItemKey)>,
+    pub(super) unreadable: HashSet<(u32, ItemKey)>,
     /// The same, for the target and for a move request (R81).
     pub(super) unread: Vec<Unread>,
     /// What the folders say of themselves; those that did not give all they showed are taken out.
@@ -110,8 +110,7 @@ impl Agent {
         }
         self.record_stamps(&pass)?;
         self.count_unreadable(&pass)?;
-        // An item that could not be read is there all the same.
-        if pass.unreadable.is_empty() && !pass.only_new {
+        if !pass.only_new {
             self.take_stock(&mut pass)?;
         }
         self.ask_for_switch(&mut pass)?;

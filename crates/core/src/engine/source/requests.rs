@@ -171,7 +171,7 @@ impl Agent {
                 return Ok(false);
             }
             let Some(kept) = moves::of(db, mailbox)? else { return Ok(true) };
-            let owed = stock::due(db, mailbox)?.is_some() || !inbound::receipts_to_send(db, mailbox)?.is_empty();
+            let owed = stock::owed(db, mailbox)? || !inbound::receipts_to_send(db, mailbox)?.is_empty();
             Ok(kept.request.wants_a_pass(owed, now_ms))
         })?)
     }

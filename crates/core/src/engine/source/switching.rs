@@ -139,7 +139,7 @@ impl Agent {
 
     /// What the ledger says of a switch under way, and of its request.
     pub(super) fn known(&self, kept: &Kept, under_way: &switch::Kept) -> Result<(Known, Progress), Halt> {
-        let (progress, owed) = self.db.read(|db| Ok((moves::progress(db, kept.mailbox)?, stock::due(db, kept.mailbox)?.is_some())))?;
+        let (progress, owed) = self.db.read(|db| Ok((moves::progress(db, kept.mailbox)?, stock::owed(db, kept.mailbox)?)))?;
         // After the switch no stock is taken any more.
         let packed = kept.request.packed_ms != 0 && (!owed || under_way.switch.phase.is_past_return());
         let known = Known { packed, unanswered: progress.unanswered, verdict: under_way.verdict.clone(), epoch: self.epoch };

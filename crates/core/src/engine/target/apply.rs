@@ -85,11 +85,12 @@ impl Agent {
         if store.tells_by_bytes() {
             self.intend(&incoming)?;
         }
-        let (guarded, forgot) = self.db.read(|db| Ok((serving::copy(db, mailbox)?.is_some(), stock::due(db, mailbox)?.is_some())))?;
+        let (guarded, has_forgotten) =
+            self.db.read(|db| Ok((serving::copy(db, mailbox)?.is_some(), stock::due(db, mailbox)?.is_some())))?;
         let changes = Changes::of(guarded.then_some(incoming.name));
         let mut import = Import::new(incoming.name, store, incoming.reader, everywhere, changes);
         import.restored = incoming.restored;
-        import.forgot = forgot;
+        import.forgot = has_forgotten;
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
             match record {

@@ -60,6 +60,9 @@ impl Agent {
             }
             self.commit_when_full(import)?;
         }
+        if census.incomplete {
+            return Ok(());
+        }
         for token in self.db.read(|db| Ok(manifest::left_out_between(db, mailbox, census.from, census.through)?))? {
             if !known.contains(&token) {
                 import.changes.set(token, None);

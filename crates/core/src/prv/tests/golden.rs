@@ -60,12 +60,12 @@ fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
         Entry::Plain(Record::Receipt(Receipt { outcome: Outcome::Damaged, skipped: Vec::new(), ..answer })),
     ];
     let counted = |number: u8, folder| Counted { token: Token([number; 16]), folder, marks: marks(Flags::SEEN, &["work"]) };
-    let census = Census { from: Token::FIRST, through: Token([0x7f; 16]), items: vec![counted(1, 1), counted(2, 7)] };
+    let census = Census { from: Token::FIRST, through: Token([0x7f; 16]), incomplete: false, items: vec![counted(1, 1), counted(2, 7)] };
     let stock = vec![
         Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
         Entry::Plain(Record::Unanswered { sequence: Sequence(41), epoch: Epoch(2) }),
         Entry::Plain(Record::Census(census)),
-        Entry::Plain(Record::Census(Census { from: Token([0x80; 16]), through: Token::LAST, items: Vec::new() })),
+        Entry::Plain(Record::Census(Census { from: Token([0x80; 16]), through: Token::LAST, incomplete: false, items: Vec::new() })),
         Entry::Plain(Record::Wanted { token: Token([8; 16]) }),
     ];
     let text = |text: &str| text.to_owned();
@@ -99,6 +99,7 @@ fn files() -> Vec<(&'static str, Kind, Vec<Entry>)> {
         Entry::Plain(Record::Folder { id: 1, info: FolderInfo::plain(FolderPath::inbox()) }),
         Entry::Plain(Record::Unread { first: true, items: vec![unread(1, Some(70_000)), unread(2, None)] }),
         Entry::Plain(Record::Unread { first: false, items: Vec::new() }),
+        Entry::Plain(Record::Census(Census { from: Token::FIRST, through: Token::LAST, incomplete: true, items: vec![counted(1, 1)] })),
     ];
     vec![
         ("v1-beside.prv", Kind::Mail, beside),

@@ -86,7 +86,8 @@ impl Dice {
         tokens.sort();
         tokens.dedup();
         let items = tokens.into_iter().map(|token| Counted { token, folder: self.below(9) as u32, marks: self.marks() });
-        Census { from: Token::FIRST, through: Token::LAST, items: items.collect() }
+        let items = items.collect();
+        Census { from: Token::FIRST, through: Token::LAST, incomplete: self.one_in(2), items }
     }
 
     fn beside(&mut self) -> Beside {

@@ -9,7 +9,8 @@ use crate::state::statements::Statements;
 
 /// Source: a census of this mailbox has to be sent. Target: more may have been done than its ledger knows.
 pub fn call(db: &Connection, mailbox: MailboxId, why: &str, now_ms: u64) -> rusqlite::Result<()> {
-    db.run("INSERT OR IGNORE INTO stock (mailbox, since_ms, why) VALUES (?1, ?2, ?3)", params![mailbox.0, now_ms as i64, why])?;
+    let sql = "INSERT INTO stock (mailbox, since_ms, why) VALUES (?1, ?2, ?3) ON CONFLICT (mailbox) DO UPDATE SET told = 0";
+    db.run(sql, params![mailbox.0, now_ms as i64, why])?;
     super::unread::forget_told(db, mailbox)?;
     // Whatever was asked before is asked once more, behind the census.
     super::switch::ask_again(db, mailbox)
@@ -20,6 +21,17 @@ pub fn due(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<Strin
     let mut query = db.prepare_cached("SELECT why FROM stock WHERE mailbox = ?1")?;
     let mut rows = query.query([mailbox.0])?;
     rows.next()?.map(|row| row.get(0)).transpose()
+}
+
+/// Source: the target has not been told of what can be read either.
+pub fn owed(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM stock WHERE mailbox = ?1 AND told = 0")?.exists([mailbox.0])
+}
+
+/// Source: a census of what can be read has been sent.
+pub fn told(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
+    db.run("UPDATE stock SET told = 1 WHERE mailbox = ?1", [mailbox.0])?;
+    Ok(())
 }
 
 pub fn taken(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<()> {
