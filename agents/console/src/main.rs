@@ -19,9 +19,13 @@ use commands::{agent, check, commit, demo, guarantee, init, manifest, migrate, m
 use exit::Exit;
 use screen::Screen;
 
+/// Behind the list of commands, for whoever sees it for the first time.
+const BEGIN: &str = "See it work: mailferry demo. One mailbox: rehearse, migrate, verify. Servers and clusters: init, check, commit, then status \
+                     every morning. Runbook: docs/OPERATING.md, in the package /usr/share/doc/mailferry.";
+
 /// Moves mailboxes between mail organisations; nothing is lost and nothing is doubled.
 #[derive(Parser)]
-#[command(name = "mailferry", version, max_term_width = 100, after_help = exit::CODES, arg_required_else_help = true)]
+#[command(name = "mailferry", version, max_term_width = 100, after_help = format!("{BEGIN}\n\n{}", exit::CODES), arg_required_else_help = true)]
 struct Cli {
     /// Print results as JSON
     #[arg(long, global = true)]

@@ -99,6 +99,15 @@ impl Agent {
         let config = self.home.join("config.ini");
         let (code, said) = self.service("install", &["--by-hand", "--config", &config.display().to_string()]);
         assert!(code == Some(0) && said.contains("is installed"), "{said}");
+        let source = self.event_source().expect("its source of the event log is registered");
+        assert!(source.contains("EventCreate.exe") && source.contains("TypesSupported"), "{source}");
+    }
+
+    /// What the registry says of its source in the Application log.
+    fn event_source(&self) -> Option<String> {
+        let key = format!(r"HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\{}", self.name);
+        let output = Command::new("reg").args(["query", &key]).output().expect("reg can be run");
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     fn log(&self) -> String {
@@ -155,6 +164,7 @@ fn two_clusters_are_served_by_services_which_start_stop_and_go() {
         assert!(agent.log().contains("epoch.claimed") || !agent.log().contains("ERROR"), "{}", agent.log());
         assert_eq!(agent.service("uninstall", &[]).0, Some(0), "it goes");
         assert!(agent.service("status", &[]).1.contains("is not installed"), "it is gone");
+        assert_eq!(agent.event_source(), None, "and so is its source of the event log");
     }
     assert!(site.arrived(), "nothing is lost or doubled by the end");
 }

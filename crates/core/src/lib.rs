@@ -5,6 +5,7 @@
 //! passage      how an item came to the target
 //! manifest     proof of migration (docs/formats/manifest.md)
 //! orders       orders to the source agent about move requests (docs/formats/order.md)
+//! events       the catalogue of what is told (docs/reference/events.md)
 //! ports        what the engine may ask of the outside: mail stores, shares, clock, role, events
 //! prv          the container format (docs/formats/prv.md)
 //! spool        OUT, IN and WORK over shares (docs/formats/spool.md)
@@ -24,6 +25,7 @@
 mod chunk;
 pub mod compare;
 pub mod engine;
+pub mod events;
 pub mod manifest;
 pub mod model;
 pub mod orders;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use mailferry_core::engine::{Manifested, SessionEnd, SessionReport};
 use mailferry_core::settings::AgentKind;
 use mailferry_core::trouble::Trouble;
@@ -17,7 +17,8 @@ use crate::{AgentHome, Openers, Service, check_agent, public_file, queue_lines};
 #[command(
     version,
     about = "Runs one agent of this node, or looks at it and checks it",
-    after_help = "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part or something waits."
+    arg_required_else_help = true,
+    after_help = "`service install` makes it a service, `check` tells what is missing, `run --once` shows what a session does.\n\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part or something waits."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -41,6 +42,7 @@ pub enum AgentCommand {
     Status {
         #[command(flatten)]
         place: Place,
+        /// Print it as JSON
         #[arg(long)]
         json: bool,
     },
@@ -77,16 +79,20 @@ pub struct Place {
 
 /// What the program of this agent understands.
 pub fn agent_cli(kind: AgentKind) -> clap::Command {
-    Arguments::command().name(match kind {
-        AgentKind::Source => "mailferry-source",
-        AgentKind::Transmission => "mailferry-transmission",
-        AgentKind::Target => "mailferry-target",
-    })
+    let (name, about) = match kind {
+        AgentKind::Source => {
+            ("mailferry-source", "The source agent of this node: reads mailboxes and packs what has changed into containers")
+        }
+        AgentKind::Transmission => ("mailferry-transmission", "The transmission agent of this node: carries containers to the other side"),
+        AgentKind::Target => ("mailferry-target", "The target agent of this node: applies containers to mailboxes, each item once"),
+    };
+    Arguments::command().name(name).about(about)
 }
 
 /// `main` of an agent.
 pub fn agent_main(kind: AgentKind, openers: Openers) -> ExitCode {
-    match run_agent_command(kind, openers, Arguments::parse().command) {
+    let arguments = Arguments::from_arg_matches(&agent_cli(kind).get_matches()).unwrap_or_else(|error| error.exit());
+    match run_agent_command(kind, openers, arguments.command) {
         Ok(code) => code,
         Err(trouble) => {
             eprintln!("error: {trouble}");
@@ -98,8 +104,13 @@ pub fn agent_main(kind: AgentKind, openers: Openers) -> ExitCode {
 pub fn run_agent_command(kind: AgentKind, openers: Openers, command: AgentCommand) -> Result<ExitCode, Trouble> {
     match command {
         AgentCommand::Run { place, once, foreground } => {
-            let service =
-                Service { home: AgentHome::new(kind, place.config), openers, overrides: place.set, to_terminal: foreground || once };
+            let service = Service {
+                home: AgentHome::new(kind, place.config),
+                openers,
+                overrides: place.set,
+                to_terminal: foreground || once,
+                name: None,
+            };
             if !once {
                 return service.run().map(|()| ExitCode::SUCCESS);
             }
@@ -109,7 +120,8 @@ pub fn run_agent_command(kind: AgentKind, openers: Openers, command: AgentComman
         }
         AgentCommand::Status { place, json } => status(&AgentHome::new(kind, place.config), json),
         AgentCommand::Manifest { place, mailbox, out } => {
-            let service = Service { home: AgentHome::new(kind, place.config), openers, overrides: place.set, to_terminal: true };
+            let service =
+                Service { home: AgentHome::new(kind, place.config), openers, overrides: place.set, to_terminal: true, name: None };
             let made = service.manifest(&mailbox, out.as_deref())?;
             print_manifest(&made, &service.home);
             Ok(ExitCode::from(if made.may_complete() { 0 } else { 3 }))

@@ -145,8 +145,17 @@ mod platform {
     use mailferry_core::ports::Space;
     use windows_sys::Win32::Storage::FileSystem::{GetDiskFreeSpaceExW, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW};
 
-    fn wide(path: &Path) -> Vec<u16> {
-        path.as_os_str().encode_wide().chain([0]).collect()
+    /// Windows reads a path of 248 characters and more only in its own form, which is absolute and has no `.` and `..` (std does the same).
+    pub(super) fn wide(path: &Path) -> Vec<u16> {
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        let units: Vec<u16> = whole.as_os_str().encode_wide().collect();
+        let starts = |prefix: &str| units.starts_with(&prefix.encode_utf16().collect::<Vec<_>>());
+        let (prefix, rest) = match () {
+            () if units.len() < 248 || starts(r"\\?\") || starts(r"\\.\") => ("", &units[..]),
+            () if starts(r"\\") => (r"\\?\UNC\", &units[2..]),
+            () => (r"\\?\", &units[..]),
+        };
+        prefix.encode_utf16().chain(rest.iter().copied()).chain([0]).collect()
     }
 
     fn rename(from: &Path, to: &Path, flags: u32) -> io::Result<()> {
@@ -180,5 +189,32 @@ mod platform {
         // SAFETY: the path is NUL-terminated, the numbers outlive the call, the last pointer may be null.
         let done = unsafe { GetDiskFreeSpaceExW(folder.as_ptr(), &mut free_bytes, &mut total_bytes, std::ptr::null_mut()) };
         if done == 0 { Err(io::Error::last_os_error()) } else { Ok(Some(Space { free_bytes, total_bytes })) }
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_path_is_given_to_windows_in_its_own_form() {
+        let form = |path: &str| String::from_utf16_lossy(&platform::wide(Path::new(path)));
+        let deep = "x\\".repeat(150);
+        assert_eq!(form(r"C:\mail\a.prv"), "C:\\mail\\a.prv\0");
+        assert_eq!(form(&format!(r"C:\{deep}a")), format!("\\\\?\\C:\\{deep}a\0"));
+        assert_eq!(form(&format!(r"\\NODE1\Share$\{deep}a")), format!("\\\\?\\UNC\\NODE1\\Share$\\{deep}a\0"));
+        assert_eq!(form(&format!(r"\\?\C:\{deep}a")), format!("\\\\?\\C:\\{deep}a\0"), "it has that form");
+    }
+
+    #[test]
+    fn files_below_a_long_path_are_renamed_and_replaced() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = (0..8).fold(root.path().to_owned(), |folder, _| folder.join("n".repeat(40)));
+        fs::create_dir_all(&folder).expect("folders");
+        let (from, to) = (folder.join("a.part"), folder.join("a.prv"));
+        fs::write(&from, b"one").and_then(|()| rename_new(&from, &to)).expect("a new name");
+        fs::write(&from, b"two").and_then(|()| rename_over(&from, &to)).expect("replaced");
+        assert_eq!(fs::read(&to).expect("there"), b"two");
+        assert!(space(&folder).is_ok_and(|space| space.is_some()));
     }
 }

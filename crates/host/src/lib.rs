@@ -9,7 +9,7 @@
 //! flow     locks sources and leads mail to targets
 //! keys     what manifests are signed with
 //! memory   what the allocator keeps
-//! logs     events to files and the terminal
+//! logs     events to files, the terminal and the log of the system
 //! wiring   desired.toml and config.ini into an agent
 //! service  the loop of sessions, its waking and its end
 //! checks   what `check` looks at
@@ -39,7 +39,7 @@ pub use cli::{AgentCommand, agent_cli, agent_main, run_agent_command};
 pub use clock::SystemClock;
 pub use direct::DirectShare;
 pub use keys::{public_file, signing_key};
-pub use logs::{LogEvents, LogTo, start_logs};
+pub use logs::{LogEvents, LogTo, Teller, start_logs};
 pub use manager::ServiceCommand;
 #[cfg(not(windows))]
 pub use manager::{Wanted, unit};

@@ -23,7 +23,7 @@ use crate::clock::beat;
 use crate::logs::tell_early;
 use crate::manager::Telling;
 use crate::wiring::rules_side;
-use crate::{AgentHome, LocalShare, LogEvents, LogTo, Openers, RoleReader, SystemClock, files, start_logs};
+use crate::{AgentHome, LocalShare, LogEvents, LogTo, Openers, RoleReader, SystemClock, Teller, files, start_logs};
 
 /// Looking at the role mostly costs a look at one local file.
 const LOOK_AT_ROLE_EVERY: Duration = Duration::from_millis(100);
@@ -41,6 +41,8 @@ pub struct Service {
     pub overrides: Vec<String>,
     /// Events to the terminal instead of the log file.
     pub to_terminal: bool,
+    /// Its name, where the service manager of Windows runs it.
+    pub name: Option<String>,
 }
 
 /// Copies a manifest to a file of its own.
@@ -124,7 +126,7 @@ impl Service {
 
     fn loaded(&self, desired: &Desired) -> Result<Loaded, Trouble> {
         let loaded = self.home.settings(Some(desired), &self.overrides);
-        start_logs(&loaded.settings, self.log_to(&loaded.settings)).map_err(|error| {
+        start_logs(&loaded.settings, self.log_to(&loaded.settings), &self.teller(&desired.node)).map_err(|error| {
             Trouble::new("could not open the log")
                 .place(self.home.log(&loaded.settings).display())
                 .cause(error)
@@ -135,6 +137,10 @@ impl Service {
 
     fn log_to(&self, settings: &AgentSettings) -> LogTo {
         if self.to_terminal { LogTo::Terminal } else { LogTo::File(self.home.log(settings)) }
+    }
+
+    fn teller(&self, node: &str) -> Teller {
+        Teller { kind: self.home.kind, node: node.to_owned(), service: self.name.clone() }
     }
 
     /// Tells what was found in the settings; in the service only when it is something else than at the last session.
@@ -229,8 +235,9 @@ impl Service {
             return LogEvents.event(event());
         }
         let settings = self.home.settings(None, &self.overrides).settings;
-        if tell_early(&settings, self.log_to(&settings), event()).is_err() {
-            let _ = tell_early(&settings, LogTo::Terminal, event());
+        let who = self.teller("");
+        if tell_early(&settings, self.log_to(&settings), &who, event()).is_err() {
+            let _ = tell_early(&settings, LogTo::Terminal, &who, event());
         }
     }
 
@@ -427,6 +434,7 @@ mod tests {
             openers: Openers { stores: Arc::new(NoStores), guarantee: crate::no_guarantee },
             overrides: Vec::new(),
             to_terminal: false,
+            name: None,
         };
         let stop = Arc::new(AtomicBool::new(false));
         std::thread::scope(|scope| {

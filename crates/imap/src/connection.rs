@@ -373,7 +373,9 @@ impl Connection {
                 self.offer(list.clone())
             }
             Response::Untagged { status: Status::Bye, text, .. } => self.farewell = Some(text.clone()),
-            Response::Untagged { code: Some(Code::Alert), text, .. } => tracing::warn!(alert = text, "the server warns"),
+            Response::Untagged { code: Some(Code::Alert), text, .. } => {
+                tracing::warn!(event = "store.alert", alert = text, "the server warns")
+            }
             _ => {}
         }
     }

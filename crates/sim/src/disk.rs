@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailferry_core::ports::{Claim, Entry, PartWriter, ReadSeek, Removed, Share, ShareError, ShareErrorKind, SharePath, Space};
@@ -32,6 +32,8 @@ pub struct Disk {
     away: AtomicBool,
     full: AtomicBool,
     refuses_deletion: AtomicBool,
+    /// What is told of free space; `u64::MAX`: nothing.
+    free_bytes: AtomicU64,
 }
 
 impl Disk {
@@ -46,7 +48,13 @@ impl Disk {
             away: AtomicBool::new(false),
             full: AtomicBool::new(false),
             refuses_deletion: AtomicBool::new(false),
+            free_bytes: AtomicU64::new(u64::MAX),
         })
+    }
+
+    /// From now on this is told of free space.
+    pub fn set_free(&self, bytes: u64) {
+        self.free_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// The node is down or its share is not reachable.
@@ -276,7 +284,8 @@ impl Share for SimShare {
     }
 
     fn space(&self) -> Result<Option<Space>, ShareError> {
-        self.reach().map(|()| None)
+        let free_bytes = self.disk.free_bytes.load(Ordering::Relaxed);
+        self.reach().map(|()| (free_bytes < u64::MAX).then_some(Space { free_bytes, total_bytes: u64::MAX }))
     }
 }
 

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mailferry_core::ports::{ShareError, ShareErrorKind, Steps};
+use mailferry_core::engine::{SessionEnd, SessionReport};
+use mailferry_core::events;
+use mailferry_core::ports::{Event, Level, ShareError, ShareErrorKind, Steps};
 
 use crate::baton::Baton;
 use crate::clock::WorldClock;
@@ -54,6 +56,9 @@ pub struct Trap {
     pub what: String,
     pub outcome: Outcome,
 }
+
+/// What waits for something that comes by itself is told, and is no warning yet.
+const WAITS_QUIETLY: [&str; 3] = ["container.early", "guarantee.flushing", "switch.waits"];
 
 /// The count of steps, and what becomes of each.
 #[derive(Default)]
@@ -201,6 +206,8 @@ pub struct Process {
     turn: Mutex<Option<(Arc<Baton>, usize)>>,
     /// The commit under way will stand, and be reported as failed.
     commit_unanswered: AtomicBool,
+    /// Its agent has told since its start why something waits.
+    warned: AtomicBool,
 }
 
 impl Process {
@@ -213,6 +220,7 @@ impl Process {
             fate,
             turn: Mutex::default(),
             commit_unanswered: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
         })
     }
 
@@ -224,9 +232,27 @@ impl Process {
         &self.fate.watch
     }
 
-    /// What its agent says goes into the story.
-    pub(crate) fn says(&self, name: &str, text: &str) {
+    /// What its agent says goes into the story, and is in the catalogue.
+    pub(crate) fn says(&self, event: &Event) {
+        let Event { name, level, text } = event;
         self.fate.note(|| format!("            says: {}: {name}: {text}", self.name));
+        if !events::known(name).is_some_and(|known| known.levels.contains(level)) {
+            self.watch().breaks(format!("the catalogue knows no {name} at {level:?}: {}", self.name));
+        }
+        if *level >= Level::Warning || WAITS_QUIETLY.contains(name) {
+            self.warned.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A session has ended: that something waits has been told, here or in a session before.
+    pub(crate) fn ends(&self, report: &SessionReport) {
+        // What waits for a moment goes on by itself.
+        let held_up = matches!(report.end, SessionEnd::HeldUp(_)) && report.again_in_ms.is_none();
+        let waits = held_up || !report.stalls.is_empty();
+        if waits && !self.warned.load(Ordering::Relaxed) && !self.is_dead() {
+            let waits = report.stalls.iter().map(|stall| format!("; {}: {}", stall.what, stall.why)).collect::<String>();
+            self.watch().breaks(format!("something waits, and nobody was told: {}: {:?}{waits}", self.name, report.end));
+        }
     }
 
     pub fn is_dead(&self) -> bool {
@@ -238,6 +264,7 @@ impl Process {
     }
 
     pub fn restart(&self) {
+        self.warned.store(false, Ordering::Relaxed);
         self.dead.store(false, Ordering::Relaxed);
     }
 

@@ -69,7 +69,7 @@ impl EventSink for Teller {
     fn event(&self, event: Event) {
         // What a dying process still says is heard by nobody.
         if !self.process.is_dead() {
-            self.process.says(event.name, &event.text);
+            self.process.says(&event);
             self.process.watch().told(self.process.node(), &event);
             self.told.0.lock().unwrap_or_else(PoisonError::into_inner).push((self.who.clone(), event));
         }
@@ -529,6 +529,7 @@ impl Player {
     fn sessions(&mut self, fate: &Fate) -> SessionReport {
         loop {
             let report = self.agent.session();
+            self.process.ends(&report);
             match report.again_in_ms {
                 Some(ms) if !self.process.is_dead() => fate.clock.pass(ms),
                 _ => return report,

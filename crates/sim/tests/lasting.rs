@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use mailferry_core::settings::AgentKind;
+use mailferry_core::settings::{AgentKind, ByteSize, Floor};
 use mailferry_rules::topology::Side;
 use mailferry_sim::check;
 use mailferry_sim::process::Fate;
@@ -89,4 +89,45 @@ fn a_gap_that_nothing_closes_becomes_an_alarm_once_and_its_end_is_told() {
     settle(&mut world);
     assert_eq!(told(&world), (1, 1));
     assert_eq!(check::troubles(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_disk_that_stays_nearly_full_is_told_of_once_though_the_number_changes_and_again_the_next_time() {
+    let mut world = world();
+    world.policy.free_space_floor = Floor::Bytes(ByteSize::gib(1));
+    let warnings = |world: &World| world.told.named("space.below-floor").len();
+    let sessions = |world: &mut World, free: [u64; 3]| {
+        for bytes in free {
+            world.disks["SRC"].set_free(bytes);
+            world.session("SRC", AgentKind::Source);
+        }
+    };
+    mail(&world, &["fourth"]);
+    sessions(&mut world, [3_000, 2_000, 1_000]);
+    assert_eq!(warnings(&world), 1);
+    sessions(&mut world, [1 << 31, 1 << 31, 1 << 31]);
+    mail(&world, &["fifth"]);
+    sessions(&mut world, [900, 800, 700]);
+    assert_eq!(warnings(&world), 2, "it was over");
+}
+
+/// The transmission agent's sessions while the disk of a node is away, and when it is back.
+fn outage(world: &mut World, disk: &str) {
+    for away in [true, true, false] {
+        world.disks[disk].set_away(away);
+        world.session("SRC", AgentKind::Source);
+        world.session("SRC", AgentKind::Transmission);
+        world.pass_time(HALF_AN_HOUR_MS);
+    }
+}
+
+#[test]
+fn a_node_that_goes_away_once_more_is_told_of_once_more() {
+    let mut world = world();
+    for outages in 1..=2 {
+        mail(&world, &[["fourth", "fifth"][outages - 1]]);
+        outage(&mut world, "TGT");
+        let told = |name: &str| world.told.named(name).len();
+        assert_eq!((told("node.unreachable"), told("node.answers-again")), (outages, outages));
+    }
 }

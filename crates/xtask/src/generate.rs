@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use mailferry_core::events::{events_reference, journal_catalogue};
 use mailferry_core::rehearse::hazards_reference;
 use mailferry_core::settings::{AgentKind, config_ini_sample, project_reference, project_sample, settings_reference};
 use mailferry_host::{Wanted, unit};
@@ -38,6 +39,8 @@ fn files() -> Vec<(PathBuf, String)> {
     files.push(("docs/reference/settings.md".into(), settings_reference()));
     files.push(("docs/reference/project.md".into(), project_reference()));
     files.push(("docs/reference/hazards.md".into(), hazards_reference()));
+    files.push(("docs/reference/events.md".into(), events_reference()));
+    files.push(("config/systemd/mailferry.catalog".into(), journal_catalogue()));
     files.into_iter().map(|(path, text)| (root().join(path), text.replace("\r\n", "\n"))).collect()
 }
 

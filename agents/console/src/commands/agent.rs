@@ -13,6 +13,7 @@ use mailferry_stores::StoresByUrl;
 /// Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 done in part or something waits.
 #[derive(clap::Args)]
 pub struct Args {
+    /// source, transmission or target
     #[arg(value_parser = parse_kind)]
     kind: AgentKind,
     #[command(subcommand)]

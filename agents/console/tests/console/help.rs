@@ -37,6 +37,19 @@ fn a_command_that_does_not_exist_is_wrong_usage() {
     }
 }
 
+#[test]
+fn the_help_of_the_agents_says_which_there_are_and_what_each_does() {
+    let world = World::new();
+    let help = world.run(&["agent", "--help"]).out;
+    assert!(help.contains("source, transmission or target"), "{help}");
+    std::fs::create_dir(world.path("man")).expect("a folder");
+    world.run(&["man", "man"]);
+    for (agent, does) in [("source", "packs what has changed"), ("transmission", "carries containers"), ("target", "applies containers")] {
+        assert!(world.read(&format!("man/mailferry-{agent}.1")).contains(does), "{agent}");
+    }
+    assert!(world.run(&["--help"]).out.contains("See it work: mailferry demo"));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_result_that_could_not_be_printed_is_no_success() {

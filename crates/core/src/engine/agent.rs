@@ -20,6 +20,17 @@ use crate::state::takeover::Takeover;
 use crate::state::{Database, StateError};
 use crate::trouble::Trouble;
 
+/// Whatever waits once more after nothing has waited is told once more.
+const TOLD_WHILE_SOMETHING_WAITS: [&str; 7] = [
+    "agent.not-active",
+    "container.not-kept",
+    "container.not-rescued",
+    "container.not-restored",
+    "replication.not-handed-over",
+    "spool.unreadable",
+    "switch.waits",
+];
+
 /// A mailbox to move, as the project wants it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mailbox {
@@ -250,6 +261,9 @@ impl Agent {
             Err(halt) => self.halted(halt),
         };
         self.open_store = None;
+        if self.stalls.is_empty() && !matches!(end, SessionEnd::HeldUp(_)) {
+            TOLD_WHILE_SOMETHING_WAITS.iter().for_each(|name| self.calm(name));
+        }
         self.report(started_ms, end)
     }
 
@@ -344,6 +358,13 @@ impl Agent {
         }
     }
 
+    /// The same for trouble whose words change while it lasts.
+    pub(super) fn tell_while_it_lasts(&mut self, name: &'static str, level: Level, text: impl Into<String>) {
+        if self.told.insert(format!("{name} ")) {
+            self.event(name, level, text);
+        }
+    }
+
     /// Trouble of this name is over: the next one is told again.
     pub(super) fn calm(&mut self, name: &'static str) {
         let prefix = format!("{name} ");
@@ -358,6 +379,13 @@ impl Agent {
 
     pub(super) fn stall(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.stalls.push(Stall { what: what.into(), why: why.into() });
+    }
+
+    /// A switch waits for what is not there yet, or, as a warning, for a person.
+    pub(super) fn switch_waits(&mut self, mailbox: MailboxId, level: Level, why: impl Into<String>) {
+        let (label, why) = (self.label(mailbox), why.into());
+        self.tell("switch.waits", level, format!("mailbox {label}: {why}"));
+        self.stall(label, why);
     }
 
     /// Who writes a temporary file.

@@ -96,7 +96,7 @@ impl Agent {
 
     fn guarantee_holds(&mut self, mailbox: MailboxId, question: Question, guarding: &Guarding) {
         let what = told_of(&self.label(mailbox), question);
-        self.calm_about("guarantee.stalled", std::slice::from_ref(&what));
+        ["guarantee.stalled", "guarantee.flushing"].iter().for_each(|name| self.calm_about(name, std::slice::from_ref(&what)));
         if guarding.alarmed {
             self.event("guarantee.holds", Level::Info, format!("no longer: {what}"));
         }
@@ -112,8 +112,10 @@ impl Agent {
         if stalled_ms >= self.policy.journal_roll_ms {
             self.roll_journal(mailbox, guarding);
         }
-        // No copy can have flushed at once: that is told when it lasts.
-        if stalled_ms == 0 && question == Question::Health {
+        // No copy can have flushed at once: people are told when it lasts.
+        if stalled_ms == 0 && question == Question::Flush {
+            self.tell("guarantee.flushing", Level::Debug, what);
+        } else if stalled_ms == 0 {
             let trouble = Trouble::new(what).cause(why).now("it is asked again, and the mailbox goes on by itself; the others go on");
             self.tell("guarantee.stalled", Level::Warning, trouble.to_string());
         } else if !guarding.alarmed && stalled_ms >= self.policy.guarantee_stall_max_ms {

@@ -263,6 +263,8 @@ impl Agent {
                 .hint("look at the transmission agent's status on the other side; `mailferry status` lists both queues");
             self.tell("mailbox.gap", Level::Warning, trouble.to_string());
             self.held_up(name.mailbox, &trouble.to_string());
+        } else {
+            self.tell("container.early", Level::Info, text);
         }
         Ok(Look::Wait)
     }
@@ -331,7 +333,9 @@ impl Agent {
             in_turn = self.may_have_forgotten(name.mailbox)?.is_some();
         }
         if !in_turn && !foreign {
-            self.stall(name.to_string(), "damaged, and containers before it have not arrived yet");
+            let why = "damaged, and containers before it have not arrived yet";
+            self.stall(name.to_string(), why);
+            self.tell("container.unreadable", Level::Warning, format!("container {name}: {why}"));
             return Ok(Look::Wait);
         }
         self.still_active()?;
@@ -339,6 +343,7 @@ impl Agent {
             Ok(kept) => kept,
             Err(error) => {
                 self.stall(name.to_string(), format!("damaged, and could not be copied to CORRUPT: {error}"));
+                self.tell("container.not-kept", Level::Warning, format!("damaged container {name} could not be kept: {error}"));
                 return Ok(Look::Wait);
             }
         };

@@ -15,6 +15,7 @@ use crate::prv::{self, PrvError, Record};
 use crate::settings::AgentKind;
 use crate::spool::{self, Area};
 use crate::state::ledger::outbound::{self, Chain, Published};
+use crate::trouble::Trouble;
 
 /// Node and lane of each copy.
 type Places = BTreeSet<(String, String)>;
@@ -68,6 +69,7 @@ impl Agent {
 
     fn unread(&mut self, error: &ShareError) -> Halt {
         self.stall(error.place.clone(), error.cause.clone());
+        self.tell("container.held", Level::Warning, Trouble::from(error.clone()).to_string());
         Halt::Held(error.to_string())
     }
 

@@ -121,7 +121,7 @@ impl Agent {
                     .cause(&why)
                     .now("nothing is packed; what is published goes on; packing resumes by itself")
                     .hint("free space, or lower FreeSpaceFloor");
-                self.tell("space.below-floor", Level::Warning, trouble.to_string());
+                self.tell_while_it_lasts("space.below-floor", Level::Warning, trouble.to_string());
                 self.stall(self.around.me.clone(), why.clone());
                 Err(Halt::Held(why))
             }

@@ -66,7 +66,11 @@ impl Agent {
         for node in self.passive_nodes() {
             match self.ship_to(&node, &who) {
                 Ok(files) => self.counts.handed_over += files,
-                Err(error) => self.stall(node, format!("the rest of the database could not be handed over: {error}")),
+                Err(error) => {
+                    let text = format!("the rest of the database could not be handed over: {error}");
+                    self.tell("replication.not-handed-over", Level::Warning, format!("{node}: {text}"));
+                    self.stall(node, text);
+                }
             }
         }
     }

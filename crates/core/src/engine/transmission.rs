@@ -92,7 +92,8 @@ impl Agent {
     fn ship(&mut self, lane: &Lane, area: &Area, name: ContainerName) -> Result<Option<u64>, Halt> {
         let backoff = self.backoffs.get(&lane.node).copied().unwrap_or_default();
         if !has_come(backoff.next_ms, self.now_ms(), self.policy.back_off_max_ms) {
-            self.stall(lane.node.clone(), format!("did not answer {} times; next try at {} ms", backoff.failures, backoff.next_ms));
+            let wait_s = backoff.next_ms.saturating_sub(self.now_ms()).div_ceil(1000);
+            self.stall(lane.node.clone(), format!("did not answer {} times; next try in {wait_s} s", backoff.failures));
             return Ok(None);
         }
         self.still_active()?;
@@ -104,6 +105,7 @@ impl Agent {
                 let now_ms = self.now_ms();
                 self.db.write(|tx| Ok(delivery::record(tx, &lane.folder, &name, digest, now_ms)?))?;
                 if self.backoffs.remove(&lane.node).is_some() {
+                    self.calm_about("node.unreachable", std::slice::from_ref(&lane.node));
                     self.event("node.answers-again", Level::Info, format!("{} answers again", lane.node));
                 }
                 self.event("container.delivered", Level::Info, format!("{name} delivered to {}", lane.node));
@@ -229,7 +231,14 @@ impl Agent {
             .and_then(|digest| spool::copy((there.as_ref(), &file), (own.as_ref(), &file), digest, &self.writer()));
         match &copied {
             Ok(()) => self.event("container.rescued", Level::Info, format!("{name} lay only on {node}: brought over")),
-            Err(error) => self.stall(name.to_string(), error.to_string()),
+            Err(error) => {
+                self.stall(name.to_string(), error.to_string());
+                self.tell(
+                    "container.not-rescued",
+                    Level::Warning,
+                    format!("{name} lies only on {node}, and could not be brought over: {error}"),
+                );
+            }
         }
         copied.is_ok()
     }

@@ -68,6 +68,7 @@ pub enum ServiceCommand {
     Status {
         #[command(flatten)]
         named: Named,
+        /// Print it as JSON
         #[arg(long)]
         json: bool,
     },

@@ -43,7 +43,7 @@ pub fn unit(wanted: &Wanted) -> String {
          # and User as they are here; then: systemctl enable --now {name}\n\
          [Unit]\n\
          Description=Mailferry {kind} agent: {description}\n\
-         Documentation=file:/usr/share/doc/mailferry/OPERATING.md\n\
+         Documentation=file:/usr/share/doc/mailferry/docs/OPERATING.md\n\
          After=network-online.target remote-fs.target\n\
          Wants=network-online.target\n\
          \n\

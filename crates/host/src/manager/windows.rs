@@ -1,7 +1,7 @@
 //! The Service Control Manager of Windows: it starts the agent by `service run`, and asks it to end.
 //!
 //! Installed are: start with the system, delayed, or by hand; a new start after a failure, 10 s, 1 min and 5 min later; time for the
-//! session at work when the system goes down. What a version of Windows does not know of that is a note, not a failure.
+//! session at work when the system goes down; a source of the event log. What a version of Windows does not know of that is a note, not a failure.
 #![allow(unsafe_code)] // in what `define_windows_service!` writes
 
 use std::ffi::OsString;
@@ -22,6 +22,7 @@ use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_service::{define_windows_service, service_dispatcher};
 
 use super::{OURS, Standing, State, Wanted};
+use crate::logs::event_log;
 use crate::{AgentHome, Openers, Service};
 
 /// Windows gives a session that long when the system goes down.
@@ -108,6 +109,9 @@ pub(super) fn install(wanted: &Wanted) -> Result<Vec<String>, Trouble> {
     note("new start after a failure", service.update_failure_actions(failure_actions()));
     note("new start after an error", service.set_failure_actions_on_non_crash_failures(true));
     note("time to end when the system goes down", service.set_preshutdown_timeout(ENDS_WITHIN));
+    if let Err(error) = event_log::register(&wanted.name) {
+        notes.push(format!("not set: source of the event log: {error}"));
+    }
     Ok(notes)
 }
 
@@ -130,7 +134,8 @@ pub(super) fn uninstall(name: &str) -> Result<(), Trouble> {
         return Err(failed(format!("it is no service of Mailferry: {}", program.display())));
     }
     ended(&service).map_err(failed)?;
-    service.delete().map_err(|error| failed(said(&error)))
+    service.delete().map_err(|error| failed(said(&error)))?;
+    event_log::forget(name).map_err(|error| failed(format!("its source of the event log stays: {error}")))
 }
 
 pub(super) fn start(name: &str) -> Result<Standing, Trouble> {
@@ -311,8 +316,13 @@ fn started(_arguments: Vec<OsString>) {
     let Ok(handle) = service_control_handler::register(name, on_control) else { return };
     let telling = Telling { handle: Some(handle) };
     telling.tell(ServiceState::StartPending, ServiceExitCode::Win32(0), 1);
-    let service =
-        Service { home: AgentHome::new(*kind, config.clone()), openers: openers.clone(), overrides: Vec::new(), to_terminal: false };
+    let service = Service {
+        home: AgentHome::new(*kind, config.clone()),
+        openers: openers.clone(),
+        overrides: Vec::new(),
+        to_terminal: false,
+        name: Some(name.clone()),
+    };
     let progress = told_while_ending(telling, stop.clone());
     let ended = service.run_until(&stop, telling);
     stop.store(true, Ordering::Relaxed);

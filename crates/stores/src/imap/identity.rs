@@ -52,7 +52,10 @@ impl Identities {
             let known = *self.seen.entry(id).or_insert((size, date_s));
             // A date is of the copy: only where bytes differ is it a lie.
             if known.0 != size {
-                tracing::warn!("the server calls two different messages one: messages are known by their bytes");
+                tracing::warn!(
+                    event = "store.two-as-one",
+                    "the server calls two different messages one: messages are known by their bytes"
+                );
                 self.give_up();
                 return None;
             }

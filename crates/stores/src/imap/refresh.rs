@@ -101,6 +101,7 @@ impl Grant {
                 (Place::File(path), Some(part)) => part.keep(&new.0).map_err(|error| self.not_kept(path, &error))?,
                 _ => {
                     tracing::warn!(
+                        event = "store.token-unkept",
                         endpoint = self.shown,
                         "the server changed a refresh token that stands in a variable: it is known to this run alone"
                     );

@@ -251,7 +251,7 @@ impl ImapTarget {
 
     pub(super) fn note(&mut self, folder: &FolderPath, message: &Waiting, uid: (u32, u32), keywords_lost: Vec<String>, repaired: Altered) {
         if repaired != Altered::NOTHING {
-            tracing::warn!(folder = %folder, uid = uid.1, repairs = %repaired, "a message was changed so that the server takes it");
+            tracing::warn!(event = "item.mended", folder = %folder, uid = uid.1, repairs = %repaired, "a message was changed so that the server takes it");
         }
         if let Some(listing) = self.listings.get_mut(folder) {
             listing.take(uid.1);
@@ -498,7 +498,9 @@ impl MailTarget for ImapTarget {
             let name = self.name(&folder.path)?;
             match self.line.attempt(async |connection| subscribe(connection, &name).await) {
                 Err(error) if error.is_fatal() => return Err(self.line.error(error, Blast::Mailbox)),
-                Err(error) => tracing::warn!(folder = %folder.path, cause = %error, "a folder could not be subscribed to"),
+                Err(error) => {
+                    tracing::warn!(event = "store.not-subscribed", folder = %folder.path, cause = %error, "a folder could not be subscribed to")
+                }
                 Ok(()) => {
                     if let Some(known) = self.folders.by_path.get_mut(&folder.path) {
                         known.info.subscribed = true;

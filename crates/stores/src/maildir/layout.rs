@@ -154,7 +154,7 @@ fn directories(dir: &Path) -> Result<Vec<(Vec<u8>, PathBuf)>, StoreError> {
         let entry = entry.map_err(|error| failed(&error))?;
         let kind = entry.file_type().map_err(|error| failed(&error))?;
         if kind.is_symlink() && entry.path().join("cur").is_dir() {
-            tracing::warn!(link = %entry.path().display(), "a folder that is a symbolic link is not followed");
+            tracing::warn!(event = "store.link-left", link = %entry.path().display(), "a folder that is a symbolic link is not followed");
         } else if kind.is_dir() {
             found.push((files::bytes_of(&entry.file_name()), entry.path()));
         }

@@ -48,7 +48,7 @@ pub(super) fn look(root: &Path) -> Result<Folders, StoreError> {
             } else if is_mbox(&path)? {
                 claim(&mut folders, level, &raw, path);
             } else {
-                tracing::warn!(file = %path.display(), "left out: it does not begin as an mbox does");
+                tracing::warn!(event = "store.no-mbox", file = %path.display(), "left out: it does not begin as an mbox does");
             }
         }
     }
@@ -123,7 +123,7 @@ fn entries(dir: &Path) -> Result<Vec<(Vec<u8>, PathBuf, bool)>, StoreError> {
         let kind = entry.file_type().map_err(|error| failed(&error))?;
         let raw = files::bytes_of(&entry.file_name());
         if kind.is_symlink() {
-            tracing::warn!(link = %entry.path().display(), "a symbolic link is not followed");
+            tracing::warn!(event = "store.link-left", link = %entry.path().display(), "a symbolic link is not followed");
         } else if kind.is_dir() && files::is_lost_and_found(&raw) {
             continue;
         } else if !raw.starts_with(b".") && (kind.is_dir() || kind.is_file() && !is_companion(&raw)) {

@@ -75,7 +75,7 @@ pub(super) fn recover_locked(mbox: &Path) -> Result<(), StoreError> {
             take_out(mbox, (kept, theirs, length), batch)?;
         }
     } else if let Some(batch) = batch {
-        tracing::warn!(file = %mbox.display(), "another program wrote the file anew after an interrupted batch: what the batch had written is taken out");
+        tracing::warn!(event = "store.written-behind", file = %mbox.display(), "another program wrote the file anew after an interrupted batch: what the batch had written is taken out");
         rewrite::without_batch(mbox, batch)?;
     }
     end(mbox).map_err(|error| failed(&error))
@@ -85,7 +85,7 @@ fn take_out(mbox: &Path, (kept, theirs, length): (u64, u64, u64), batch: Option<
     if theirs == length {
         return cut(mbox, kept).map_err(|error| folder_error("recover an mbox file", mbox, &error));
     }
-    tracing::warn!(file = %mbox.display(), bytes = theirs - kept, "another program wrote behind an interrupted batch: only what is ours is taken out");
+    tracing::warn!(event = "store.written-behind", file = %mbox.display(), bytes = theirs - kept, "another program wrote behind an interrupted batch: only what is ours is taken out");
     rewrite::without(mbox, kept, theirs, batch)
 }
 

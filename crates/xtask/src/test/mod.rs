@@ -24,7 +24,7 @@ use crate::shell::{cargo, command, run};
 
 #[derive(clap::Args)]
 pub struct Test {
-    /// Also what takes long: the larger models, the clusters, the fuzzers, the Windows build under Wine, many kills, many power cuts
+    /// Also what takes long: the larger models, the clusters, the fuzzers, the Windows build under Wine, the package of Debian, many kills, many power cuts
     #[arg(long)]
     long: bool,
     /// Fail when this suite cannot run here
@@ -57,6 +57,8 @@ enum Optional {
     Fuzz,
     /// The build for Windows, tested under Wine
     Windows,
+    /// The package of Debian: made, installed, used, upgraded, removed and purged in a root of debootstrap
+    Deb,
     /// Hundreds of SIGKILLs that hit agents at work
     Kills,
     /// Dozens of power cuts of real file systems; needs root on Linux
@@ -101,7 +103,7 @@ impl Test {
             || match suite {
                 Optional::Corpora => std::env::var_os("MAILFERRY_CORPORA").is_some(),
                 Optional::Imap => false,
-                Optional::Cluster | Optional::Fuzz | Optional::Windows | Optional::Kills | Optional::Powercut => self.long,
+                Optional::Cluster | Optional::Fuzz | Optional::Windows | Optional::Deb | Optional::Kills | Optional::Powercut => self.long,
             }
     }
 
@@ -131,9 +133,14 @@ impl Test {
             true => fuzz::fuzz_all(self.fuzz_minutes * 60).into_iter().for_each(|suite| summary.add(suite)),
             false => self.not_run(Optional::Fuzz, "takes long; run `cargo xtask test --long`".into(), summary),
         }
-        match self.asked_for(Optional::Windows) {
-            true => summary.add(Suite::of("windows", run(command("bash", &["scripts/windows.sh", "--require"])))),
-            false => self.not_run(Optional::Windows, "takes long; run `cargo xtask test --long`".into(), summary),
+        for (suite, name, arguments) in [
+            (Optional::Windows, "windows", &["scripts/windows.sh", "--require"][..]),
+            (Optional::Deb, "deb", &["scripts/deb.sh", "--test", "--require"]),
+        ] {
+            match self.asked_for(suite) {
+                true => summary.add(Suite::of(name, run(command("bash", arguments)))),
+                false => self.not_run(suite, format!("takes long; run `cargo xtask test --long`, or `--require {name}`"), summary),
+            }
         }
         match self.asked_for(Optional::Kills) {
             true => summary.add(Suite::of("kills", beds::long("killed", &[("MAILFERRY_KILLS", self.kills)], self.seed))),

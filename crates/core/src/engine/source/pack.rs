@@ -447,7 +447,11 @@ fn named(pass: &mut Pass<'_>, info: &FolderInfo, seen: &SeenItem, first: bool) -
     }
     pass.identities_lie = true;
     let folder = info.path.to_string();
-    tracing::warn!(folder, "the store calls two different messages one: what it calls them is not believed in this pass");
+    tracing::warn!(
+        event = "store.two-as-one",
+        folder,
+        "the store calls two different messages one: what it calls them is not believed in this pass"
+    );
     pass.gone.put_back(item);
     None
 }

@@ -9,6 +9,7 @@ use mailferry_rules::moves::{Next, Part, Phase, Progress, Standing, State, Toget
 use mailferry_rules::session::Act;
 
 use crate::engine::agent::{Agent, Halt};
+use crate::ports::Level;
 use crate::state::ledger::moves::{self, Kept, Tie};
 use crate::state::ledger::switch;
 
@@ -85,7 +86,7 @@ impl Agent {
             Together::Wait => self.wait_for_partner(kept, tie, own.phase),
             step @ (Together::Lock | Together::Redirect) => {
                 if let Err(why) = self.around.flow.can_switch() {
-                    self.stall(self.label(kept.mailbox), why);
+                    self.switch_waits(kept.mailbox, Level::Warning, why);
                     return Ok(());
                 }
                 // Both are entered only where the other node can be told (R12).
@@ -119,7 +120,7 @@ impl Agent {
     fn wait_for_partner(&mut self, kept: &mut Kept, tie: Tie, phase: Phase) -> Result<(), Halt> {
         let partner = self.name_of_partner(tie);
         let what = if phase == Phase::Asking { "may not be locked yet" } else { "is not confirmed yet" };
-        self.stall(self.label(kept.mailbox), format!("its switch waits for {partner}, which {what}"));
+        self.switch_waits(kept.mailbox, Level::Info, format!("its switch waits for {partner}, which {what}"));
         let waited_ms = self.now_ms().abs_diff(kept.request.packed_ms);
         if phase != Phase::Asking || waited_ms < self.policy.final_wait.wait_max_ms {
             return Ok(());

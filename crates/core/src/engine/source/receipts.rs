@@ -31,6 +31,7 @@ impl Agent {
                 Ok(None) => break,
                 Err(error) => {
                     self.stall(incoming.name.to_string(), error.to_string());
+                    self.tell("container.unreadable", Level::Warning, format!("container {} of receipts: {error}", incoming.name));
                     return Ok(Handled::Waits);
                 }
             }

@@ -75,7 +75,7 @@ impl Agent {
                 Next::Lock | Next::Redirect if !self.may_switch(kept, session::Act::Switch) => return Ok(()),
                 Next::Lock => {
                     if let Err(why) = self.around.flow.can_switch() {
-                        self.stall(self.label(kept.mailbox), why);
+                        self.switch_waits(kept.mailbox, Level::Warning, why);
                         return Ok(());
                     }
                     if under_way.switch.phase == Phase::Asking {
@@ -223,7 +223,7 @@ impl Agent {
     pub(super) fn may_switch(&mut self, kept: &Kept, kind: session::Act) -> bool {
         let may = self.may(kind);
         if !may {
-            self.stall(self.label(kept.mailbox), "its switch waits until the other node holds what this one knows");
+            self.switch_waits(kept.mailbox, Level::Info, "its switch waits until the other node holds what this one knows");
         }
         may
     }

@@ -75,7 +75,7 @@ impl Agent {
                     self.roll_journal_now(mailbox);
                 }
                 let why = answer.reason().unwrap_or_default().to_owned();
-                self.stall(self.label(mailbox), format!("its switch waits: {why}"));
+                self.switch_waits(mailbox, Level::Info, format!("its switch waits: {why}"));
                 self.wants_next_in(ask_ms.saturating_sub(now_ms));
                 Ok(None)
             }

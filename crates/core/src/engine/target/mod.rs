@@ -158,13 +158,13 @@ impl Agent {
                         self.after_item()?;
                     }
                     Err(reason) => {
-                        self.stall(name.to_string(), format!("cannot be restored: {reason}"));
+                        self.not_restored(&name, &format!("cannot be restored: {reason}"));
                         continue;
                     }
                 },
                 Some(Outcome::Applied) => {}
                 _ => {
-                    self.stall(name.to_string(), "lies in RESTORE, but was never archived");
+                    self.not_restored(&name, "lies in RESTORE, but was never archived");
                     continue;
                 }
             }
@@ -174,6 +174,11 @@ impl Agent {
             }
         }
         Ok(())
+    }
+
+    fn not_restored(&mut self, name: &ContainerName, why: &str) {
+        self.stall(name.to_string(), why);
+        self.tell("container.not-restored", Level::Warning, format!("container {name} {why}"));
     }
 
     fn archive(
@@ -191,6 +196,7 @@ impl Agent {
         let share = self.own_share();
         if let Err(cause) = spool::keep((share.as_ref(), &from), (share.as_ref(), &to), digest, &self.writer()) {
             self.stall(name.to_string(), cause.to_string());
+            self.tell("container.not-kept", Level::Warning, format!("container {name} could not be copied to ARCHIVE: {cause}"));
             return Ok(Handled::Waits);
         }
         let receipt =

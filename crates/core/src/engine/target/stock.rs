@@ -90,6 +90,9 @@ impl Agent {
             Err(ApplyError::Halt(halt)) => return Err(halt),
             Err(ApplyError::Store(error)) => {
                 self.stall(name.to_string(), error.to_string());
+                let trouble = Trouble::from(error).now("what the refused container has left behind is looked for first; its mailbox waits");
+                self.tell("import.failed", Level::Warning, format!("container {name}: {trouble}"));
+                self.held_up(name.mailbox, &trouble.to_string());
                 return Ok(false);
             }
         };
