@@ -157,7 +157,7 @@ impl Bed {
 
     /// Writes config.ini and desired.toml of every agent.
     pub fn commit(&self) {
-        for outcome in settings::plan_commit(&self.project).expect("a plan").execute() {
+        for outcome in settings::plan_commit(&self.project, None).expect("a plan").execute(&settings::Author::unnamed()) {
             outcome.result.expect("a node that can be reached");
         }
     }

@@ -15,7 +15,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{agent, check, commit, demo, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, verify};
+use commands::{
+    agent, check, commit, demo, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, set, verify,
+};
 use exit::Exit;
 use screen::Screen;
 
@@ -44,6 +46,7 @@ enum Command {
     Manifest(manifest::Command),
     Init(init::Args),
     Check(check::Args),
+    Set(set::Args),
     Commit(commit::Args),
     Status(nodes::StatusArgs),
     Debts(nodes::DebtsArgs),
@@ -74,6 +77,7 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
     match command {
         Command::Init(args) => init::run(&args, screen),
         Command::Check(args) => check::run(&args, screen),
+        Command::Set(args) => set::run(&args, screen),
         Command::Commit(args) => commit::run(&args, screen),
         Command::Verify(args) => verify::run(&args, screen),
         Command::Manifest(command) => manifest::run(&command, screen),

@@ -12,6 +12,7 @@
 //! state        config.db: ledger, DeletedDataFiles, tracking, epochs (docs/formats/state.md)
 //! replication  change sets and snapshots to the other node, replay on the standby
 //! engine       the agents: gather facts, ask mailferry-rules, do one durable step, record it
+//! csv          comma-separated values, read with their lines
 //! settings     project file, config.ini, reference
 //! compare      whether two mailboxes hold the same mail
 //! rehearse     what can go wrong, before a byte moves (docs/reference/hazards.md)
@@ -24,6 +25,7 @@
 
 mod chunk;
 pub mod compare;
+pub mod csv;
 pub mod engine;
 pub mod events;
 pub mod manifest;

@@ -101,6 +101,7 @@ impl Service {
             self.sleep(Duration::from_millis(ms), &mut |_| false, &AtomicBool::new(false));
             report = agent.session();
         }
+        signed(&mut report, &desired);
         self.publish(&report);
         Ok(report)
     }
@@ -200,7 +201,8 @@ impl Service {
                 running.retry_debts();
             }
             let role_changes = role.changes();
-            let (report, mut files) = Wake::new(self.home.kind, &desired).during(|| running.session());
+            let (mut report, mut files) = Wake::new(self.home.kind, &desired).during(|| running.session());
+            signed(&mut report, &desired);
             self.publish(&report);
             telling.status(&in_short(&report));
             agent = Some((running, role.clone()));
@@ -270,6 +272,12 @@ impl Service {
             std::thread::sleep(left.min(LOOK_AT_ROLE_EVERY));
         }
     }
+}
+
+/// By which commit, and by which version of this program.
+fn signed(report: &mut SessionReport, desired: &Desired) {
+    report.revision = Some(desired.revision.clone());
+    report.version = Some(env!("CARGO_PKG_VERSION").into());
 }
 
 /// One line about a session.

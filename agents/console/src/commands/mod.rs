@@ -15,4 +15,5 @@ pub mod pages;
 mod project;
 pub mod prv;
 pub mod rehearse;
+pub mod set;
 pub mod verify;

@@ -113,6 +113,7 @@ pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
         for seen in &seen {
             line(seen, screen)?;
         }
+        super::commit::write_standing(&args.file, &project, screen)?;
     }
     Ok(if waits { Exit::Partly } else { Exit::Ok })
 }
@@ -285,7 +286,7 @@ fn how_to_move(cluster: &Cluster, node: &str) -> String {
     }
 }
 
-fn witness(cluster: &Cluster) -> Result<Box<dyn Share>, Trouble> {
+pub(super) fn witness(cluster: &Cluster) -> Result<Box<dyn Share>, Trouble> {
     let place = cluster.witness_place().ok_or_else(|| {
         Trouble::new(format!("cluster {} has no witness", cluster.name))
             .hint("name a folder that both nodes reach as `witness` in the project file, and commit")

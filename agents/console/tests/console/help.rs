@@ -1,10 +1,11 @@
 use crate::world::World;
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &[],
     &["init"],
     &["check"],
     &["commit"],
+    &["set"],
     &["migrate"],
     &["verify"],
     &["prv"],

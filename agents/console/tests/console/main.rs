@@ -1,6 +1,7 @@
 //! The console as a person meets it: the real binary, its stdout, stderr and exit code.
 
 mod adopt;
+mod commits;
 mod guarantee;
 mod help;
 mod hints;

@@ -9,7 +9,7 @@ fn ran(code: i32, out: &str, err: &str) -> Ran {
 }
 
 /// A project of two standalone servers, S and T, whose agents live in the directory of the test.
-fn project(world: &World, more: &str) {
+pub fn project(world: &World, more: &str) {
     let agents = |name: &str| world.path(name).display().to_string();
     let cluster = |side: &str, name: &str| {
         format!("[{side}]\nname = \"{name}\"\nnodes = [{{ name = \"{name}\", share = '/x/{name}', agents = '{}' }}]\n", agents(name))
@@ -18,7 +18,7 @@ fn project(world: &World, more: &str) {
     ["S", "T"].iter().for_each(|node| fs::create_dir_all(world.path(node)).expect("a temporary directory"));
 }
 
-const MAILBOXES: &str =
+pub const MAILBOXES: &str =
     "[[collections]]\nname = \"c\"\nmailboxes = [{ name = \"alice\", source = \"maildir:/a\", target = \"mbox:/b\" }]\n";
 
 #[test]
@@ -53,7 +53,7 @@ fn check_prints_everything_found_with_its_line() {
 fn a_store_that_no_agent_can_open_is_found_before_anything_is_written() {
     let world = World::new();
     project(&world, &MAILBOXES.replace("mbox:/b", "lotus://user@host/b"));
-    let found = "the target of mailbox alice is of the kind `lotus`, which is no mail store known here\n  where: project.toml\n  hint:  maildir:PATH, mbox:PATH, mboxo:PATH, mboxrd:PATH or mboxcl2:PATH\n";
+    let found = "the target of mailbox alice is of the kind `lotus`, which is no mail store known here\n  where: project.toml:11\n  hint:  maildir:PATH, mbox:PATH, mboxo:PATH, mboxrd:PATH, mboxcl2:PATH, imap://USER@HOST or imaps://USER@HOST\n";
     assert_eq!(world.run(&["check"]), ran(1, &format!("error: {found}the project cannot be committed; 1 error, 0 warnings\n"), ""));
     assert_eq!(world.run(&["commit", "--yes"]), ran(1, "", &format!("error: {found}")));
     assert_eq!(world.names("S"), Vec::<String>::new());
@@ -129,9 +129,37 @@ fn a_node_that_cannot_be_reached_is_exit_code_3_until_it_is_back() {
     assert!(partly.out.contains("T: left out: could not reach the agents of T\n"), "{}", partly.out);
     assert!(partly.out.ends_with("S: written\n"), "{}", partly.out);
     assert!(partly.err.starts_with("error: could not reach the agents of T\n  where: DIR/T\n"), "{}", partly.err);
-    assert_eq!(world.names("S"), ["source", "transmission"]);
+    assert_eq!(world.names("S"), ["commits.json", "source", "transmission"]);
     assert_eq!(world.run(&["commit", "--yes"]).code, Some(3), "nothing left to do elsewhere is not done");
     fs::rename(world.path("away"), world.path("T")).expect("renamed");
     let (code, done) = world.json(&["commit", "--yes"]);
     assert_eq!((code, &done["outcomes"][1]["written"]), (Some(0), &true.into()));
+}
+
+#[test]
+fn twenty_planted_mistakes_are_twenty_findings_each_with_its_file_its_line_and_what_to_do() {
+    let world = World::new();
+    let planted = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/settings/mistakes");
+    fs::create_dir(world.path("waves")).expect("a folder");
+    let mut wanted = Vec::new();
+    for name in ["project.toml", "waves/first.csv"] {
+        let text = fs::read_to_string(planted.join(name)).expect("the fixture").replace("\r\n", "\n");
+        // A comment that begins with a number stands before the line of a mistake.
+        let is_mark = |line: &str| line.trim().strip_prefix("# ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        wanted.extend(text.lines().zip(2u64..).filter(|(line, _)| is_mark(line)).map(|(_, line)| (name.to_owned(), line)));
+        world.write(name, text);
+    }
+    let (code, checked) = world.json(&["check"]);
+    let findings = checked["findings"].as_array().expect("a list");
+    let places: Vec<(String, u64)> = findings
+        .iter()
+        .map(|found| (found["file"].as_str().expect("a file").replace('\\', "/"), found["line"].as_u64().expect("a line")))
+        .collect();
+    assert_eq!((code, places.len()), (Some(1), 20), "{checked:#}");
+    assert_eq!(places, wanted, "{checked:#}");
+    for found in findings {
+        let said = |key: &str| found[key].as_str().unwrap_or_default().len();
+        assert!(said("text") > 10 && said("hint") > 10, "{found}");
+    }
+    assert!(!checked.to_string().contains("hunter2"));
 }

@@ -308,6 +308,8 @@ impl Agent {
         SessionReport {
             agent: self.around.kind.to_string(),
             node: self.around.me.clone(),
+            revision: None,
+            version: None,
             role: self.around.role.role().to_string(),
             epoch: self.epoch.0,
             started_ms,

@@ -8,6 +8,7 @@ use super::agent::Mailbox;
 use super::moves::{Fate, Moves};
 use super::queues::ReplicationReport;
 use crate::model::Outcome;
+use crate::settings::Revision;
 use crate::state::ledger::debts::{self, DeletionDebt};
 use crate::state::ledger::inbound;
 use crate::state::ledger::outbound::{self, CoverageDebt};
@@ -110,6 +111,12 @@ pub struct Stall {
 pub struct SessionReport {
     pub agent: String,
     pub node: String,
+    /// The commit that the session worked by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// Of the agent's program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     pub role: String,
     pub epoch: u64,
     pub started_ms: u64,

@@ -4,13 +4,14 @@
 //! The last line holds the BLAKE3 of all before it: an agent does not move mail by a file that is damaged or was edited.
 //! The road not taken: agents reading the project file from one central place, which is away when it is needed most.
 
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::files;
 use super::mailbox::Mailbox;
 use super::project::Chosen;
+use super::record::read_counting;
 use super::topology::{AgentKind, Cluster, Node, Side, Topology};
 use crate::model::Digest;
 use crate::trouble::Trouble;
@@ -142,7 +143,9 @@ fn check_format(body: &str) -> Result<(), String> {
 /// Reads what the console committed for this agent.
 pub fn load_desired(path: &Path) -> Result<Desired, Trouble> {
     let trouble = |cause: String| Trouble::new("could not read what this agent shall do").place(path.display()).cause(cause);
-    let bytes = files::read(path, DESIRED_BYTES_MAX).map_err(|error| trouble(error.to_string()).hint(HINT))?;
+    let (bytes, _waits) = read_counting(path, DESIRED_BYTES_MAX).map_err(|error| trouble(error.to_string()).hint(HINT))?;
+    let missing = || trouble(io::Error::from(io::ErrorKind::NotFound).to_string()).hint(HINT);
+    let bytes = bytes.ok_or_else(missing)?;
     Desired::parse(&bytes).map_err(|cause| trouble(cause).hint(HINT))
 }
 

@@ -33,19 +33,56 @@ pub(super) fn folder(path: &Path) -> io::Result<()> {
 /// Replaces a file whole or not at all; when this returns, a power cut does not undo it. Makes the file's own folder, no
 /// other.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
+    let folder = folder_of(path)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         // One that is there may have been made by a run that was killed before it was durable.
-        _ => sync_folder(folder.parent().unwrap_or(folder))?,
+        _ => sync_folder(folder_of(folder).unwrap_or(folder))?,
     }
     let part = path.with_added_extension("part");
     let mut file = File::create(&part)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
-    fs::rename(&part, path)?;
-    sync_folder(folder)
+    rename(&part, path)
+}
+
+/// Gives a file or folder its name, replacing a file of that name; durable on return.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_folder(folder_of(to)?)
+}
+
+/// A bare name lies in the working directory.
+fn folder_of(path: &Path) -> io::Result<&Path> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidFilename)?;
+    Ok(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+}
+
+/// Names in a folder, in no order; a folder that is not there has none.
+pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
+    }
+}
+
+/// A folder and those above it. For the console's own folders, never for a share.
+pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+/// With all that is in it.
+pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
+    fs::remove_dir_all(folder)
+}
+
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+pub(super) fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 /// A rename is durable when its folder is.

@@ -83,11 +83,16 @@ fn distance(left: &str, right: &str) -> usize {
 
 /// A line of a config.ini as it may be shown: what looks like a secret is not.
 pub(super) fn shown(line: &str) -> String {
-    const SECRETS: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
     match line.split_once('=') {
-        Some((key, _)) if SECRETS.iter().any(|word| key.to_ascii_lowercase().contains(word)) => format!("{}= ****", key),
+        Some((key, _)) if is_secret(key) => format!("{}= ****", key),
         _ => line.into(),
     }
+}
+
+/// Whether the value of such a key looks like a secret.
+pub(super) fn is_secret(key: &str) -> bool {
+    const SECRETS: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
+    SECRETS.iter().any(|word| key.to_ascii_lowercase().contains(word))
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use std::fmt;
 use std::path::Path;
 
 use super::desired::Desired;
-use super::files;
 use super::finding::Finding;
 use super::ini::{Entry, Ini};
 use super::key::{BadValue, Key};
 use super::keys::{AgentSettings, KEYS};
+use super::record::read_counting;
 use super::topology::AgentKind;
 use crate::ports::Level;
 
@@ -66,7 +66,7 @@ pub fn load(agent: AgentKind, desired: Option<&Desired>, config_ini: &Path, comm
         loaded.project(desired);
     }
     let file = config_ini.display().to_string();
-    match files::read_if_there(config_ini, CONFIG_INI_BYTES_MAX) {
+    match read_counting(config_ini, CONFIG_INI_BYTES_MAX).map(|(bytes, _waits)| bytes) {
         Ok(Some(bytes)) => loaded.config_ini(&file, &bytes),
         Ok(None) => loaded.whole_file(Level::Warning, &file, "there is no config.ini"),
         Err(error) => loaded.whole_file(Level::Error, &file, &format!("could not read config.ini: {error}")),

@@ -1,25 +1,28 @@
 //! The project file: one TOML file that a person writes and the console commits to every agent (R90).
 //!
-//! Reading goes in two steps: `toml` and serde say whether it has the right shape (an unknown name is an error there, for
-//! a person is present and a misspelt `witness` must not be overlooked); `check` says whether it makes sense, and reports
-//! everything it finds at once, each with its line.
+//! Reading goes in two steps: `shape` says whether it has the tables and names it may have (an unknown name is an error there,
+//! for a person is present and a misspelt `witness` must not be overlooked); `check` says whether it makes sense. Both report
+//! everything they find at once, each with its line.
 
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
+use toml::de::DeTable;
 
-use super::check::check;
+use super::check::{Check, check};
 use super::files;
 use super::finding::Finding;
 use super::key::Key;
+use super::lists::LIST_BYTES_MAX;
 use super::mailbox::Mailbox;
+use super::raw_keys::RawKeys;
+use super::shape::{Kind, Shaped, shape};
 use super::topology::{AgentKind, Topology};
 use crate::ports::Level;
 
 /// Bytes of a project file that are read at most.
-const PROJECT_BYTES_MAX: u64 = 64 << 20;
+pub(super) const PROJECT_BYTES_MAX: u64 = 64 << 20;
 
 /// A project that makes sense.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +33,8 @@ pub struct Project {
     pub mailboxes: Vec<Mailbox>,
     pub(super) settings: KeyTable,
     pub(super) additional: KeyTable,
+    /// The project file and its lists by their names, as they were read.
+    pub(super) texts: Vec<(String, String)>,
     /// What does not forbid a commit.
     pub warnings: Vec<Finding>,
 }
@@ -43,56 +48,105 @@ pub struct Chosen {
     pub line: u32,
 }
 
-/// Keys for all agents and for each kind.
+/// Keys for all agents, for each kind, and for the agents of one node.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct KeyTable {
     pub all: Vec<Chosen>,
     pub own: Vec<(AgentKind, Vec<Chosen>)>,
+    pub nodes: Vec<(String, KeyTable)>,
 }
 
 impl KeyTable {
-    /// What one agent gets: what is said for its kind overrides what is said for all, a later line an earlier one.
-    pub fn of(&self, agent: AgentKind) -> Vec<Chosen> {
-        let own = self.own.iter().filter(|(kind, _)| *kind == agent).flat_map(|(_, chosen)| chosen);
+    /// What one agent gets: what is said for its kind overrides what is said for all, what is said for its node both, a later line
+    /// an earlier one.
+    pub fn of(&self, agent: AgentKind, node: &str) -> Vec<Chosen> {
+        let of_node = self.nodes.iter().filter(|(name, _)| name.eq_ignore_ascii_case(node)).map(|(_, table)| table);
         let mut merged: Vec<Chosen> = Vec::new();
-        for chosen in self.all.iter().chain(own) {
+        for chosen in std::iter::once(self).chain(of_node).flat_map(|table| table.of_kind(agent)) {
             merged.retain(|earlier| !earlier.key.eq_ignore_ascii_case(&chosen.key));
             merged.push(chosen.clone());
         }
         merged
     }
+
+    fn of_kind(&self, agent: AgentKind) -> impl Iterator<Item = &Chosen> {
+        let own = self.own.iter().filter(move |(kind, _)| *kind == agent).flat_map(|(_, chosen)| chosen);
+        self.all.iter().chain(own)
+    }
 }
 
 impl Project {
-    /// The `[settings]` that one kind of agent uses.
-    pub fn settings_used(&self, agent: AgentKind) -> Vec<Chosen> {
+    /// The `[settings]` that one kind of agent uses on a node.
+    pub fn settings_used(&self, agent: AgentKind, node: &str) -> Vec<Chosen> {
         let used = |chosen: &Chosen| Key::find(&chosen.key).is_some_and(|key| key.is_for(agent));
-        self.settings.of(agent).into_iter().filter(used).collect()
+        self.settings.of(agent, node).into_iter().filter(used).collect()
     }
 
-    /// The `[additional-parameters]` of one kind of agent, written as they are into each config.ini (R90).
-    pub fn additional(&self, agent: AgentKind) -> Vec<Chosen> {
-        self.additional.of(agent)
+    /// The `[additional-parameters]` of one kind of agent on a node, written as they are into each config.ini (R90).
+    pub fn additional(&self, agent: AgentKind, node: &str) -> Vec<Chosen> {
+        self.additional.of(agent, node)
     }
 }
 
-/// Reads a project file; `Err` holds every error and warning found.
+/// What a project file is read against.
+#[derive(Clone, Copy)]
+pub struct Known<'k> {
+    /// The text of a list that the project file names. `Err` is the cause.
+    pub list: &'k dyn Fn(&str) -> Result<String, String>,
+    /// Whether an agent can open such a store. `Err` is the cause, without the address.
+    pub store: &'k dyn Fn(&str) -> Result<(), String>,
+}
+
+/// Reads a project file with its lists; `Err` holds every error and warning found.
 pub fn load_project(path: &Path) -> Result<Project, Vec<Finding>> {
-    let file = path.display().to_string();
-    let unread = |cause: String| vec![Finding::new(Level::Error, &file, None, format!("could not read the project file: {cause}"))];
-    let bytes = files::read(path, PROJECT_BYTES_MAX).map_err(|error| unread(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|error| unread(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to())))?;
-    parse_project(&file, &text)
+    load_project_knowing(path, &|_| Ok(()))
 }
 
-/// `file` is its name in what is reported.
+/// The same by someone who knows which stores there are.
+pub fn load_project_knowing(path: &Path, store: &dyn Fn(&str) -> Result<(), String>) -> Result<Project, Vec<Finding>> {
+    let file = path.display().to_string();
+    let unread = |cause: String| {
+        let finding = Finding::new(Level::Error, &file, None, format!("could not read the project file: {cause}"));
+        vec![finding.hint("`mailferry init` writes one to begin with; --project names another")]
+    };
+    let text = text_of(path, PROJECT_BYTES_MAX).map_err(unread)?;
+    let list = |name: &str| text_of(&path.with_file_name(name), LIST_BYTES_MAX);
+    parse_project_knowing(&file, &text, Known { list: &list, store })
+}
+
+/// `Err` is the cause.
+fn text_of(path: &Path, bytes_max: u64) -> Result<String, String> {
+    let bytes = files::read(path, bytes_max).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
+}
+
+/// A project file without lists. `file` is its name in what is reported.
 pub fn parse_project(file: &str, text: &str) -> Result<Project, Vec<Finding>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let raw: RawProject = toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| Lines::of(text).number(span.start));
-        vec![Finding::new(Level::Error, file, line, error.message().replace('\n', ", "))]
-    })?;
-    check(file, text, raw)
+    parse_project_knowing(file, text, Known { list: &|_| Err("there are no lists here".into()), store: &|_| Ok(()) })
+}
+
+pub fn parse_project_knowing(file: &str, whole: &str, known: Known<'_>) -> Result<Project, Vec<Finding>> {
+    let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+    let lines = Lines::of(text);
+    let (mut table, errors) = DeTable::parse_recoverable(text);
+    let unreadable = |error: toml::de::Error| {
+        let line = error.span().map(|span| lines.number(span.start));
+        let finding = Finding::new(Level::Error, file, line, error.message().replace('\n', ", "));
+        finding.hint("this is not TOML (https://toml.io); `mailferry init` writes a project file to begin with")
+    };
+    if !errors.is_empty() {
+        return Err(errors.into_iter().map(unreadable).collect());
+    }
+    let mut findings = Vec::new();
+    if !shape(file, &lines, &mut table, &mut findings) {
+        findings.sort_by_key(|finding| finding.line);
+        return Err(findings);
+    }
+    let raw = RawProject::deserialize(toml::Deserializer::from(table)).map_err(|error| vec![unreadable(error)])?;
+    let mut project = check(Check::new(file, lines, findings, known), raw)?;
+    let name = Path::new(file).file_name().map_or_else(|| file.into(), |name| name.to_string_lossy().into_owned());
+    project.texts.insert(0, (name, whole.into()));
+    Ok(project)
 }
 
 /// Where the lines of a text end, to tell the number of a line from a place in bytes.
@@ -113,6 +167,8 @@ impl Lines {
 pub(super) struct Field {
     pub name: &'static str,
     pub doc: &'static str,
+    pub kind: Kind,
+    pub required: bool,
 }
 
 /// A table of the project file: the struct that reads it, and its documentation.
@@ -124,7 +180,12 @@ macro_rules! documented {
         pub(super) struct $table { $($(#[doc = $doc])+ pub $field: $type,)+ }
 
         impl $table {
-            pub const FIELDS: &'static [Field] = &[$(Field { name: stringify!($field), doc: concat!($($doc),+) },)+];
+            pub const FIELDS: &'static [Field] = &[$(Field {
+                name: stringify!($field),
+                doc: concat!($($doc),+),
+                kind: <$type as Shaped>::KIND,
+                required: <$type as Shaped>::REQUIRED,
+            },)+];
         }
     };
 }
@@ -183,6 +244,14 @@ documented! {
     }
 }
 
+impl Shaped for Vec<RawMailbox> {
+    const KIND: Kind = Kind::Tables(RawMailbox::FIELDS);
+}
+
+impl Shaped for Spanned<Vec<RawNode>> {
+    const KIND: Kind = Kind::AllTables(RawNode::FIELDS);
+}
+
 documented! {
     /// `[[collections]]`
     struct RawCollection {
@@ -192,6 +261,8 @@ documented! {
         priority: Option<i32>,
         /// The mailboxes. Optional.
         mailboxes: Option<Vec<RawMailbox>>,
+        /// A CSV file with more mailboxes of this collection, beside the project file or in a folder there: `waves/first.csv`. Optional.
+        list: Option<Spanned<String>>,
     }
 }
 
@@ -210,67 +281,6 @@ documented! {
         priority: Option<i32>,
         /// 32 lower-case hex digits. Default: made from the names of project and mailbox, so that it is the same after each commit.
         id: Option<Spanned<String>>,
-    }
-}
-
-/// `[settings]` or `[additional-parameters]`: keys, and a table of keys for each kind of agent. Positions are bytes.
-#[derive(Default)]
-pub(super) struct RawKeys {
-    pub all: Vec<RawKey>,
-    pub own: Vec<(AgentKind, Vec<RawKey>)>,
-}
-
-pub(super) struct RawKey {
-    pub key: Spanned<String>,
-    /// `None`: not a text, a whole number, true or false.
-    pub value: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for RawKeys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(KeysVisitor { nested: true })
-    }
-}
-
-struct OwnKeys(Vec<RawKey>);
-
-impl<'de> Deserialize<'de> for OwnKeys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(KeysVisitor { nested: false }).map(|keys| OwnKeys(keys.all))
-    }
-}
-
-struct KeysVisitor {
-    nested: bool,
-}
-
-impl<'de> Visitor<'de> for KeysVisitor {
-    type Value = RawKeys;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a table of keys")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawKeys, A::Error> {
-        let mut keys = RawKeys::default();
-        while let Some(key) = map.next_key::<Spanned<String>>()? {
-            match key.get_ref().parse::<AgentKind>() {
-                Ok(kind) if self.nested => keys.own.push((kind, map.next_value::<OwnKeys>()?.0)),
-                _ => keys.all.push(RawKey { key, value: scalar(map.next_value()?) }),
-            }
-        }
-        // The parser hands them out by name; the order of the file decides which of two counts.
-        keys.all.sort_by_key(|raw| raw.key.span().start);
-        Ok(keys)
-    }
-}
-
-fn scalar(value: toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(text) => Some(text),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Boolean(on) => Some(u8::from(on).to_string()),
-        _ => None,
     }
 }
 

@@ -45,17 +45,100 @@ fn a_good_project_is_taken_without_a_word() {
 
 #[test]
 fn what_is_no_toml_or_has_the_wrong_shape_is_told_with_its_line() {
+    let page = "\n  hint:  write name = ...; docs/reference/project.md describes it";
+    let toml = "\n  hint:  this is not TOML (https://toml.io); `mailferry init` writes a project file to begin with";
     checks(&[
+        ("witness", "whitness", "Error `whitness` is no name of [source]\n  where: p.toml:5\n  hint:  did you mean witness?"),
         (
-            "witness",
-            "whitness",
-            "Error unknown field `whitness`, expected one of `name`, `witness`, `role`, `role_resource`, `store_root`, `nodes`\n  where: p.toml:5",
+            "name = \"TGT\"",
+            "name = \"TGT\"\ncolour = 1",
+            "Error `colour` is no name of [target]\n  where: p.toml:9\n  hint:  names here are name, witness, role, role_resource, store_root, nodes",
         ),
-        ("name = \"p\"", "", "Error missing field `name`\n  where: p.toml:1"),
-        ("name = \"p\"", "name = 5", "Error invalid type: integer `5`, expected a string\n  where: p.toml:2"),
-        ("[settings]", "[settings]\nsource = 5", "Error invalid type: integer `5`, expected a table of keys\n  where: p.toml:11"),
-        ("[project]", "[project", "Error unclosed table, expected `]`\n  where: p.toml:1"),
+        ("name = \"p\"", "", &format!("Error [project] has no `name`\n  where: p.toml:1{page}")),
+        ("name = \"p\"", "name = 5", "Error `name` must be a text, it is the number 5\n  where: p.toml:2\n  hint:  put it between quotes"),
+        (
+            "[settings]",
+            "[settings]\nsource = 5",
+            "Error `source` must be a table of keys\n  where: p.toml:11\n  hint:  write its keys below a line such as [settings.source]",
+        ),
+        ("[project]", "[project", &format!("Error unclosed table, expected `]`\n  where: p.toml:1{toml}")),
+        ("[target]", "[tarket]", "Error `tarket` is no name of the project file\n  where: p.toml:7\n  hint:  did you mean target?"),
+        (
+            "name = \"c\"",
+            "name = \"c\"\npriority = 9999999999",
+            "Error `priority` must be a whole number, it is the number 9999999999\n  where: p.toml:14\n  hint:  docs/reference/project.md describes it",
+        ),
+        (
+            "target = \"maildir:/x/b\"",
+            "targets = \"maildir:/x/b\"",
+            "Error `targets` is no name of `bob` in `mailboxes`\n  where: p.toml:16\n  hint:  did you mean target?",
+        ),
     ]);
+}
+
+#[test]
+fn everything_that_has_the_wrong_shape_is_told_with_what_makes_no_sense() {
+    let text =
+        GOOD.replace("name = \"c\"", "name = \"c\"\npriority = \"high\"").replace("\"T1\"", "\"T$\"").replace("name = \"bob\", ", "");
+    let told = told(&text);
+    let lines: Vec<&str> = told.iter().filter_map(|told| told.lines().next()).collect();
+    assert_eq!(
+        lines,
+        [
+            "Error `T$` is no name of a server",
+            "Error `priority` must be a whole number, it is a text",
+            "Error an entry of `mailboxes` has no `name`"
+        ]
+    );
+}
+
+#[test]
+fn lists_are_read_as_if_their_mailboxes_stood_in_the_project_file() {
+    let list = |name: &str| match name {
+        "good.csv" => {
+            Ok("Name;target;source;priority\n# who\ncarol;maildir:/x/c;maildir:/c;9\n\"d;ave\";maildir:/x/d;maildir:/d;\n".to_owned())
+        }
+        "bad.csv" => {
+            Ok("name,source,target,id\n,maildir:/e,maildir:/x/e,\nalice,maildir:/f,maildir:/x/f,\ngina,maildir:/g,maildir:/x/a,x\n\"open"
+                .to_owned())
+        }
+        "columns.csv" => Ok("name,source,source,traget\n".to_owned()),
+        "empty.csv" => Ok(String::new()),
+        _ => Err("it is away".to_owned()),
+    };
+    let with = |list_name: &str| {
+        let text = GOOD.replacen("name = \"c\"", &format!("name = \"c\"\npriority = 3\nlist = {list_name:?}"), 1);
+        parse_project_knowing("d/p.toml", &text, Known { list: &list, store: &|_| Ok(()) })
+    };
+    let good = with("good.csv").expect("a good list");
+    let rows: Vec<_> = good.mailboxes.iter().map(|of| (of.name.as_str(), of.priority, of.target.as_str())).collect();
+    let wanted = [("carol", 9, "maildir:/x/c"), ("alice", 3, "maildir:/x/a"), ("bob", 3, "maildir:/x/b"), ("d;ave", 3, "maildir:/x/d")];
+    assert_eq!(rows, wanted);
+    assert_eq!(good.texts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["p.toml", "good.csv"]);
+    let told = |name: &str| -> Vec<String> {
+        let findings = with(name).map_or_else(|errors| errors, |project| project.warnings);
+        assert!(findings.iter().all(|finding| finding.hint.is_some()), "{findings:?}");
+        findings.iter().map(|finding| format!("{}: {}", finding.place().replace('\\', "/"), finding.text)).collect()
+    };
+    assert_eq!(
+        told("bad.csv"),
+        [
+            "d/bad.csv:2: `` is no name for a mailbox",
+            "d/bad.csv:3: the mailbox alice stands in d/p.toml:17 too: that one counts, this one is left out",
+            "d/bad.csv:4: `x` is not a mailbox id (32 lower-case hex digits)",
+            "d/bad.csv:5: a quote is opened and not closed: nothing behind it can be read",
+        ]
+    );
+    assert_eq!(
+        told("columns.csv"),
+        ["d/columns.csv:1: the column source stands here twice", "d/columns.csv:1: there is no column `traget`",]
+    );
+    assert_eq!(told("empty.csv"), ["d/empty.csv:1: the list has no first line that names its columns"]);
+    assert_eq!(told("away.csv"), ["d/p.toml:15: could not read the list away.csv: it is away"]);
+    for outside in ["../x.csv", "/x.csv", "a//b.csv", "x.toml", "C:x.csv", ""] {
+        let text = format!("d/p.toml:15: `{}` is no list of mailboxes beside the project file", outside.escape_debug());
+        assert_eq!(told(outside), [text]);
+    }
 }
 
 #[test]
@@ -156,7 +239,12 @@ fn a_store_root_is_put_before_stores_that_name_no_kind() {
 #[test]
 fn of_two_mailboxes_of_one_name_the_first_counts() {
     let text = GOOD.replacen("\"bob\"", "\"ALICE\"", 1);
-    assert_eq!(told(&text), ["Warning the mailbox ALICE stands in line 15 too: that one counts, this one is left out\n  where: p.toml:16"]);
+    assert_eq!(
+        told(&text),
+        [
+            "Warning the mailbox ALICE stands in line 15 too: that one counts, this one is left out\n  where: p.toml:16\n  hint:  take one of the two out"
+        ]
+    );
     let mailboxes = parse_project("p.toml", &text).map(|project| project.mailboxes);
     assert_eq!(
         mailboxes.map(|mailboxes| mailboxes.iter().map(|mailbox| mailbox.source.clone()).collect()),
@@ -206,7 +294,11 @@ fn mailboxes_that_would_get_mixed_up_are_errors() {
             "\"maildir:/b\"",
             "Error maildir:/b is read from here and written to by the mailbox in line 16\n  where: p.toml:16\n  hint:  a source store is never changed: choose another target",
         ),
-        ("\"bob\"", "\"bob\", id = \"x\"", "Error `x` is not a mailbox id (32 lower-case hex digits)\n  where: p.toml:16"),
+        (
+            "\"bob\"",
+            "\"bob\", id = \"x\"",
+            "Error `x` is not a mailbox id (32 lower-case hex digits)\n  where: p.toml:16\n  hint:  leave the id out: it is then made from the names of project and mailbox",
+        ),
         (
             "\"bob\"",
             "\"\"",
@@ -217,7 +309,7 @@ fn mailboxes_that_would_get_mixed_up_are_errors() {
     checks(&[(
         "\"bob\"",
         &format!("\"bob\", id = \"{id}\""),
-        "Error the mailbox bob has the id of the mailbox in line 15\n  where: p.toml:16",
+        "Error the mailbox bob has the id of the mailbox in line 15\n  where: p.toml:16\n  hint:  every mailbox has an id of its own; leave it out, and it is made from the name",
     )]);
 }
 
@@ -232,47 +324,47 @@ fn a_bad_value_of_a_setting_is_an_error_and_an_unknown_key_a_warning() {
         (
             "[settings]",
             "[settings]\nSleepInterval = \"2d\"",
-            "Error SleepInterval cannot be `2d`: allowed is a duration from 1s to 1d, written like 90s, 15m or 1d12h; a bare number is seconds\n  where: p.toml:11",
+            "Error SleepInterval cannot be `2d`: allowed is a duration from 1s to 1d, written like 90s, 15m or 1d12h; a bare number is seconds\n  where: p.toml:11\n  hint:  the default is 1m",
         ),
         (
             "[settings]",
             "[settings]\nSleepInterval = 1.5",
-            "Error SleepInterval must be a text, a whole number, true or false\n  where: p.toml:11",
+            "Error SleepInterval must be a text, a whole number, true or false\n  where: p.toml:11\n  hint:  put anything else between quotes",
         ),
         (
             "[settings]",
             "[settings]\nSleepInterval = 5\nsleepinterval = 6",
-            "Warning sleepinterval stands in line 11 too; this line counts\n  where: p.toml:12",
+            "Warning sleepinterval stands in line 11 too; this line counts\n  where: p.toml:12\n  hint:  take one of the two out",
         ),
         (
             "[settings]",
             "[settings.source]\nApplyDeletions = true",
-            "Warning the source agent does not use ApplyDeletions\n  where: p.toml:11",
+            "Warning the source agent does not use ApplyDeletions\n  where: p.toml:11\n  hint:  ApplyDeletions is for: target",
         ),
         (
             "[settings]",
             "[settings]\nDataMoveReplicationConstraint = \"AllCopies\"",
-            "Warning DataMoveReplicationConstraint is AllCopies and CopyStatusProviders names no file: nobody tells how far the copies are\n  where: p.toml:11",
+            "Warning DataMoveReplicationConstraint is AllCopies and CopyStatusProviders names no file: nobody tells how far the copies are\n  where: p.toml:11\n  hint:  docs/reference/settings.md says what each of the two does",
         ),
         (
             "[settings]",
             "[settings]\nCcrDeletedItemsLifeTime = \"1h\"",
-            "Warning CcrDeletedItemsLifeTime 1h is not above CcrDeletedItemsTouchInterval 1h: a failed deletion is given up before its second try\n  where: p.toml:11",
+            "Warning CcrDeletedItemsLifeTime 1h is not above CcrDeletedItemsTouchInterval 1h: a failed deletion is given up before its second try\n  where: p.toml:11\n  hint:  docs/reference/settings.md says what each of the two does",
         ),
         (
             "[additional-parameters]",
             "[additional-parameters]\nNew = \"x\"",
-            "Warning there is no key `New`; it is written to config.ini as it is\n  where: p.toml:12",
+            "Warning there is no key `New`; it is written to config.ini as it is\n  where: p.toml:12\n  hint:  docs/reference/settings.md has all keys",
         ),
         (
             "[additional-parameters]",
             "[additional-parameters]\nNew = \"x\\ny\"",
-            "Error New = \"x\\ny\" cannot be a line of a config.ini\n  where: p.toml:12",
+            "Error New = \"x\\ny\" cannot be a line of a config.ini\n  where: p.toml:12\n  hint:  no line breaks, no blanks at the ends, and no = in the name",
         ),
         (
             "[additional-parameters]",
             "[additional-parameters]\n\"N=w\" = \"x\"",
-            "Error N=w = \"x\" cannot be a line of a config.ini\n  where: p.toml:12",
+            "Error N=w = \"x\" cannot be a line of a config.ini\n  where: p.toml:12\n  hint:  no line breaks, no blanks at the ends, and no = in the name",
         ),
     ]);
 }
@@ -281,7 +373,7 @@ fn a_bad_value_of_a_setting_is_an_error_and_an_unknown_key_a_warning() {
 fn of_two_spellings_of_one_key_the_later_line_counts() {
     for (first, second) in [("SleepInterval", "sleepinterval"), ("sleepinterval", "SleepInterval")] {
         let text = GOOD.replacen("[settings]", &format!("[settings]\n{first} = 5\n{second} = 6"), 1);
-        let values = parse_project("p.toml", &text).map(|project| project.settings_used(AgentKind::Source));
+        let values = parse_project("p.toml", &text).map(|project| project.settings_used(AgentKind::Source, "S1"));
         assert_eq!(values, Ok(vec![Chosen { key: "SleepInterval".into(), value: "6s".into(), line: 12 }]));
     }
 }
@@ -291,7 +383,9 @@ fn a_project_without_a_mailbox_is_told() {
     let (head, _) = GOOD.split_once("[[collections]]").unwrap_or_default();
     assert_eq!(
         told(head),
-        ["Warning the project has no mailbox yet\n  where: p.toml:2\n  hint:  add [[collections]] and [[collections.mailboxes]]"]
+        [
+            "Warning the project has no mailbox yet\n  where: p.toml:2\n  hint:  add [[collections]] and [[collections.mailboxes]], or `list` with a CSV file"
+        ]
     );
 }
 
@@ -380,4 +474,33 @@ fn a_standalone_server_has_no_role_to_ask_for_and_two_nodes_have_two_names() {
     assert!(told(&twice)[0].starts_with("Error two nodes are called S2 in the cluster manager\n  where: p.toml:8"), "{:?}", told(&twice));
     let unused = told_with("agents = \"/s1\"", "agents = \"/s1\", cluster_node = \"a\"");
     assert!(unused[0].starts_with("Warning cluster_node is not used"), "{unused:?}");
+}
+
+/// Nanoseconds that this thread has computed so far.
+#[cfg(target_os = "linux")]
+fn computed() -> u64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells");
+    told.split_whitespace().next().and_then(|first| first.parse().ok()).expect("a number")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_work_of_a_check_grows_with_the_mailboxes_and_no_faster() {
+    let work = |count: u32| {
+        let rows = |range: std::ops::Range<u32>| range.map(|number| format!("m{number},maildir:/a/{number},maildir:/b/{number},"));
+        let row = |(number, row): (u32, String)| {
+            format!("{row}{}\n", if number < count / 2 { format!("m{}", number + count / 2) } else { String::new() })
+        };
+        let text: String = (0..).zip(rows(0..count)).map(row).collect();
+        let project = GOOD.replacen("name = \"c\"", "name = \"c\"\nlist = \"all.csv\"", 1);
+        let list = move |_: &str| Ok(format!("name,source,target,archive\n{text}"));
+        let before = computed();
+        let project = parse_project_knowing("p.toml", &project, Known { list: &list, store: &|_| Ok(()) }).expect("a good project");
+        assert_eq!(project.mailboxes.iter().filter(|mailbox| mailbox.archive.is_some()).count() as u32, count / 2);
+        computed() - before
+    };
+    // Of several tries the least: what else a machine does only adds. Time is told in ticks of a few milliseconds.
+    let least = |count: u32| (0..3).map(|_| work(count)).min().expect("three");
+    let (few, many) = (least(10_000).max(10_000_000), least(80_000));
+    assert!(many < few * 24, "{few} ns for 10,000 mailboxes, {many} ns for 80,000");
 }

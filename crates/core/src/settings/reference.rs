@@ -122,20 +122,34 @@ const PROJECT_INTRO: &str = "\
 One TOML file that a person writes. `mailferry commit` checks it, shows what it will change on which node, and writes
 `config.ini` and `desired.toml` of every agent: the source and transmission agents of each source node, the target and
 transmission agents of each target node (receipts travel back by the same road, R45). A name that does not belong in the file is
-an error, so that a misspelt one is not overlooked. A node that cannot be reached is reported and holds up no other.
+an error, so that a misspelt one is not overlooked. A node that cannot be reached is reported and holds up no other. What was
+committed before, and the way back to it: [commits.md](commits.md).
+
+A project is one pair: one source, one target. When mailboxes are moved is said by move requests (`mailferry moves new --start-after`, `--complete-after`), in
+what order by the priorities here.
 ";
 
 const PROJECT_KEYS: &str = "\
+## Lists
+
+A `list` is a CSV file (RFC 4180) in UTF-8 with more mailboxes of its collection; fields with a comma stand in quotes. The first line names the columns, in any
+order: `name`, `source` and `target`, and where they are wanted `archive`, `priority` and `id`, as above; an empty field is as if it were not there. Lines
+that are empty or begin with `#` are passed over. Where the first line is written with semicolons or tabs, all are. At most 16 MiB.
+
 ## [settings]
 
 Any key of [config.ini](settings.md), for all agents; `[settings.source]`, `[settings.transmission]` and `[settings.target]` hold
 keys for one kind of agent and override the common ones. Keys are compared without case. An unknown key is a warning and is
 left out; a value that is not allowed is an error.
 
+`[settings.nodes.S1]` holds keys for the agents of the node S1 alone, `[settings.nodes.S1.source]` for one of them; these override the others.
+
 ## [additional-parameters]
 
 Written as they are into every config.ini by each commit (R90), unknown keys included; `[additional-parameters.source]`,
-`[additional-parameters.transmission]` and `[additional-parameters.target]` go to one kind of agent. They override `[settings]`.
+`[additional-parameters.transmission]` and `[additional-parameters.target]` go to one kind of agent, those in
+`[additional-parameters.nodes.S1]` to the agents of one node, as above. They override `[settings]`. `mailferry set --agent all
+ContinueWithoutReplication=1` writes such a line, `--node S1` for one node; `mailferry set --unset` takes it out.
 No password belongs here: the file is copied to every node.
 ";
 

@@ -48,7 +48,7 @@ impl Stage {
                 .cause(told.join("\n"))
                 .hint("name a folder with a plain path with --dir")
         })?;
-        for outcome in settings::plan_commit(&project)?.execute() {
+        for outcome in settings::plan_commit(&project, None)?.execute(&settings::Author::unnamed()) {
             outcome.result?;
         }
         let stage = Stage { dir, project, messages };

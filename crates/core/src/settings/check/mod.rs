@@ -1,6 +1,6 @@
 //! Whether a project file makes sense. Everything found is reported at once, each with its line.
 
-mod mailboxes;
+pub(super) mod mailboxes;
 mod parameters;
 mod role;
 mod servers;
@@ -8,25 +8,27 @@ mod servers;
 use std::ops::Range;
 
 use super::finding::Finding;
-use super::project::{Lines, Project, RawProject};
+use super::project::{Known, Lines, Project, RawProject};
 use crate::ports::Level;
 
-pub(super) fn check(file: &str, text: &str, raw: RawProject) -> Result<Project, Vec<Finding>> {
-    let mut check = Check { file, lines: Lines::of(text), findings: Vec::new() };
+/// Everything that was found before is told with what is found here.
+pub(super) fn check(mut check: Check<'_>, raw: RawProject) -> Result<Project, Vec<Finding>> {
     let name = raw.project.name.get_ref().clone();
     if !is_title(&name) {
         check.error(raw.project.name.span(), format!("`{name}` is no name for a project")).hint(TITLE_HINT);
     }
     let topology = check.topology(&raw);
     let mailboxes = check.collections(&raw);
-    let settings = check.settings(&raw.settings);
-    let additional = check.additional(&raw.additional);
-    check.contradictions(&settings, &additional);
-    check.findings.sort_by_key(|finding| finding.line);
+    let settings = check.settings(&raw.settings, &topology);
+    let additional = check.additional(&raw.additional, &topology);
+    check.contradictions(&settings, &additional, &topology);
+    // Those of the project file first, then list by list.
+    let file = check.file.to_owned();
+    check.findings.sort_by(|left, right| (left.file != file, &left.file, left.line).cmp(&(right.file != file, &right.file, right.line)));
     if check.findings.iter().any(Finding::is_error) {
         return Err(check.findings);
     }
-    Ok(Project { name, topology, mailboxes, settings, additional, warnings: check.findings })
+    Ok(Project { name, topology, mailboxes, settings, additional, texts: check.texts, warnings: check.findings })
 }
 
 const TITLE_HINT: &str = "write 1 to 100 characters, none of them a control character, and no blanks at the ends";
@@ -36,10 +38,13 @@ fn is_title(name: &str) -> bool {
     !name.is_empty() && name.trim() == name && name.chars().count() <= 100 && !name.contains(char::is_control)
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'a str,
     lines: Lines,
     findings: Vec<Finding>,
+    known: Known<'a>,
+    /// Lists that the project file names, as they were read.
+    texts: Vec<(String, String)>,
 }
 
 /// What was just found, to which a hint can be added.
@@ -51,7 +56,12 @@ impl Found<'_> {
     }
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    /// `findings`: what was found before.
+    pub fn new(file: &'a str, lines: Lines, findings: Vec<Finding>, known: Known<'a>) -> Self {
+        Check { file, lines, findings, known, texts: Vec::new() }
+    }
+
     fn found(&mut self, level: Level, at: &Range<usize>, text: String) -> Found<'_> {
         let finding = Finding::new(level, self.file, Some(self.line(at)), text);
         Found(self.findings.push_mut(finding))

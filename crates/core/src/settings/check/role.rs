@@ -72,7 +72,8 @@ impl Check<'_> {
                 .hint("write role = \"pacemaker\" or role = \"wsfc\", or leave role_resource out");
         }
         for name in raw.nodes.get_ref().iter().filter_map(|node| node.cluster_node.as_ref()) {
-            self.warning(name.span(), "cluster_node is not used: no cluster manager is asked for the role");
+            self.warning(name.span(), "cluster_node is not used: no cluster manager is asked for the role")
+                .hint("write role = \"pacemaker\" or role = \"wsfc\", or leave cluster_node out");
         }
     }
 }

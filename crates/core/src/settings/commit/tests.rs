@@ -1,5 +1,6 @@
 use super::*;
 use crate::settings::ini::Ini;
+use crate::settings::record::{Author, next_of};
 use crate::settings::{load_desired, load_project, parse_project};
 use std::fs;
 use tempfile::TempDir;
@@ -43,6 +44,10 @@ fn the_golden_project_gives_the_golden_files() {
     }
 }
 
+fn author() -> Author {
+    Author { by: "root on desk".into(), at_ms: 1_714_555_800_000 }
+}
+
 /// A world of two source nodes and one target node.
 struct World {
     folder: TempDir,
@@ -71,11 +76,11 @@ impl World {
     }
 
     fn plan(&self, settings: &str) -> CommitPlan {
-        plan_commit(&self.project(settings)).expect("a plan can be made")
+        plan_commit(&self.project(settings), None).expect("a plan can be made")
     }
 
     fn commit(&self, settings: &str) -> Vec<String> {
-        let outcomes = self.plan(settings).execute();
+        let outcomes = self.plan(settings).execute(&author());
         outcomes.into_iter().filter_map(|outcome| Some(format!("{}: {}", outcome.node, outcome.result.err()?))).collect()
     }
 
@@ -208,7 +213,7 @@ fn a_file_that_changed_after_the_plan_was_shown_is_left_alone() {
     world.commit("");
     let plan = world.plan(DEBUG);
     world.write("S1/source/config.ini", "[Log]\nLogLevel = error\n");
-    let outcomes = plan.execute();
+    let outcomes = plan.execute(&author());
     let trouble = outcomes[0].result.as_ref().map_err(ToString::to_string).err().unwrap_or_default();
     assert!(trouble.ends_with("cause: it has changed since the plan was made\n  hint:  commit again"), "{trouble}");
     assert_eq!(world.read("S1/source/config.ini"), "[Log]\nLogLevel = error\n");
@@ -241,4 +246,158 @@ fn a_large_project_is_committed_and_read_back() {
     assert_eq!(world.commit(&collection), Vec::<String>::new());
     let desired = load_desired(&world.path("T1/target/desired.toml")).map(|desired| desired.mailboxes.len());
     assert_eq!(desired, Ok(20_000));
+}
+
+#[test]
+fn a_node_remembers_what_was_committed_when_and_by_whom() {
+    let world = World::new();
+    world.commit("");
+    world.commit(DEBUG);
+    let record = NodeRecord::read(&world.path("S1")).expect("it can be read").expect("it is there");
+    let newest = &record.commits[0];
+    assert_eq!((newest.number, newest.by.as_str(), newest.at_ms), (2, "root on desk", 1_714_555_800_000));
+    let files = ["source/config.ini", "source/desired.toml", "transmission/config.ini", "transmission/desired.toml"];
+    assert_eq!((newest.wrote.as_slice(), record.commits.len()), (files.map(String::from).as_slice(), 2));
+    assert_eq!(record.files["source/config.ini"], crate::settings::record::digest_of(world.read("S1/source/config.ini").as_bytes()));
+    assert_eq!(record.revision().map(|revision| revision.number), Some(2));
+}
+
+/// Which commit every agent of node S1 works by, and the level of its log.
+fn works_by(world: &World) -> Vec<(u64, String)> {
+    let of = |agent: AgentKind| {
+        let folder = world.path(&format!("S1/{agent}"));
+        let desired = load_desired(&folder.join("desired.toml")).expect("there is always one that counts");
+        let loaded = crate::settings::load(agent, Some(&desired), &folder.join("config.ini"), &[]);
+        (desired.revision.number, loaded.settings.log_level.to_string())
+    };
+    Side::Source.agents().map(of).to_vec()
+}
+
+#[test]
+fn however_a_commit_is_cut_off_all_agents_of_a_node_have_the_same_one_and_the_next_commit_finishes_it() {
+    let (old, new) = (vec![(1, "info".to_owned()); 2], vec![(2, "debug".to_owned()); 2]);
+    let mut seen = Vec::new();
+    for cut in 0.. {
+        let world = World::new();
+        world.commit("");
+        let plan = world.plan(DEBUG);
+        let node = &plan.nodes[0];
+        let steps = node.steps(node.agents.as_ref().expect("it can be reached"), &plan.revision, &author());
+        if cut > steps.len() {
+            assert_eq!(cut, 10, "four files put ready, the record, four names");
+            break;
+        }
+        steps[..cut].iter().for_each(|step| step.take().expect("a step"));
+        let now = works_by(&world);
+        assert!(now == old || now == new, "cut off after {cut} steps: {now:?}");
+        seen.push(now == new);
+        assert!(!world.plan(DEBUG).is_done(), "other nodes have nothing of it");
+        assert_eq!(world.commit(DEBUG), Vec::<String>::new(), "cut off after {cut} steps");
+        assert_eq!(works_by(&world), new);
+        assert!(world.plan(DEBUG).is_done());
+        let left = Side::Source.agents().map(|agent| next_of(&world.path(&format!("S1/{agent}/desired.toml"))).exists());
+        assert_eq!(left, [false, false], "cut off after {cut} steps");
+    }
+    assert_eq!(seen, [false, false, false, false, false, true, true, true, true, true], "it counts from the record on");
+}
+
+#[test]
+fn a_commit_that_was_cut_off_and_is_not_wanted_any_more_leaves_nothing_behind() {
+    for cut in 0..=9 {
+        let world = World::new();
+        world.commit("");
+        let plan = world.plan(DEBUG);
+        let node = &plan.nodes[0];
+        let steps = node.steps(node.agents.as_ref().expect("it can be reached"), &plan.revision, &author());
+        steps[..cut].iter().for_each(|step| step.take().expect("a step"));
+        assert_eq!(world.commit("[settings]\nLogLevel = \"error\"\n"), Vec::<String>::new());
+        assert!(works_by(&world).iter().all(|(_, level)| level == "error"), "cut off after {cut} steps");
+    }
+}
+
+#[test]
+fn a_plan_says_key_by_key_what_changes_for_whom() {
+    let world = World::new();
+    let mailbox = |name: &str, target: &str| format!("{{ name = {name:?}, source = \"maildir:/a/{name}\", target = {target:?} }}");
+    let collection = |mailboxes: &str| format!("[[collections]]\nname = \"c\"\nmailboxes = [{mailboxes}]\n");
+    let before = collection(&[mailbox("alice", "imap://a@h/?password-file=/x"), mailbox("bob", "maildir:/b")].join(", "));
+    let after = collection(&[mailbox("alice", "imap://a@h/?password-file=/y"), mailbox("carol", "maildir:/c")].join(", "));
+    world.commit(&format!("{DEBUG}[additional-parameters]\nProxyPassword = \"one\"\n{before}"));
+    let plan = world.plan(&format!("[settings]\nLogLevel = \"error\"\n[additional-parameters]\nProxyPassword = \"two\"\nNew = 1\n{after}"));
+    let agent = &plan.nodes[0].agents.as_ref().expect("it can be reached")[1];
+    let lines = |changes: &[Change]| changes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        lines(&agent.settings),
+        [
+            "LogLevel: `debug` becomes `error`",
+            "RetryBackoffMax: `20m` goes",
+            "additional ProxyPassword: `****` becomes `****`",
+            "additional New: `1` is new",
+        ]
+    );
+    let common = ["mailbox alice: options of its target: `****` becomes `****`", "mailbox: `carol` is new", "mailbox: `bob` goes"];
+    assert_eq!(lines(&agent.common), common);
+    let shown = plan.to_string();
+    assert_eq!(shown.matches("`carol` is new").count(), 1, "once for all agents: {shown}");
+    assert!(shown.contains("for S1 source, S1 transmission, S2 source, S2 transmission, T1 target, T1 transmission:\n"), "{shown}");
+    assert!(!shown.contains("password-file") && !shown.contains("two"), "{shown}");
+}
+
+#[test]
+fn what_is_said_for_a_node_reaches_its_agents_alone_and_goes_above_all_else() {
+    let world = World::new();
+    let said = "[settings]\nLogLevel = \"error\"\n[settings.source]\nLogLevel = \"warning\"\n[settings.nodes.S2]\nLogLevel = \"debug\"\n\
+                [settings.nodes.s2.source]\nLogLevel = \"info\"\n[additional-parameters.nodes.T1]\nMine = 1\n";
+    world.commit(said);
+    let level = |place: &str| {
+        let desired = load_desired(&world.path(place)).expect("it was committed");
+        desired.settings.iter().find(|setting| setting.key == "LogLevel").map(|setting| setting.value.clone()).unwrap_or_default()
+    };
+    let levels =
+        ["S1/source", "S1/transmission", "S2/source", "S2/transmission", "T1/target"].map(|place| level(&format!("{place}/desired.toml")));
+    assert_eq!(levels, ["warning", "error", "info", "debug", "error"]);
+    assert!(world.read("T1/target/config.ini").contains("Mine = 1") && !world.read("S1/source/config.ini").contains("Mine"));
+}
+
+#[test]
+fn standing_tells_which_commit_an_agent_has_and_what_a_hand_has_changed() {
+    let world = World::new();
+    world.commit("");
+    world.commit(DEBUG);
+    let standing = || standing(&world.project(DEBUG));
+    assert!(standing().iter().flat_map(|node| &node.agents).all(|agent| agent.drift.is_empty()));
+    let numbers: Vec<Option<u64>> = standing()[0].agents.iter().map(|agent| agent.committed.as_ref().map(|of| of.number)).collect();
+    assert_eq!(numbers, [Some(2), Some(2)]);
+    let edited = world.read("S1/source/config.ini").replace("LogLevel = debug", "LogLevel = error");
+    world.write("S1/source/config.ini", &edited);
+    world.write("S1/transmission/desired.toml", &world.read("S1/transmission/desired.toml").replace("20m", "30m"));
+    fs::remove_file(world.path("S2/source/config.ini")).expect("a file");
+    fs::rename(world.path("T1"), world.path("away")).expect("a folder");
+    let now = standing();
+    let drift = |node: usize, agent: usize| now[node].agents[agent].drift.clone();
+    assert_eq!(drift(0, 0), ["config.ini, line 7: `LogLevel = error` becomes `LogLevel = debug`"]);
+    assert_eq!(drift(0, 1), ["desired.toml: its digest does not match: it is damaged, or was edited by hand"]);
+    assert_eq!((now[0].agents[1].committed.clone(), drift(1, 0)), (None, vec!["config.ini: it is gone".to_owned()]));
+    assert!(now[2].unknown.as_ref().is_some_and(|why| why.contains("T1")));
+}
+
+#[test]
+fn what_commits_write_grows_with_the_mailboxes_and_no_faster_and_the_same_again_writes_nothing() {
+    let world = World::new();
+    let mailbox = |number: u32| {
+        format!(
+            "[[collections.mailboxes]]\nname = \"m{number:05}\"\nsource = \"maildir:/a/{number:05}\"\ntarget = \"maildir:/b/{number:05}\"\n"
+        )
+    };
+    let written = |count: u32| {
+        let text = format!("[[collections]]\nname = \"all\"\n{}", (0..count).map(mailbox).collect::<String>());
+        let plan = world.plan(&text);
+        let files = plan.nodes.iter().flat_map(|node| node.agents.iter().flatten()).flat_map(|agent| &agent.files);
+        let bytes: usize = files.filter(|file| file.effect != Effect::Keep).map(|file| file.after.len()).sum();
+        assert!(plan.execute(&author()).iter().all(|outcome| outcome.result.is_ok()));
+        assert!(world.plan(&text).is_done());
+        bytes
+    };
+    let (few, many) = (written(1_000), written(10_000));
+    assert!(many < few * 11, "{few} bytes for 1,000 mailboxes, {many} for 10,000");
 }

@@ -1,0 +1,111 @@
+//! What was committed from here, which commit every agent has and works by, and what a hand has changed since.
+
+use std::io::Write;
+
+use mailferry_core::settings::{AgentKind, Archive, KeptCommit, NodeStanding, Project, Revision, standing};
+use serde::Serialize;
+use serde_json::json;
+
+use super::author::time;
+use super::is_dirty;
+use crate::commands::nodes::{home, loaded, read_report};
+use crate::commands::project::ProjectFile;
+use crate::exit::Exit;
+use crate::screen::Screen;
+use crate::text;
+
+/// One agent: what it was given, and what it works by.
+#[derive(Serialize)]
+struct AgentRow {
+    node: String,
+    agent: AgentKind,
+    committed: Option<Revision>,
+    works_by: Option<Revision>,
+    drift: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub struct Standing {
+    newest: Option<KeptCommit>,
+    /// The project file says something else than the newest commit. `None`: nothing was committed from here.
+    dirty: Option<bool>,
+    agents: Vec<AgentRow>,
+    /// Nodes of which nothing can be said, and why.
+    unknown: Vec<(String, String)>,
+}
+
+impl Standing {
+    pub fn of(file: &ProjectFile, project: &Project) -> anyhow::Result<Standing> {
+        let newest = Archive::beside(&file.project).commits()?.into_iter().next();
+        let dirty = newest.as_ref().map(|newest| is_dirty(project, newest)).transpose()?;
+        let nodes = standing(project);
+        let unknown = nodes.iter().filter_map(|node| Some((node.node.clone(), node.unknown.clone()?))).collect();
+        Ok(Standing { newest, dirty, agents: nodes.iter().flat_map(|node| rows(project, node)).collect(), unknown })
+    }
+
+    fn differs(&self, row: &AgentRow) -> bool {
+        let newest = self.newest.as_ref().map(KeptCommit::revision);
+        row.committed.is_none() || (newest.is_some() && row.committed != newest) || row.works_by != row.committed
+    }
+
+    /// Whether something is to be done by a person, or an agent has not taken over what it was given.
+    pub fn is_settled(&self) -> bool {
+        let settled = |row: &AgentRow| row.drift.is_empty() && !self.differs(row);
+        self.dirty != Some(true) && self.unknown.is_empty() && self.agents.iter().all(settled)
+    }
+}
+
+fn rows(project: &Project, node: &NodeStanding) -> Vec<AgentRow> {
+    let clusters = [&project.topology.source, &project.topology.target];
+    let folder = clusters.into_iter().find_map(|cluster| cluster.node(&node.node)).map_or("", |node| node.agents.as_str());
+    let row = |agent: &mailferry_core::settings::AgentStanding| AgentRow {
+        node: node.node.clone(),
+        agent: agent.agent,
+        committed: agent.committed.clone(),
+        works_by: read_report(&home(folder, agent.agent)).ok().and_then(|report| report.revision),
+        drift: agent.drift.clone(),
+    };
+    node.agents.iter().map(row).collect()
+}
+
+pub fn run(file: &ProjectFile, screen: &mut Screen) -> anyhow::Result<Exit> {
+    let project = loaded(file)?;
+    let kept = Archive::beside(&file.project).commits()?;
+    let standing = Standing::of(file, &project)?;
+    if screen.json {
+        screen.document(&json!({ "commits": kept, "standing": standing }))?;
+    } else {
+        for commit in &kept {
+            let back = commit.back_to.map_or_else(String::new, |number| format!(", back to {number}"));
+            let (at, by, mailboxes) = (time(commit.at_ms), text::line(&commit.by), text::count(commit.mailboxes, "mailbox"));
+            writeln!(screen, "commit {} of {at} by {by}, {mailboxes}{back}", commit.revision())?;
+        }
+        write_rows(&standing, screen)?;
+    }
+    Ok(if standing.is_settled() { Exit::Ok } else { Exit::Partly })
+}
+
+/// The lines of `status` about commits. Where all is settled that is one line.
+pub fn write_standing(file: &ProjectFile, project: &Project, screen: &mut Screen) -> anyhow::Result<()> {
+    Ok(write_rows(&Standing::of(file, project)?, screen)?)
+}
+
+fn write_rows(standing: &Standing, screen: &mut Screen) -> std::io::Result<()> {
+    match &standing.newest {
+        None => writeln!(screen, "commits: none was made from here")?,
+        Some(newest) => {
+            writeln!(screen, "commits: the newest is {}, {} by {}", newest.revision(), time(newest.at_ms), text::line(&newest.by))?
+        }
+    }
+    if standing.dirty == Some(true) {
+        writeln!(screen, "  the project file has changes that are not committed: `mailferry commit --dry-run` shows them")?;
+    }
+    for row in &standing.agents {
+        let said = |revision: &Option<Revision>| revision.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+        if standing.differs(row) {
+            writeln!(screen, "  {} {}: has commit {}, works by {}", row.node, row.agent, said(&row.committed), said(&row.works_by))?;
+        }
+        row.drift.iter().try_for_each(|drift| writeln!(screen, "  {} {}: changed by hand: {}", row.node, row.agent, text::line(drift)))?;
+    }
+    standing.unknown.iter().try_for_each(|(node, why)| writeln!(screen, "  {node}: nothing is known of it: {}", text::line(why)))
+}
