@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    agent, check, commit, demo, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, set, verify,
+    agent, check, commit, demo, doctor, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, set, verify,
 };
 use exit::Exit;
 use screen::Screen;
@@ -50,6 +50,7 @@ enum Command {
     Commit(commit::Args),
     Status(nodes::StatusArgs),
     Debts(nodes::DebtsArgs),
+    Doctor(doctor::Args),
     Role(nodes::RoleArgs),
     #[command(subcommand)]
     Moves(moves::Command),
@@ -87,6 +88,7 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Rehearse(args) => rehearse::run(&args, screen),
         Command::Migrate(args) => migrate::run(&args, screen),
         Command::Status(args) => nodes::status(&args, screen),
+        Command::Doctor(args) => doctor::run(&args, screen),
         Command::Debts(args) => nodes::debts(&args, screen),
         Command::Role(args) => nodes::role(&args, screen),
         Command::Moves(command) => moves::run(&command, screen),

@@ -13,6 +13,7 @@
 //! wiring   desired.toml and config.ini into an agent
 //! service  the loop of sessions, its waking and its end
 //! checks   what `check` looks at
+//! doctor   what `mailferry doctor` looks at, and what to do about it
 //! queues   copy queue and replay queue in words
 //! manager  the service manager of the operating system
 //! cli      the command line of the three agents
@@ -22,6 +23,7 @@ mod checks;
 mod cli;
 mod clock;
 mod direct;
+mod doctor;
 mod files;
 mod flow;
 mod keys;
@@ -38,6 +40,7 @@ pub use checks::{Check, check_agent};
 pub use cli::{AgentCommand, agent_cli, agent_main, run_agent_command};
 pub use clock::SystemClock;
 pub use direct::DirectShare;
+pub use doctor::{Ailment, Examination, Grade, Probe, examine_agent, examine_report, examine_share};
 pub use keys::{public_file, signing_key};
 pub use logs::{LogEvents, LogTo, Teller, start_logs};
 pub use manager::ServiceCommand;

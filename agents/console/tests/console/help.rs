@@ -1,11 +1,12 @@
 use crate::world::World;
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 13] = [
     &[],
     &["init"],
     &["check"],
     &["commit"],
     &["set"],
+    &["doctor"],
     &["migrate"],
     &["verify"],
     &["prv"],

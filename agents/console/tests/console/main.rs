@@ -2,6 +2,7 @@
 
 mod adopt;
 mod commits;
+mod doctor;
 mod guarantee;
 mod help;
 mod hints;

@@ -185,6 +185,11 @@ pub fn run_service_command(kind: AgentKind, openers: Openers, command: ServiceCo
     }
 }
 
+/// How the service of an agent under its usual name is.
+pub(crate) fn standing_of(kind: AgentKind) -> Result<Standing, Trouble> {
+    platform::standing(&platform::usual_name(kind))
+}
+
 fn told(standing: &Standing, json: bool) -> Result<ExitCode, Trouble> {
     if json {
         println!("{}", serde_json::to_string_pretty(standing).unwrap_or_default());
