@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    agent, check, commit, demo, doctor, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, set, verify,
+    agent, check, commit, demo, deploy, doctor, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, set, verify,
 };
 use exit::Exit;
 use screen::Screen;
@@ -48,6 +48,7 @@ enum Command {
     Check(check::Args),
     Set(set::Args),
     Commit(commit::Args),
+    Deploy(deploy::Args),
     Status(nodes::StatusArgs),
     Debts(nodes::DebtsArgs),
     Doctor(doctor::Args),
@@ -87,6 +88,7 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(&args, screen),
         Command::Rehearse(args) => rehearse::run(&args, screen),
         Command::Migrate(args) => migrate::run(&args, screen),
+        Command::Deploy(args) => deploy::run(&args, screen),
         Command::Status(args) => nodes::status(&args, screen),
         Command::Doctor(args) => doctor::run(&args, screen),
         Command::Debts(args) => nodes::debts(&args, screen),

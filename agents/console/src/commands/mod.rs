@@ -5,6 +5,7 @@ pub mod check;
 pub mod commit;
 mod csv;
 pub mod demo;
+pub mod deploy;
 pub mod doctor;
 pub mod guarantee;
 pub mod init;

@@ -1,11 +1,12 @@
 use crate::world::World;
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &[],
     &["init"],
     &["check"],
     &["commit"],
     &["set"],
+    &["deploy"],
     &["doctor"],
     &["migrate"],
     &["verify"],
