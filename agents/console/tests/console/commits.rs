@@ -194,3 +194,15 @@ fn folders_may_be_named_from_where_the_console_stands() {
     committed(&world);
     assert_eq!(world.names("S"), ["commits.json", "source", "transmission"]);
 }
+
+#[test]
+fn a_value_that_is_set_anew_keeps_its_comment_and_its_place() {
+    let world = World::new();
+    let table =
+        |value: &str| format!("[additional-parameters] # of all\nLogFilesMax   =   {value} # because of the audit\nMine = 1\n{MAILBOXES}");
+    project(&world, &table("5"));
+    assert_eq!(world.run(&["set", "logfilesmax=7"]).code, Some(0));
+    assert!(world.read("project.toml").ends_with(&table("\"7\"")), "{}", world.read("project.toml"));
+    let again = world.run(&["set", "LogFilesMax=7"]);
+    assert_eq!((again.code, again.out.as_str()), (Some(0), "[additional-parameters] says so already\n"));
+}
