@@ -6,6 +6,7 @@
 
 mod commands;
 mod exit;
+mod fleet;
 mod one_process;
 mod screen;
 mod text;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{agent, check, commit, demo, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, verify};
+use commands::{agent, check, commit, demo, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, report, serve, verify};
 use exit::Exit;
 use screen::Screen;
 
@@ -44,6 +45,8 @@ enum Command {
     Status(nodes::StatusArgs),
     Debts(nodes::DebtsArgs),
     Role(nodes::RoleArgs),
+    Report(report::Args),
+    Serve(serve::Args),
     #[command(subcommand)]
     Moves(moves::Command),
     #[command(subcommand)]
@@ -80,6 +83,8 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Migrate(args) => migrate::run(&args, screen),
         Command::Status(args) => nodes::status(&args, screen),
         Command::Debts(args) => nodes::debts(&args, screen),
+        Command::Report(args) => report::run(&args, screen),
+        Command::Serve(args) => serve::run(&args, screen),
         Command::Role(args) => nodes::role(&args, screen),
         Command::Moves(command) => moves::run(&command, screen),
         Command::Completions(args) => pages::completions(&args, screen),

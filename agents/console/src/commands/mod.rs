@@ -15,4 +15,7 @@ pub mod pages;
 mod project;
 pub mod prv;
 pub mod rehearse;
+pub mod report;
+pub mod serve;
 pub mod verify;
+mod watch;
