@@ -247,8 +247,11 @@ impl Service {
         // The status last: whoever reads it finds the others as they were with it.
         let moves = report.moves.as_ref().and_then(|moves| serde_json::to_vec(moves).ok());
         let fates = report.fates.as_ref().and_then(|fates| serde_json::to_vec(fates).ok());
+        let mailboxes = report.mailboxes.as_ref().and_then(|mailboxes| serde_json::to_vec(mailboxes).ok());
         let status = serde_json::to_vec_pretty(report).ok();
-        for (path, text) in [(self.home.moves(), moves), (self.home.orders(), fates), (self.home.status(), status)] {
+        let home = &self.home;
+        let files = [(home.moves(), moves), (home.orders(), fates), (home.mailboxes(), mailboxes), (home.status(), status)];
+        for (path, text) in files {
             if let Some(Err(error)) = text.map(|text| files::write_whole(&path, &text)) {
                 tracing::warn!(event = "status.not-written", "the status could not be written: {}: {error}", path.display());
             }

@@ -68,6 +68,11 @@ impl AgentHome {
         self.beside("orders.json")
     }
 
+    /// What each mailbox has come to.
+    pub fn mailboxes(&self) -> PathBuf {
+        self.beside("mailboxes.json")
+    }
+
     pub fn log(&self, settings: &settings::AgentSettings) -> PathBuf {
         let folder = if settings.log_directory.is_empty() { self.beside("log") } else { PathBuf::from(&settings.log_directory) };
         folder.join(format!("{}.log", self.kind))

@@ -9,6 +9,7 @@ use mailferry_rules::ids::{Epoch, MailboxId};
 use mailferry_rules::session::Replicated;
 use mailferry_rules::topology::Side;
 
+use super::mailboxes::Told;
 use super::moves::{Last, MovesTold};
 use super::policy::Policy;
 use super::queues::SeenStandbys;
@@ -148,6 +149,9 @@ pub struct Agent {
     pub(super) move_holds: BTreeMap<MailboxId, String>,
     /// What was told of them last, and whether orders have come since.
     pub(super) moves_told: Last,
+    /// What was told of mailboxes last, and when each was last gone through.
+    pub(super) mailboxes_told: Told,
+    pub(super) passed: BTreeMap<MailboxId, u64>,
     pub(super) packing_paused: bool,
     pub(super) stop: Arc<AtomicBool>,
     /// By which this node became active, as of the session's start.
@@ -189,6 +193,8 @@ impl Agent {
             stalls: Vec::new(),
             move_holds: BTreeMap::new(),
             moves_told: Last::default(),
+            mailboxes_told: Told::default(),
+            passed: BTreeMap::new(),
             packing_paused: false,
             stop: Arc::default(),
             takeover: None,
@@ -322,6 +328,7 @@ impl Agent {
             move_requests: moves.by_state,
             moves: moves.changed,
             fates: moves.fates,
+            mailboxes: self.mailbox_report(now_ms),
             deletion_debts: standing.deletion_debts,
             coverage_debts: standing.coverage_debts,
             containers: standing.containers,

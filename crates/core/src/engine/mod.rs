@@ -15,6 +15,7 @@
 //! transmission OUT to IN (R30-R34)
 //! target       import, receipts (R40-R45)
 //! lasting      what holds a mailbox up for long calls a person
+//! mailboxes    mailboxes as a report tells of them
 //! moves        move requests as a report tells of them (R80, R81)
 //! report       what a session did, for status and people
 //! queues       what replication looks like in numbers
@@ -32,6 +33,7 @@ mod guarding;
 mod intake;
 mod lasting;
 mod leftover;
+mod mailboxes;
 mod moves;
 mod packing;
 mod policy;
@@ -46,6 +48,7 @@ mod target;
 mod transmission;
 
 pub use agent::{Agent, Halt, KeySource, Mailbox, Surroundings};
+pub use mailboxes::{MailboxReport, Mailboxes};
 pub use moves::{Fate, ItemReport, MoveReport, Moves, OrderReport};
 pub use policy::Policy;
 pub use queues::{CopyQueueReport, ReplayQueueReport, ReplicationReport};

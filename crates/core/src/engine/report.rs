@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::agent::Mailbox;
+use super::mailboxes::Mailboxes;
 use super::moves::{Fate, Moves};
 use super::queues::ReplicationReport;
 use crate::model::Outcome;
@@ -139,6 +140,9 @@ pub struct SessionReport {
     pub moves: Option<Moves>,
     #[serde(skip)]
     pub fates: Option<Vec<Fate>>,
+    /// The mailboxes, where something about them has changed: a file of its own.
+    #[serde(skip)]
+    pub mailboxes: Option<Mailboxes>,
     /// Deletions that failed and wait (DeletedDataFiles), at most `DEBTS_MAX` of them.
     pub deletion_debts: Vec<DebtReport>,
     /// Copies that the passive node does not hold yet.

@@ -28,6 +28,7 @@ pub const SCRIPTS: &[&[&str]] = &[
     &[include_str!("schema_12.sql")],
     &[include_str!("schema_13.sql")],
     &[include_str!("schema_14.sql")],
+    &[include_str!("schema_15.sql")],
 ];
 
 /// The tables of the node alone, which every schema needs.

@@ -262,8 +262,10 @@ fn a_database_of_schema_1_is_brought_up_with_its_outbox_and_answers_the_same() {
     }
     old.execute_batch(
         "PRAGMA application_id = 1296454233; PRAGMA user_version = 1;
-         INSERT INTO published VALUES (zeroblob(16), 1, 1, zeroblob(32), 5, 1, 7, NULL, NULL);
-         INSERT INTO taken VALUES (zeroblob(16), 1, 1, zeroblob(32), 1, 0, 0, 0, json_array(json_array('02020202020202020202020202020202', 'too large')), 9, 0);
+         INSERT INTO published VALUES (zeroblob(16), 1, 1, zeroblob(32), 5, 1, 7, NULL, NULL), (zeroblob(16), 2, 1, zeroblob(32), 6, 3, 8, 1, 9);
+         INSERT INTO outbound VALUES (zeroblob(16), 2, 1, 1, 0);
+         INSERT INTO inbound VALUES (zeroblob(16), 1, 1, 0);
+         INSERT INTO taken VALUES (zeroblob(16), 1, 1, zeroblob(32), 1, 4, 2, 1, json_array(json_array('02020202020202020202020202020202', 'too large')), 9, 0);
          INSERT INTO local_outbox VALUES (1, zeroblob(32), x'00');
          UPDATE local_log SET epoch = 1, lsn = 1, outbox_bytes = 1;",
     )
@@ -278,6 +280,10 @@ fn a_database_of_schema_1_is_brought_up_with_its_outbox_and_answers_the_same() {
     assert_eq!(unanswered(&db).unwrap(), 1);
     let left_out = db.read(|c| Ok(ledger::manifest::left_out(c, mailferry_rules::ids::MailboxId([0; 16]), None, 9)?)).unwrap();
     assert_eq!(left_out.iter().map(|item| (item.token.0[0], item.reason.as_str())).collect::<Vec<_>>(), [(2, "too large")]);
+    let sums = db.read(|c| Ok((ledger::totals::sent(c)?, ledger::totals::came(c)?))).unwrap();
+    let (sent, came) = (sums.0.values().next().unwrap(), sums.1.values().next().unwrap());
+    assert_eq!((sent.items, sent.bytes, sent.published_ms), (4, 11, 8), "what was sent before is counted");
+    assert_eq!((came.applied, came.already, came.found, came.taken_ms), (4, 2, 1, 9));
     let fresh = Database::in_memory(Arc::new(UnwatchedSteps)).unwrap();
     assert_eq!(db.schema(), fresh.schema(), "an old database and a new one fit together");
     db.write(|tx| Ok(tx.execute("UPDATE published SET outcome = 1", [])?)).unwrap();

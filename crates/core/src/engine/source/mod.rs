@@ -80,7 +80,10 @@ impl Agent {
                 continue;
             }
             match self.pack_changes(&mailbox) {
-                Ok(()) => self.request_packed(mailbox.id)?,
+                Ok(()) => {
+                    self.passed.insert(mailbox.id, self.now_ms());
+                    self.request_packed(mailbox.id)?;
+                }
                 Err(MailboxHalt::Ordered) => {}
                 Err(MailboxHalt::Agent(halt)) => return Err(halt),
                 Err(MailboxHalt::Store(error)) => {

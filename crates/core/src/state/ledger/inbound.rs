@@ -52,8 +52,19 @@ pub fn take(db: &Connection, receipt: &Receipt, arrival: Arrival, answer: bool, 
     let name = &receipt.container;
     let position = advance(position(db, name.mailbox)?, arrival);
     db.run(
-        "INSERT OR REPLACE INTO inbound (mailbox, last_seq, newest_epoch, base) VALUES (?1, ?2, ?3, ?4)",
-        params![name.mailbox.0, position.last.0 as i64, position.epoch.0 as i64, position.base.0 as i64],
+        "INSERT INTO inbound (mailbox, last_seq, newest_epoch, base, applied, already, found, taken_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (mailbox) DO UPDATE SET last_seq = ?2, newest_epoch = ?3, base = ?4,
+         applied = applied + ?5, already = already + ?6, found = found + ?7, taken_ms = ?8",
+        params![
+            name.mailbox.0,
+            position.last.0 as i64,
+            position.epoch.0 as i64,
+            position.base.0 as i64,
+            receipt.applied as i64,
+            receipt.already as i64,
+            receipt.found as i64,
+            now_ms as i64,
+        ],
     )?;
     let skipped: Vec<(String, &str)> = receipt.skipped.iter().map(|skip| (skip.token.to_string(), skip.reason.as_str())).collect();
     db.run(

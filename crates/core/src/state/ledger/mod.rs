@@ -15,6 +15,7 @@ pub mod stamps;
 pub mod stock;
 pub mod switch;
 pub mod target;
+pub mod totals;
 pub mod unread;
 
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};

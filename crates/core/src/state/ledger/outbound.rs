@@ -60,9 +60,10 @@ pub fn record(db: &Connection, published: &Published, now_ms: u64) -> rusqlite::
     let Published { name, base, digest, bytes, items } = published;
     let (mailbox, seq, epoch) = (name.mailbox.0, name.sequence.0 as i64, name.epoch.0 as i64);
     db.run(
-        "INSERT INTO outbound (mailbox, last_seq, last_epoch, run_epoch, run_base) VALUES (?1, ?2, ?3, ?3, ?4)
-         ON CONFLICT (mailbox) DO UPDATE SET last_seq = ?2, last_epoch = ?3, run_epoch = ?3, run_base = ?4",
-        params![mailbox, seq, epoch, base.0 as i64],
+        "INSERT INTO outbound (mailbox, last_seq, last_epoch, run_epoch, run_base, items, bytes, published_ms)
+         VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (mailbox) DO UPDATE
+         SET last_seq = ?2, last_epoch = ?3, run_epoch = ?3, run_base = ?4, items = items + ?5, bytes = bytes + ?6, published_ms = ?7",
+        params![mailbox, seq, epoch, base.0 as i64, *items as i64, *bytes as i64, now_ms as i64],
     )?;
     db.run(
         "INSERT INTO published (mailbox, seq, epoch, digest, bytes, items, published_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
