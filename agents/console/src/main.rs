@@ -6,6 +6,7 @@
 
 mod commands;
 mod exit;
+mod fleet;
 mod one_process;
 mod screen;
 mod text;
@@ -16,7 +17,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    agent, check, commit, demo, deploy, doctor, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, set, verify,
+    agent, check, commit, demo, deploy, doctor, guarantee, init, manifest, migrate, moves, nodes, pages, prv, rehearse, report, serve, set,
+    verify,
 };
 use exit::Exit;
 use screen::Screen;
@@ -53,6 +55,8 @@ enum Command {
     Debts(nodes::DebtsArgs),
     Doctor(doctor::Args),
     Role(nodes::RoleArgs),
+    Report(report::Args),
+    Serve(serve::Args),
     #[command(subcommand)]
     Moves(moves::Command),
     #[command(subcommand)]
@@ -92,6 +96,8 @@ fn run(command: Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::Status(args) => nodes::status(&args, screen),
         Command::Doctor(args) => doctor::run(&args, screen),
         Command::Debts(args) => nodes::debts(&args, screen),
+        Command::Report(args) => report::run(&args, screen),
+        Command::Serve(args) => serve::run(&args, screen),
         Command::Role(args) => nodes::role(&args, screen),
         Command::Moves(command) => moves::run(&command, screen),
         Command::Completions(args) => pages::completions(&args, screen),

@@ -16,9 +16,10 @@ use mailferry_host::{
 use mailferry_stores::{StoreUrl, StoresByUrl};
 
 use super::commit::is_dirty;
-use super::nodes::{home, read_report, witness};
+use super::nodes::witness;
 use super::project::{self, ProjectFile};
 use crate::exit::Exit;
+use crate::fleet::{home, read_report};
 use crate::screen::Screen;
 use crate::text;
 

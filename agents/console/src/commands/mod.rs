@@ -17,5 +17,8 @@ pub mod pages;
 mod project;
 pub mod prv;
 pub mod rehearse;
+pub mod report;
+pub mod serve;
 pub mod set;
 pub mod verify;
+mod watch;

@@ -2,29 +2,35 @@
 //!
 //! They read what the agents publish and write requests beside it; the databases belong to the agents.
 
-use std::io::Write;
-use std::path::Path;
+use std::io::{IsTerminal, Write};
 
 use indicatif::HumanDuration;
-use mailferry_core::engine::{DebtReport, SessionEnd, SessionReport};
+use mailferry_core::engine::{DebtReport, SessionReport};
 use mailferry_core::ports::{Clock, Share};
 use mailferry_core::settings::{AgentKind, Cluster, Node, Project, RoleOrigin, Side};
 use mailferry_core::trouble::Trouble;
-use mailferry_host::{AgentHome, LocalShare, SystemClock, active_node, queue_lines, rules_side, set_active_node};
+use mailferry_host::{LocalShare, SystemClock, active_node, queue_lines, rules_side, set_active_node};
 use mailferry_rules::topology::canonical;
 use serde::Serialize;
 
 use super::project::{self, ProjectFile};
+use super::watch;
 use crate::exit::{Exit, WrongUse};
+use crate::fleet::{AgentSeen, Looker, home, read_report};
 use crate::screen::Screen;
 
 /// Show what every agent of the project does and what waits
 ///
+/// With --watch it stays and looks again every two seconds: agents, mailboxes, move requests, debts and events, to be leafed through. Where
+/// the output is no terminal, or with --json, it prints once all the same.
 /// Exit codes: 0 nothing waits, 1 failed, 2 wrong usage, 3 something waits or an agent does not answer.
 #[derive(clap::Args)]
 pub struct StatusArgs {
     #[command(flatten)]
     file: ProjectFile,
+    /// Stay, and show it live in the terminal
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Show the deletions and copies that are owed (DeletedDataFiles, coverage debts)
@@ -51,18 +57,6 @@ pub struct RoleArgs {
     node: Option<String>,
 }
 
-/// One agent as the console sees it.
-#[derive(Serialize)]
-struct Seen {
-    side: &'static str,
-    node: String,
-    agent: AgentKind,
-    #[serde(flatten)]
-    report: Option<SessionReport>,
-    /// Why there is no report.
-    unknown: Option<String>,
-}
-
 pub(super) fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
     project::load(&file.project).map_err(|findings| {
         let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -73,31 +67,6 @@ pub(super) fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
     })
 }
 
-fn agents(project: &Project) -> Vec<Seen> {
-    let mut seen = Vec::new();
-    for side in [Side::Source, Side::Target] {
-        for node in &project.topology.cluster(side).nodes {
-            for agent in side.agents() {
-                let (report, unknown) = match read_report(&home(&node.agents, agent)) {
-                    Ok(report) => (Some(report), None),
-                    Err(why) => (None, Some(why)),
-                };
-                seen.push(Seen { side: side.name(), node: node.name.clone(), agent, report, unknown });
-            }
-        }
-    }
-    seen
-}
-
-pub(super) fn home(agents: &str, kind: AgentKind) -> AgentHome {
-    AgentHome::new(kind, Path::new(agents).join(kind.name()).join("config.ini"))
-}
-
-pub(super) fn read_report(home: &AgentHome) -> Result<SessionReport, String> {
-    let text = std::fs::read_to_string(home.status()).map_err(|error| format!("{}: {error}", home.status().display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", home.status().display()))
-}
-
 fn ago(then_ms: u64) -> String {
     let since = SystemClock.now_ms().saturating_sub(then_ms);
     format!("{} ago", HumanDuration(std::time::Duration::from_millis(since)))
@@ -105,8 +74,11 @@ fn ago(then_ms: u64) -> String {
 
 pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     let project = loaded(&args.file)?;
-    let seen = agents(&project);
-    let waits = seen.iter().any(|seen| seen.report.as_ref().is_none_or(waiting));
+    if args.watch && !screen.json && std::io::stdout().is_terminal() {
+        return Ok(if watch::run(project)?.waits() { Exit::Partly } else { Exit::Ok });
+    }
+    let seen = Looker::new(project.clone()).agents();
+    let waits = seen.iter().any(AgentSeen::waits);
     if screen.json {
         screen.document(&seen)?;
     } else {
@@ -118,25 +90,12 @@ pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     Ok(if waits { Exit::Partly } else { Exit::Ok })
 }
 
-fn waiting(report: &SessionReport) -> bool {
-    matches!(report.end, SessionEnd::HeldUp(_))
-        || !report.stalls.is_empty()
-        || !report.deletion_debts.is_empty()
-        || !report.coverage_debts.is_empty()
-        || report.replication.wants_snapshot.is_some()
-}
-
-fn line(seen: &Seen, screen: &mut Screen) -> std::io::Result<()> {
-    let Seen { side, node, agent, report, unknown } = seen;
+fn line(seen: &AgentSeen, screen: &mut Screen) -> std::io::Result<()> {
+    let AgentSeen { side, node, agent, report, .. } = seen;
+    let (role, end) = (seen.role(), seen.end());
     let Some(report) = report else {
-        return writeln!(screen, "{side:<7} {node:<12} {agent:<13} no report: {}", unknown.as_deref().unwrap_or_default());
+        return writeln!(screen, "{side:<7} {node:<12} {agent:<13} {end}");
     };
-    let end = match &report.end {
-        SessionEnd::Completed => "completed".to_owned(),
-        SessionEnd::Standby => "standing by".to_owned(),
-        SessionEnd::HeldUp(why) => format!("held up: {why}"),
-    };
-    let role = report.role.split(' ').next().unwrap_or_default();
     writeln!(
         screen,
         "{side:<7} {node:<12} {agent:<13} {role:<8} epoch {:<3} {}/{} answered, {} debts, {end}, {}",
@@ -166,13 +125,10 @@ struct Owed<'a> {
 }
 
 pub fn debts(args: &DebtsArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = loaded(&args.file)?;
-    let seen = agents(&project);
-    let active: Vec<(&Seen, &SessionReport)> = seen
-        .iter()
-        .filter_map(|seen| seen.report.as_ref().map(|report| (seen, report)))
-        .filter(|(_, report)| report.role == "active")
-        .collect();
+    let mut looker = Looker::new(loaded(&args.file)?);
+    let seen = looker.agents();
+    let reports = seen.iter().filter(|seen| seen.is_active()).filter_map(|seen| Some((seen, seen.report.as_deref()?)));
+    let active: Vec<(&AgentSeen, &SessionReport)> = reports.collect();
     let owed: Vec<Owed<'_>> = active
         .iter()
         .flat_map(|(seen, report)| {
@@ -194,24 +150,20 @@ pub fn debts(args: &DebtsArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
         }
     }
     if args.retry {
-        request_retry(&project, &active)?;
+        request_retry(&active)?;
     }
     Ok(if owed.is_empty() { Exit::Ok } else { Exit::Partly })
 }
 
-fn request_retry(project: &Project, active: &[(&Seen, &SessionReport)]) -> anyhow::Result<()> {
-    for side in [Side::Source, Side::Target] {
-        for node in &project.topology.cluster(side).nodes {
-            for (seen, _) in active.iter().filter(|(seen, _)| seen.node == node.name) {
-                let file = home(&node.agents, seen.agent).retry_request();
-                std::fs::write(&file, b"").map_err(|error| {
-                    Trouble::new("could not leave the request")
-                        .place(file.display())
-                        .cause(error)
-                        .hint("run it as an account that may write to the folders of the agents")
-                })?;
-            }
-        }
+fn request_retry(active: &[(&AgentSeen, &SessionReport)]) -> anyhow::Result<()> {
+    for (seen, _) in active {
+        let file = seen.home.retry_request();
+        std::fs::write(&file, b"").map_err(|error| {
+            Trouble::new("could not leave the request")
+                .place(file.display())
+                .cause(error)
+                .hint("run it as an account that may write to the folders of the agents")
+        })?;
     }
     Ok(())
 }

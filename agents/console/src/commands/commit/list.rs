@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::author::time;
 use super::is_dirty;
-use crate::commands::nodes::{home, loaded, read_report};
+use crate::commands::nodes::loaded;
 use crate::commands::project::ProjectFile;
 use crate::exit::Exit;
+use crate::fleet::{home, read_report};
 use crate::screen::Screen;
 use crate::text;
 

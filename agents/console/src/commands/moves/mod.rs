@@ -26,6 +26,7 @@ use mailferry_host::AgentHome;
 use super::nodes;
 use super::project::ProjectFile;
 use crate::exit::{Exit, WrongUse};
+use crate::fleet::{home, read_report};
 use crate::screen::Screen;
 
 /// Make, look at and steer move requests
@@ -83,8 +84,8 @@ fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
 /// The home of the source agent that is active, as far as the statuses say.
 fn active_home(project: &Project) -> Result<AgentHome, Trouble> {
     let nodes = &project.topology.cluster(Side::Source).nodes;
-    let homes = nodes.iter().map(|node| nodes::home(&node.agents, AgentKind::Source));
-    let reports = homes.filter_map(|home| Some((nodes::read_report(&home).ok()?, home)));
+    let homes = nodes.iter().map(|node| home(&node.agents, AgentKind::Source));
+    let reports = homes.filter_map(|home| Some((read_report(&home).ok()?, home)));
     let newest = reports.filter(|(report, _)| report.role == "active").max_by_key(|(report, _)| report.finished_ms);
     newest.map(|(_, home)| home).ok_or_else(|| {
         Trouble::new("no source agent says that it is active")
