@@ -98,6 +98,8 @@ impl Service {
         let mut agent = self.home.agent(&desired, &loaded, role, self.openers.clone())?;
         let mut report = agent.session();
         while let Some(ms) = report.again_in_ms {
+            // What it has to tell is told once: the next report need not have it.
+            self.publish(&report);
             self.sleep(Duration::from_millis(ms), &mut |_| false, &AtomicBool::new(false));
             report = agent.session();
         }
