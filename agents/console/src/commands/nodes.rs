@@ -18,6 +18,7 @@ use super::watch;
 use crate::exit::{Exit, WrongUse};
 use crate::fleet::{AgentSeen, Looker, home, read_report};
 use crate::screen::Screen;
+use crate::text;
 
 /// Show what every agent of the project does and what waits
 ///
@@ -93,7 +94,7 @@ pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
 
 fn line(seen: &AgentSeen, screen: &mut Screen) -> std::io::Result<()> {
     let AgentSeen { side, node, agent, report, .. } = seen;
-    let (role, end) = (seen.role(), seen.end());
+    let (role, end) = (seen.role(), text::lines(&seen.end()));
     let Some(report) = report else {
         return writeln!(screen, "{side:<7} {node:<12} {agent:<13} {end}");
     };
@@ -111,9 +112,9 @@ fn line(seen: &AgentSeen, screen: &mut Screen) -> std::io::Result<()> {
         writeln!(screen, "{:36} {queue}", "")?;
     }
     for stall in &report.stalls {
-        writeln!(screen, "{:36} waits: {}: {}", "", stall.what, stall.why)?;
+        writeln!(screen, "{:36} waits: {}: {}", "", text::line(&stall.what), text::lines(&stall.why))?;
     }
-    report.containers_bad.iter().try_for_each(|bad| writeln!(screen, "{:36} container {bad}", ""))
+    report.containers_bad.iter().try_for_each(|bad| writeln!(screen, "{:36} container {}", "", text::line(bad)))
 }
 
 #[derive(Serialize)]
