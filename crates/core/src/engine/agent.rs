@@ -9,13 +9,14 @@ use mailferry_rules::ids::{Epoch, MailboxId};
 use mailferry_rules::session::Replicated;
 use mailferry_rules::topology::Side;
 
-use super::mailboxes::Told;
-use super::moves::{Last, MovesTold};
+use super::moves::MovesTold;
 use super::policy::Policy;
 use super::queues::SeenStandbys;
 use super::report::{Counts, SessionEnd, SessionReport, Stall, Standing};
+use super::target::OpenStore;
+use super::telling::Told;
 use crate::manifest::SigningKey;
-use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, MailFlow, MailTarget, RolePort, Share, Stores};
+use crate::ports::{Clock, DataGuarantee, Event, EventSink, Level, MailFlow, RolePort, Share, Stores};
 use crate::settings::AgentKind;
 use crate::state::takeover::Takeover;
 use crate::state::{Database, StateError};
@@ -126,7 +127,7 @@ pub struct Agent {
     /// The first session of this process tries every deletion debt (R54).
     pub(super) at_start: bool,
     /// The target store of the mailbox being imported, kept open from container to container of a session.
-    pub(super) open_store: Option<(MailboxId, Box<dyn MailTarget>)>,
+    pub(super) open_store: Option<OpenStore>,
     /// Troubles already told: one line when trouble starts, one when it ends.
     pub(super) told: BTreeSet<String>,
     /// Mailboxes that are held up.
@@ -148,7 +149,8 @@ pub struct Agent {
     /// Move requests that wait, and for which limit (R81).
     pub(super) move_holds: BTreeMap<MailboxId, String>,
     /// What was told of them last, and whether orders have come since.
-    pub(super) moves_told: Last,
+    pub(super) moves_told: Told,
+    pub(super) orders_have_come: bool,
     /// What was told of mailboxes last, and when each was last gone through.
     pub(super) mailboxes_told: Told,
     pub(super) passed: BTreeMap<MailboxId, u64>,
@@ -192,7 +194,8 @@ impl Agent {
             counts: Counts::default(),
             stalls: Vec::new(),
             move_holds: BTreeMap::new(),
-            moves_told: Last::default(),
+            moves_told: Told::default(),
+            orders_have_come: false,
             mailboxes_told: Told::default(),
             passed: BTreeMap::new(),
             packing_paused: false,

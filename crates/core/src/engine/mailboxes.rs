@@ -7,15 +7,11 @@ use mailferry_rules::ids::MailboxId;
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, Mailbox};
+use super::telling::Listed;
 use crate::ports::Role;
 use crate::settings::AgentKind;
 use crate::state::ledger::totals;
 use crate::state::{Connection, SqlResult};
-
-/// Told again after so long though only times have changed, and of many no more often.
-const TELL_EVERY_MS: u64 = 60_000;
-const MANY: usize = 1_000;
-const TELL_MANY_EVERY_MS: u64 = 10_000;
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -66,15 +62,6 @@ fn is_0(number: &u64) -> bool {
     *number == 0
 }
 
-/// What was told last.
-#[derive(Default)]
-pub(super) struct Told {
-    print: Option<blake3::Hash>,
-    at_ms: u64,
-    /// Whoever becomes active tells everything anew.
-    epoch: u64,
-}
-
 impl Agent {
     /// Nothing: it stands as it was told. A database that failed has been told of already.
     pub(super) fn mailbox_report(&mut self, now_ms: u64) -> Option<Mailboxes> {
@@ -82,9 +69,8 @@ impl Agent {
         if kind == AgentKind::Transmission || self.around.role.role() != Role::Active {
             return None;
         }
-        if self.mailboxes_told.epoch != self.epoch.0 {
-            self.mailboxes_told = Told { epoch: self.epoch.0, ..Told::default() };
-        }
+        self.mailboxes_told.begins_anew(self.epoch.0);
+        // Then nothing is read either.
         if !self.mailboxes_told.may_tell(self.mailboxes.len(), now_ms) {
             return None;
         }
@@ -94,24 +80,18 @@ impl Agent {
     }
 }
 
-impl Told {
-    /// Of many, not again so soon: then nothing is read either.
-    fn may_tell(&self, count: usize, now_ms: u64) -> bool {
-        self.print.is_none() || count <= MANY || now_ms.abs_diff(self.at_ms) >= TELL_MANY_EVERY_MS
+impl Listed for Mailboxes {
+    fn count(&self) -> usize {
+        self.mailboxes.len()
     }
 
     /// That a pass has found nothing is no news for a while.
-    fn is_news(&mut self, mailboxes: &Mailboxes, now_ms: u64) -> bool {
+    fn print(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
-        for of in &mailboxes.mailboxes {
+        for of in &self.mailboxes {
             hasher.update(format!("{:?}\n", MailboxReport { passed_ms: 0, ..of.clone() }).as_bytes());
         }
-        let print = Some(hasher.finalize());
-        let is_news = self.print != print || now_ms.abs_diff(self.at_ms) >= TELL_EVERY_MS;
-        if is_news {
-            (self.print, self.at_ms) = (print, now_ms);
-        }
-        is_news
+        hasher.finalize()
     }
 }
 

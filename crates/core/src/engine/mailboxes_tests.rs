@@ -3,6 +3,7 @@ use std::sync::Arc;
 use mailferry_rules::ids::{ContainerName, Epoch, Sequence};
 use mailferry_rules::import::Arrival;
 
+use super::super::telling::{MANY, Told};
 use super::*;
 use crate::model::{Digest, Outcome, Receipt};
 use crate::ports::UnwatchedSteps;

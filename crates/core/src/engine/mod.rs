@@ -15,6 +15,7 @@
 //! transmission OUT to IN (R30-R34)
 //! target       import, receipts (R40-R45)
 //! lasting      what holds a mailbox up for long calls a person
+//! telling      when what may be much is told again
 //! mailboxes    mailboxes as a report tells of them
 //! moves        move requests as a report tells of them (R80, R81)
 //! report       what a session did, for status and people
@@ -45,6 +46,7 @@ mod report;
 mod source;
 mod takeover;
 mod target;
+mod telling;
 mod transmission;
 
 pub use agent::{Agent, Halt, KeySource, Mailbox, Surroundings};

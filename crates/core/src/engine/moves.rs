@@ -8,6 +8,7 @@ use mailferry_rules::moves::State;
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, Mailbox};
+use super::telling::Listed;
 use crate::state::ledger::moves::{self, Done, Kept, Kind};
 use crate::state::ledger::{outbound, source};
 use crate::state::{Connection, SqlResult};
@@ -20,10 +21,6 @@ const ORDERS_MAX: usize = 100;
 const DETAILS_MAX: usize = 20_000;
 /// Twice what one look takes of orders.
 const FATES_MAX: usize = 20_000;
-/// Told again after so long though nothing has changed, and of many no more often.
-const TELL_EVERY_MS: u64 = 60_000;
-const MANY: usize = 1_000;
-const TELL_MANY_EVERY_MS: u64 = 10_000;
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -120,16 +117,6 @@ pub struct Fate {
     pub refused: Option<String>,
 }
 
-/// What was told last.
-#[derive(Default)]
-pub(super) struct Last {
-    print: Option<blake3::Hash>,
-    at_ms: u64,
-    /// Whoever becomes active tells everything anew.
-    epoch: u64,
-    pub orders_have_come: bool,
-}
-
 /// What a session has to tell.
 #[derive(Default)]
 pub(super) struct MovesTold {
@@ -144,33 +131,29 @@ impl Agent {
         let Ok(moves) = self.db.read(|db| Ok(Moves::read(db, &self.mailboxes, &self.move_holds, now_ms)?)) else {
             return MovesTold::default();
         };
-        if self.moves_told.epoch != self.epoch.0 {
-            self.moves_told = Last { epoch: self.epoch.0, orders_have_come: true, ..Last::default() };
-        }
+        self.orders_have_come |= self.moves_told.begins_anew(self.epoch.0);
         let mut by_state = BTreeMap::new();
         moves.requests.iter().for_each(|of| *by_state.entry(of.state.clone()).or_default() += 1);
-        let fates = std::mem::take(&mut self.moves_told.orders_have_come).then(|| self.db.read(|db| Ok(moves::orders(db, FATES_MAX)?)));
+        let fates = std::mem::take(&mut self.orders_have_come).then(|| self.db.read(|db| Ok(moves::orders(db, FATES_MAX)?)));
         let fates = fates.and_then(Result::ok).map(|all| all.into_iter().map(|Done { id, refused, .. }| Fate { id, refused }).collect());
         MovesTold { by_state, changed: self.moves_told.is_news(&moves, now_ms).then_some(moves), fates }
     }
 }
 
-impl Last {
+impl Listed for Moves {
+    fn count(&self) -> usize {
+        self.requests.len()
+    }
+
     /// What only the passing of time has changed is no news.
-    fn is_news(&mut self, moves: &Moves, now_ms: u64) -> bool {
+    fn print(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
-        for of in &moves.requests {
+        for of in &self.requests {
             let still = MoveReport { overall_ms: 0, durations_ms: BTreeMap::new(), ..of.clone() };
             hasher.update(format!("{still:?}\n").as_bytes());
         }
-        hasher.update(format!("{:?}", moves.orders).as_bytes());
-        let (print, since_ms) = (Some(hasher.finalize()), now_ms.abs_diff(self.at_ms));
-        let least_ms = if moves.requests.len() > MANY { TELL_MANY_EVERY_MS } else { 0 };
-        let is_news = self.print.is_none() || since_ms >= TELL_EVERY_MS || self.print != print && since_ms >= least_ms;
-        if is_news {
-            (self.print, self.at_ms) = (print, now_ms);
-        }
-        is_news
+        hasher.update(format!("{:?}", self.orders).as_bytes());
+        hasher.finalize()
     }
 }
 
@@ -264,6 +247,7 @@ impl MoveReport {
 mod tests {
     use super::*;
     use crate::engine::SessionReport;
+    use crate::engine::telling::{MANY, Told};
 
     fn requests(count: usize) -> Moves {
         let one = |number: usize| MoveReport { mailbox: format!("{number:032}"), state: "Queued".into(), ..MoveReport::default() };
@@ -272,7 +256,7 @@ mod tests {
 
     #[test]
     fn requests_are_told_when_something_has_changed_and_time_alone_is_no_news() {
-        let (mut last, mut moves) = (Last::default(), requests(3));
+        let (mut last, mut moves) = (Told::default(), requests(3));
         assert!(last.is_news(&moves, 1_000), "the first time");
         (moves.requests[1].overall_ms, moves.requests[1].durations_ms) = (9_000, [("Queued".to_owned(), 9_000)].into());
         assert!(!last.is_news(&moves, 2_000));
@@ -299,7 +283,7 @@ mod tests {
 
     #[test]
     fn of_many_requests_nothing_is_told_too_often_and_no_change_is_forgotten() {
-        let (mut last, mut moves) = (Last::default(), requests(MANY + 1));
+        let (mut last, mut moves) = (Told::default(), requests(MANY + 1));
         assert!(last.is_news(&moves, 1_000));
         moves.requests[7].state = "Failed".into();
         assert!(!last.is_news(&moves, 10_999) && last.is_news(&moves, 11_000));

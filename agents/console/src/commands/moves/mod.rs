@@ -116,7 +116,7 @@ fn written<T: serde::de::DeserializeOwned + Default>(path: &Path) -> Result<T, T
 }
 
 /// What people call a mailbox; where the project has forgotten it, its id.
-fn label(report: &MoveReport) -> &str {
+pub(in crate::commands) fn label(report: &MoveReport) -> &str {
     if report.name.is_empty() { &report.mailbox } else { &report.name }
 }
 

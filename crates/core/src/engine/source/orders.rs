@@ -30,7 +30,7 @@ impl Agent {
             return Ok(());
         }
         self.still_active()?;
-        self.moves_told.orders_have_come = true;
+        self.orders_have_come = true;
         let mut done = Vec::new();
         for (name, nodes) in waiting {
             match self.read_order(&name, &nodes) {

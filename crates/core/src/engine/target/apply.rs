@@ -11,7 +11,7 @@
 use mailferry_rules::ids::{ContainerName, Epoch, MailboxId, Sequence};
 
 use super::changes::Changes;
-use super::items::Import;
+use super::items::{Import, TellsBy};
 use crate::engine::agent::{Agent, Halt};
 use crate::engine::intake::Incoming;
 use crate::model::{FolderPath, Outcome, Skipped, SwitchId, Token};
@@ -21,6 +21,14 @@ use crate::state::StateError;
 use crate::state::ledger::target::{self, Tracked};
 use crate::state::ledger::{inbound, serving, stock};
 use crate::trouble::Trouble;
+
+/// A store that stays open from one container of its mailbox to the next.
+pub(in crate::engine) struct OpenStore {
+    mailbox: MailboxId,
+    store: Box<dyn MailTarget>,
+    /// That it keeps dates need not be asked again.
+    tells_by: Option<TellsBy>,
+}
 
 pub(super) enum ApplyError {
     Halt(Halt),
@@ -78,9 +86,9 @@ impl Agent {
     /// `everywhere`: folders in which an item may stand that is not tracked.
     pub(super) fn apply_to(&mut self, incoming: Incoming, url: &str, everywhere: Vec<FolderPath>) -> Result<Applied, ApplyError> {
         let mailbox = incoming.name.mailbox;
-        let store = match self.open_store.take() {
-            Some((owner, store)) if owner == mailbox => store,
-            _ => self.open_target(mailbox, url)?,
+        let (store, tells_by) = match self.open_store.take() {
+            Some(open) if open.mailbox == mailbox => (open.store, open.tells_by),
+            _ => (self.open_target(mailbox, url)?, None),
         };
         if store.tells_by_bytes() {
             self.intend(&incoming)?;
@@ -91,6 +99,7 @@ impl Agent {
         let mut import = Import::new(incoming.name, store, incoming.reader, everywhere, changes);
         import.restored = incoming.restored;
         import.forgot = has_forgotten;
+        import.tells_by = tells_by;
         while let Some(record) = import.reader.next().map_err(|error| unreadable(&incoming.name, &error))? {
             self.may_still_change()?;
             match record {
@@ -111,7 +120,8 @@ impl Agent {
             self.event("beside.lost", Level::Warning, text);
         }
         // What it was told to be others' may be nobody's since: the next container opens it anew.
-        self.open_store = (!import.released).then_some((mailbox, import.store));
+        let tells_by = import.tells_by.filter(|by| *by == TellsBy::BytesAndDate);
+        self.open_store = (!import.released).then_some(OpenStore { mailbox, store: import.store, tells_by });
         let Import { changes, counts, skipped, receipts_again, unanswered, ready, .. } = import;
         Ok(Applied { changes, counts, skipped, receipts_again, unanswered, ready })
     }

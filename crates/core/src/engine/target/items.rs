@@ -37,7 +37,7 @@ pub(super) struct Import {
     /// Items that were somebody's are nobody's any more.
     pub(super) released: bool,
     /// Once it was asked.
-    tells_by: Option<TellsBy>,
+    pub(super) tells_by: Option<TellsBy>,
     /// A predecessor may have moved items without this ledger's knowing (R14).
     pub(super) forgot: bool,
     pub(super) changes: Changes,
@@ -250,15 +250,15 @@ impl Import {
         }
     }
 
-    /// What others have put there may have come without its date.
     fn tells_by(&mut self, db: &Database) -> Result<TellsBy, ApplyError> {
+        // What others have put there may have come without its date.
+        if self.adopts.is_some() {
+            return Ok(TellsBy::at_least(self.store.as_ref()));
+        }
         if let Some(known) = self.tells_by {
             return Ok(known);
         }
-        let by = match TellsBy::of(db, self.store.as_mut(), self.mailbox)? {
-            TellsBy::BytesAndDate if self.adopts.is_some() => TellsBy::Bytes,
-            by => by,
-        };
+        let by = TellsBy::of(db, self.store.as_mut(), self.mailbox)?;
         self.tells_by = Some(by);
         Ok(by)
     }
@@ -350,11 +350,15 @@ impl Import {
         if !self.forgot {
             return Ok(None);
         }
+        let strict = strict_then_loose(tracked, TellsBy::at_least(self.store.as_ref())).next();
+        strict.map_or(Ok(None), |wanted| self.look_everywhere(db, wanted))
+    }
+
+    fn look_everywhere(&mut self, db: &Database, wanted: Wanted) -> Result<Option<(FolderPath, TargetId)>, ApplyError> {
         for folder in self.everywhere.clone() {
             self.tell_claims(db, &folder)?;
         }
-        let strict = strict_then_loose(tracked, self.tells_by(db)?).next();
-        Ok(strict.map(|wanted| locate_in(self.store.as_mut(), &self.everywhere, wanted)).transpose()?.flatten())
+        Ok(locate_in(self.store.as_mut(), &self.everywhere, wanted)?)
     }
 
     pub(super) fn gone(&mut self, db: &Database, mut tracked: Tracked, apply: bool) -> Result<(), ApplyError> {
@@ -378,14 +382,8 @@ impl Import {
     /// A predecessor that was not replicated may have appended it. A store without tokens finds it by its bytes and its date.
     pub(super) fn gone_untracked(&mut self, db: &Database, token: Token, was: Option<Was>, apply: bool) -> Result<(), ApplyError> {
         let Was { digest, size, date } = was.unwrap_or(Was { digest: Digest::default(), size: 0, date: 0 });
-        let mut wanted = Wanted { token, digest, likeness: None, size, date: None };
-        if self.store.tells_by_bytes() {
-            wanted.date = Some(date);
-            for folder in self.everywhere.clone() {
-                self.tell_claims(db, &folder)?;
-            }
-        }
-        match locate_in(self.store.as_mut(), &self.everywhere, wanted)? {
+        let date = self.store.tells_by_bytes().then_some(date);
+        match self.look_everywhere(db, Wanted { token, digest, likeness: None, size, date })? {
             Some((folder, id)) => self.gone(db, Tracked::found(token, folder, id, digest, Marks::default()), apply),
             None => {
                 // Where it was asked for, it will not come any more.
@@ -425,7 +423,7 @@ pub(super) fn claim_all(
 
 /// By what a store tells items apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum TellsBy {
+pub(in crate::engine) enum TellsBy {
     Token,
     /// It may have given them dates of its own.
     Bytes,

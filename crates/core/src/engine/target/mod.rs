@@ -24,6 +24,7 @@ mod receipts;
 mod stock;
 mod verify;
 
+pub(super) use apply::OpenStore;
 use apply::{Applied, ApplyError};
 pub(super) use confirm::Finishing;
 use mailferry_rules::ids::ContainerName;

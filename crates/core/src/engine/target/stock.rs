@@ -115,6 +115,7 @@ impl Agent {
         let url = self.target_store(mailbox);
         let mut store = self.open_target(mailbox, &url)?;
         let folders = self.target_folders(&url)?;
+        let by = TellsBy::of(&self.db, store.as_mut(), mailbox)?;
         let mut left = Changes::default();
         loop {
             let record = incoming.reader.next().map_err(|error| super::apply::unreadable(&incoming.name, &error))?;
@@ -124,7 +125,7 @@ impl Agent {
             item.passage.size = Some(size);
             item.marks = envelope.marks;
             item.date = Some(envelope.date.seconds);
-            self.look_for(store.as_mut(), &folders, mailbox, item, &mut left)?;
+            self.look_for((store.as_mut(), by), &folders, mailbox, item, &mut left)?;
         }
     }
 
@@ -163,9 +164,10 @@ impl Agent {
         let url = self.target_store(name.mailbox);
         let mut store = self.open_target(name.mailbox, &url)?;
         let folders = self.target_folders(&url)?;
+        let by = TellsBy::of(&self.db, store.as_mut(), name.mailbox)?;
         for (token, digest) in intended {
             self.check_stop()?;
-            self.look_for(store.as_mut(), &folders, name.mailbox, sought(name, token, digest), &mut left)?;
+            self.look_for((store.as_mut(), by), &folders, name.mailbox, sought(name, token, digest), &mut left)?;
         }
         Ok(left)
     }
@@ -173,7 +175,7 @@ impl Agent {
     /// An item that may stand in any of these folders without its row.
     fn look_for(
         &self,
-        store: &mut dyn MailTarget,
+        (store, by): (&mut dyn MailTarget, TellsBy),
         folders: &[FolderPath],
         mailbox: MailboxId,
         item: Tracked,
@@ -185,7 +187,6 @@ impl Agent {
         for folder in folders {
             tell_claims(&self.db, store, mailbox, left, folder)?;
         }
-        let by = TellsBy::of(&self.db, store, mailbox)?;
         let mut ways = strict_then_loose(&item, by);
         let found = ways.find_map(|wanted| locate_in(store, folders, wanted).transpose()).transpose()?;
         if let Some((folder, id)) = found {

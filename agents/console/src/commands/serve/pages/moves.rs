@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::mailboxes::{cut, paging, select};
 use super::{Query, ago, around, date, number, span_ms, state};
+use crate::commands::moves::label;
 use crate::fleet::Fleet;
 use crate::text;
 
@@ -58,10 +59,6 @@ fn table(fleet: &Fleet, rows: &[&MoveReport]) -> Markup {
             } }
         } }
     }
-}
-
-fn label(of: &MoveReport) -> &str {
-    if of.name.is_empty() { &of.mailbox } else { &of.name }
 }
 
 fn refused(fleet: &Fleet) -> Markup {
