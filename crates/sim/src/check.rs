@@ -48,6 +48,13 @@ pub fn troubles_after(world: &World, told_before: usize, damaged: bool) -> Vec<S
     troubles
 }
 
+/// All has arrived, and the source does not know it.
+pub fn only_answers_lack(world: &World) -> bool {
+    let (all, mut answers_lack) = (troubles_after(world, world.told.errors().len(), true), Vec::new());
+    answers(world, &mut answers_lack);
+    !all.is_empty() && all == answers_lack
+}
+
 /// Every move request has come to where it stays by itself, its durations add up, and no order lies about.
 fn requests(world: &World, troubles: &mut Vec<String>) {
     let active = world.active(&world.source);

@@ -34,6 +34,8 @@ const SESSION_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
 /// More than any life needs to come to rest.
 const ROUNDS_MAX: usize = 200;
+/// Several times what the longest lives take.
+const STEPS_MAX: u64 = 30_000;
 
 /// Everything that was told, and by whom.
 #[derive(Default)]
@@ -456,20 +458,26 @@ impl World {
     }
 
     /// Time passes until nothing changes any more: three hours at most, in which everything that was put off is tried; where a mailbox
-    /// is kept in step at longer intervals, once more so long.
+    /// is kept in step at longer intervals, once more so long. Where nothing but answers lack, until they are asked for, and then again.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
-        for wait_ms in [HOUR_MS, HOUR_MS, HOUR_MS, 0] {
-            let wait_ms = if wait_ms == 0 { check::longest_interval_ms(self) } else { wait_ms };
-            if wait_ms == 0 {
-                break;
-            }
-            self.pass_time(wait_ms);
-            self.settle(ROUNDS_MAX)?;
-            if check::troubles_after(self, self.told.errors().len(), true).is_empty() {
-                break;
-            }
+        if self.comes_to_rest_in(&[HOUR_MS; 3])? || self.comes_to_rest_in(&[check::longest_interval_ms(self)])? {
+            return Ok(());
+        }
+        if check::only_answers_lack(self) {
+            self.comes_to_rest_in(&[self.policy.answer_wait_ms, HOUR_MS, HOUR_MS, HOUR_MS])?;
         }
         Ok(())
+    }
+
+    fn comes_to_rest_in(&mut self, waits_ms: &[u64]) -> Result<bool, String> {
+        for wait_ms in waits_ms.iter().filter(|wait_ms| **wait_ms > 0) {
+            self.pass_time(*wait_ms);
+            self.settle(ROUNDS_MAX)?;
+            if check::troubles_after(self, self.told.errors().len(), true).is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Every agent once, sources first. `Some(side)`: an agent of that side died.
@@ -493,11 +501,20 @@ impl World {
         round
     }
 
+    /// What agents send each other does not make them send more and more.
+    pub fn is_bounded(&self) -> Result<(), String> {
+        match self.fate.steps() {
+            0..=STEPS_MAX => Ok(()),
+            steps => Err(format!("no rest after {steps} steps: what is sent grows by itself")),
+        }
+    }
+
     /// Rounds until nothing changes any more. An error names what does not come to rest.
     pub fn settle(&mut self, rounds_max: usize) -> Result<Option<Side>, String> {
         let mut quiet = 0;
         for _ in 0..rounds_max {
             let round = self.round();
+            self.is_bounded()?;
             if round.died.is_some() {
                 return Ok(round.died);
             }

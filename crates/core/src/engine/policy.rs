@@ -18,6 +18,8 @@ pub struct Policy {
     pub compression_threads: usize,
     /// Bytes of a block before compression.
     pub block_bytes: usize,
+    /// What has no answer for so long is asked for (R45).
+    pub answer_wait_ms: u64,
     /// Below this nothing is packed (R23).
     pub free_space_floor: Floor,
     pub patience: Patience,
@@ -59,6 +61,7 @@ impl Policy {
             compression_level: settings.compression_level as i32,
             compression_threads: settings.compression_threads as usize,
             block_bytes: prv::Options::default().block_bytes,
+            answer_wait_ms: settings.answer_wait_max.ms(),
             free_space_floor: settings.free_space_floor,
             patience: Patience {
                 touch_interval_ms: settings.ccr_deleted_items_touch_interval.ms(),

@@ -80,4 +80,11 @@ names with rights in a folder are, 384 KiB, and nobody gets any there",
 than at the source; whoever had more before, and keeps it because the server does not take it away, is named",
         "Set them by hand, or map the name with `RightsMap`",
     ),
+    event(
+        513,
+        "answers.asked-for",
+        &[Warning],
+        "The newest container of a mailbox has had no answer for `AnswerWaitMax`: the target is asked for the answers that lack (R45)",
+        "Look at the queues of both sides' transmission agents, and at the status of the target agent",
+    ),
 ];

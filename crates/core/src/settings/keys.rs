@@ -44,6 +44,11 @@ settings! {
     container_items_max "ContainerItemsMax": u32 = 10_000, within 1..=1_000_000,
         agents [Source], section "Source", rules ["R23"];
 
+    /// How long the newest container of a mailbox may be without an answer before the target is asked for it.
+    /// Asked for again after as long once more. A small container each time.
+    answer_wait_max "AnswerWaitMax": Seconds = Seconds::hours(24), within Seconds::minutes(1)..=Seconds::days(30),
+        agents [Source], section "Source", rules ["R45"];
+
     /// Level of zstd: higher is smaller and slower.
     compression_level "CompressionLevel": u32 = 3, within 1..=19,
         agents [Source], section "Source", rules ["R21"];

@@ -99,6 +99,9 @@ impl Life {
         for _ in 0..events {
             self.event();
             self.sessions();
+            if let Err(endless) = self.world.is_bounded() {
+                return vec![endless];
+            }
         }
         if !self.uncovered.is_empty() {
             return std::mem::take(&mut self.uncovered);

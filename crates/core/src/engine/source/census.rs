@@ -2,7 +2,8 @@
 //! can drop what nobody knows of any more, bring the others to their folder and marks, and ask for what it lacks.
 //!
 //! Sent behind everything that has changed: at its place in the chain it says what the ledger says. Before it go the containers
-//! that have no answer: what was lost may have been their receipts (R45).
+//! that have no answer: what was lost may have been their receipts (R45). These are also asked for alone, where nobody answers: a target
+//! that has forgotten what it took does not know what to say, until something comes that follows it.
 
 use mailferry_rules::ids::ContainerName;
 
@@ -17,6 +18,9 @@ use crate::state::ledger::{outbound, stock};
 /// One record of a census holds no more items, and about no more bytes.
 const ITEMS_MAX: usize = 2_000;
 const BYTES_MAX: usize = 256 << 10;
+/// So many questions fit into a container beside anything else. Each in a container of its own, there would be twice as many to ask for
+/// the next time.
+const NAMES_MAX: usize = 10_000;
 
 impl Agent {
     /// An item that could not be read is there all the same: then the census says that it is not all, once, and a whole one follows as
@@ -27,9 +31,7 @@ impl Agent {
         if incomplete && !self.db.read(|db| Ok(stock::owed(db, mailbox)?))? {
             return Ok(());
         }
-        for ContainerName { sequence, epoch, .. } in self.db.read(|db| Ok(outbound::unanswered(db, mailbox)?))? {
-            self.write(pass, Record::Unanswered { sequence, epoch })?;
-        }
+        self.name_unanswered(pass)?;
         let (mut from, mut count) = (Token::FIRST, 0);
         loop {
             let items = self.db.read(|db| Ok(stock::items(db, mailbox, from, ITEMS_MAX + 1)?))?;
@@ -45,6 +47,28 @@ impl Agent {
         let which = if incomplete { format!("of {count} items, all that can be read") } else { format!("of all {count} items") };
         self.event("stock.taken", Level::Warning, format!("mailbox {}: the target is told {which}: {why}", pass.mailbox.name));
         Ok(())
+    }
+
+    /// Nothing has been sent for long, and what was sent has no answer.
+    pub(super) fn ask_for_answers(&mut self, pass: &mut Pass<'_>) -> Result<(), MailboxHalt> {
+        let since_ms = self.db.read(|db| Ok(outbound::unanswered_since(db, pass.mailbox.id)?))?;
+        let waited_ms = since_ms.map_or(0, |since_ms| self.now_ms().saturating_sub(since_ms));
+        if waited_ms < self.policy.answer_wait_ms {
+            return Ok(());
+        }
+        let count = self.name_unanswered(pass)?;
+        let text = format!("mailbox {}: {count} containers have no answer, the newest for {} h", pass.mailbox.name, waited_ms / 3_600_000);
+        self.event("answers.asked-for", Level::Warning, format!("{text}: the target is asked for them"));
+        Ok(())
+    }
+
+    fn name_unanswered(&mut self, pass: &mut Pass<'_>) -> Result<usize, MailboxHalt> {
+        let names = self.db.read(|db| Ok(outbound::unanswered(db, pass.mailbox.id)?))?;
+        for names in names.chunks(NAMES_MAX) {
+            let records = names.iter().map(|ContainerName { sequence, epoch, .. }| Record::Unanswered { sequence: *sequence, epoch: *epoch });
+            self.write_together(pass, records)?;
+        }
+        Ok(names.len())
     }
 }
 

@@ -113,6 +113,7 @@ impl Agent {
         if !pass.only_new {
             self.take_stock(&mut pass)?;
         }
+        self.ask_for_answers(&mut pass)?;
         self.ask_for_switch(&mut pass)?;
         self.seal(&mut pass)?;
         self.calm("store.failed");
@@ -340,6 +341,16 @@ impl Agent {
         }
         let packing = self.opened(pass)?;
         packing.writer.record(&record).map(|()| packing.records.push(record)).map_err(|error| self.pack_failed(error).into())
+    }
+
+    /// Small records that name no folder, in one container.
+    pub(super) fn write_together(&mut self, pass: &mut Pass<'_>, records: impl Iterator<Item = Record>) -> Result<(), MailboxHalt> {
+        self.make_room(pass, 0)?;
+        for record in records {
+            let packing = self.opened(pass)?;
+            packing.writer.record(&record).map(|()| packing.records.push(record)).map_err(|error| self.pack_failed(error))?;
+        }
+        Ok(())
     }
 
     /// Names a folder once in each container that speaks of it, so that every container explains itself.

@@ -106,6 +106,12 @@ pub fn unanswered(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<C
     rows.collect()
 }
 
+/// When the newest container of a mailbox was published, where it has no answer.
+pub fn unanswered_since(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<u64>> {
+    let sql = "SELECT published_ms FROM published WHERE mailbox = ?1 AND outcome IS NULL ORDER BY seq DESC, epoch DESC LIMIT 1";
+    db.prepare_cached(sql)?.query_row([mailbox.0], |row| row.get::<_, i64>(0)).optional().map(|ms| ms.map(|ms| ms as u64))
+}
+
 /// A copy the passive node does not hold yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CoverageDebt {
