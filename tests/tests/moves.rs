@@ -350,3 +350,45 @@ fn a_mailbox_whose_manifest_scores_poor_is_not_switched() {
     assert!(failed.state == "Failed" && failed.message.contains("scores Poor"), "{}: {}", failed.state, failed.message);
     assert_eq!(notes(folder.path()), Vec::<String>::new(), "nothing was locked");
 }
+
+/// R84: a manifest takes as long as its mailbox takes to be read, and a source that is locked must not wait for that.
+#[cfg(unix)]
+#[test]
+fn no_manifest_is_made_while_a_source_may_be_locked() {
+    use mailferry_core::settings::AgentKind::{Source, Target, Transmission};
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = switch_program(folder.path()).display().to_string();
+    let bed = Plan::new(1, 1)
+        .sample("alice", 5)
+        .sample("bob", 5)
+        .settings(&format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nSwitchProof = true"))
+        .build();
+    let [source, target] = [Side::Source, Side::Target].map(|side| bed.nodes(side)[0].clone());
+    done(&moves(&bed, &["new", "alice", "bob", "--SuspendWhenReadyToComplete"]));
+    bed.settle();
+    let to_target = || {
+        bed.once(&source, Source);
+        bed.once(&source, Transmission);
+        bed.once(&target, Target)
+    };
+    let manifests = |name: &str| {
+        let told = bed.log(&target, Target);
+        told.lines().filter(|line| line.contains("manifest 1 of mailbox") && line.contains(name)).count()
+    };
+
+    done(&moves(&bed, &["complete", "bob"]));
+    to_target();
+    assert_eq!((manifests("alice"), manifests("bob")), (0, 1), "{}", bed.log(&target, Target));
+    done(&moves(&bed, &["complete", "alice"]));
+    let report = to_target();
+    assert_eq!(manifests("alice"), 0, "bob's source may be locked");
+    assert!(report.stalls.iter().any(|stall| stall.what.contains("alice") && stall.why.contains("its manifest is made when")), "{report:?}");
+
+    bed.once(&target, Transmission);
+    to_target();
+    assert_eq!(notes(folder.path()), ["lock bob"]);
+    bed.settle();
+    assert_eq!(manifests("alice"), 1);
+    let state = |mailbox: &str| request(&bed, mailbox).map(|of| of.state).unwrap_or_default();
+    assert_eq!((state("alice"), state("bob")), ("Completed".into(), "Completed".into()));
+}

@@ -1,10 +1,12 @@
-//! `cargo xtask mutants`: breaks each safety rule on purpose and asks ladder and swarm whether they notice.
+//! `cargo xtask mutants`: breaks each safety rule on purpose and asks ladder and swarm whether they notice; where these only simulate
+//! what a rule decides on, as with the copies of the data guarantee, its own tests.
 //!
 //! All mutants of `list.toml` are woven into one copy of the tree, each behind a switch, so that one build serves them all:
 //! `OLD` becomes `if this mutant { NEW } else { OLD }`. The tree of the house knows nothing of it.
 
 mod weave;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -42,6 +44,8 @@ struct Mutant {
     new: String,
     #[serde(default)]
     statement: bool,
+    /// Package, and filter, of the tests that are asked instead of the simulator.
+    tests: Option<String>,
     /// What holds the rule as well, so that nothing can notice this alone: it is not asked.
     twice: Option<String>,
 }
@@ -78,9 +82,13 @@ impl Mutants {
     pub fn run(self) -> Result<()> {
         let mutants = list()?;
         let program = build(&mutants)?;
-        ensure!(matches!(self.ask(&program, 0)?, Caught::Never), "without any mutant something fails: mend that first");
         let wanted: Vec<usize> =
             (0..mutants.len()).filter(|at| mutants[*at].name.contains(&self.only) || mutants[*at].rule == self.only).collect();
+        let mut sound = self.ask(&program, 0)?;
+        for tests in wanted.iter().filter_map(|at| mutants[*at].tests.as_deref()).collect::<BTreeSet<_>>() {
+            sound = if let Caught::Never = sound { ask_tests(tests, 0)? } else { sound };
+        }
+        ensure!(matches!(sound, Caught::Never), "without any mutant something fails: mend that first: {sound}");
         let verdicts = self.ask_all(&program, &mutants, &wanted)?;
         println!("\n| rule | broken on purpose | caught by |\n|---|---|---|");
         for (at, caught) in &verdicts {
@@ -98,7 +106,10 @@ impl Mutants {
                 while let Some(at) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let caught = match &mutants[*at].twice {
                         Some(by) => Caught::HeldTwice(by.clone()),
-                        None => self.ask(program, at + 1)?,
+                        None => match &mutants[*at].tests {
+                            Some(tests) => ask_tests(tests, at + 1)?,
+                            None => self.ask(program, at + 1)?,
+                        },
                     };
                     eprintln!("mutant {}: {caught}", at + 1);
                     found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*at, caught));
@@ -137,6 +148,21 @@ impl Mutants {
     }
 }
 
+fn ask_tests(tests: &str, mutant: usize) -> Result<Caught> {
+    let (started, (tree, target)) = (Instant::now(), places());
+    let mut test = cargo(&["test", "--release", "--quiet", "--lib", "--package"]);
+    test.args(tests.split(' ')).current_dir(tree).env("CARGO_TARGET_DIR", target).env("MUTANT", mutant.to_string());
+    let output = test.stdin(Stdio::null()).output().context("cargo could not be run")?;
+    if output.status.success() {
+        return Ok(Caught::Never);
+    }
+    let told = String::from_utf8_lossy(&output.stdout);
+    let name = told.lines().find_map(|line| line.strip_prefix("---- ")?.strip_suffix(" stdout ----"));
+    let name = name.with_context(|| format!("the tests of {tests} could not be run: {}", String::from_utf8_lossy(&output.stderr)))?;
+    let name = name.rsplit("::").next().unwrap_or(name);
+    Ok(Caught::By(format!("test {name}"), started.elapsed().as_secs_f64()))
+}
+
 /// What a trial says that has failed.
 fn noticed(trial: &[String], told: &str) -> String {
     let line = match trial {
@@ -156,13 +182,18 @@ fn scenarios() -> Result<Vec<String>> {
 
 /// The simulator with every mutant in it.
 fn build(mutants: &[Mutant]) -> Result<PathBuf> {
-    let (root, target) = (root(), root().join("target/mutants"));
-    let tree = target.join("tree");
-    weave::weave(&root, &tree, mutants)?;
+    let (tree, target) = places();
+    weave::weave(&root(), &tree, mutants)?;
     let mut build = cargo(&["build", "--release", "--package", "mailferry-sim", "--bin", "mailferry-sim"]);
-    build.current_dir(&tree).env("CARGO_TARGET_DIR", target.join("build"));
+    build.current_dir(&tree).env("CARGO_TARGET_DIR", &target);
     run(build)?;
-    Ok(target.join("build/release/mailferry-sim"))
+    Ok(target.join("release/mailferry-sim"))
+}
+
+/// The copy of the tree, and where it is built.
+fn places() -> (PathBuf, PathBuf) {
+    let below = root().join("target/mutants");
+    (below.join("tree"), below.join("build"))
 }
 
 #[cfg(test)]

@@ -10,18 +10,22 @@ use anyhow::{Context, Result, bail, ensure};
 use super::Mutant;
 use crate::shell::command;
 
-/// Woven into the rules, which everything builds on: the number of the mutant that is awake, from 1.
+/// Woven into the rules, which everything builds on: the number of the mutant that is awake, from 1; none is 0, and one that nobody has
+/// looked up yet the largest of all.
 const SWITCH: &str = "
 pub mod mutant {
+    extern crate std;
     use core::sync::atomic::{AtomicUsize, Ordering};
-    pub static AWAKE: AtomicUsize = AtomicUsize::new(0);
-    pub fn is(number: usize) -> bool { AWAKE.load(Ordering::Relaxed) == number }
-}
-";
-const MAIN: &str = "fn main() -> ExitCode {\n";
-const WAKE: &str = "    if let Some(number) = std::env::var(\"MUTANT\").ok().and_then(|text| text.parse().ok()) {
-        mailferry_rules::mutant::AWAKE.store(number, std::sync::atomic::Ordering::Relaxed);
+    static AWAKE: AtomicUsize = AtomicUsize::new(usize::MAX);
+    pub fn is(number: usize) -> bool {
+        let mut awake = AWAKE.load(Ordering::Relaxed);
+        if awake == usize::MAX {
+            awake = std::env::var(\"MUTANT\").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+            AWAKE.store(awake, Ordering::Relaxed);
+        }
+        awake == number
     }
+}
 ";
 
 pub(super) fn weave(root: &Path, tree: &Path, mutants: &[Mutant]) -> Result<()> {
@@ -33,11 +37,7 @@ pub(super) fn weave(root: &Path, tree: &Path, mutants: &[Mutant]) -> Result<()> 
     for (file, mutants) in files {
         edit(&tree.join(file), |text| woven(text, file.starts_with("crates/rules/"), &mutants))?;
     }
-    edit(&tree.join("crates/rules/src/lib.rs"), |text| Ok(format!("{text}{SWITCH}")))?;
-    edit(&tree.join("crates/sim/src/main.rs"), |text| {
-        ensure!(text.contains(MAIN), "the simulator's main has another beginning");
-        Ok(text.replacen(MAIN, &format!("{MAIN}{WAKE}"), 1))
-    })
+    edit(&tree.join("crates/rules/src/lib.rs"), |text| Ok(format!("{text}{SWITCH}")))
 }
 
 fn edit(path: &Path, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {

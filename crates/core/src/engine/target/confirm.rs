@@ -21,8 +21,8 @@ pub(in crate::engine) type Finishing = BTreeMap<MailboxId, (SwitchId, bool, Fini
 impl Agent {
     pub(super) fn confirm_switches(&mut self) -> Result<(), Halt> {
         let mut open = self.db.read(|db| Ok(switch::open(db)?))?;
-        // Whose source is locked goes first: a proof takes as long as its mailbox takes to be read.
         open.sort_by_key(|asked| !asked.last);
+        self.prove_before(&open)?;
         for asked in open {
             let mailbox = asked.container.mailbox;
             // A confirmation is a promise of whoever takes over too: it has to know what was applied (R12).
@@ -68,7 +68,14 @@ impl Agent {
         self.finishing.insert(mailbox, (asked.id, asked.last, finish));
         match step {
             FinishStep::Flushed if asked.last => Ok(Some(Ok(()))),
-            FinishStep::Flushed => Ok(self.proof_for(asked)),
+            FinishStep::Flushed if self.proves_switches() => {
+                let proved = self.proved.get(&mailbox).filter(|(id, _)| *id == asked.id).map(|(_, verdict)| verdict.clone());
+                if proved.is_none() {
+                    self.switch_waits(mailbox, Level::Info, "its switch waits: its manifest is made when no other source may be locked");
+                }
+                Ok(proved)
+            }
+            FinishStep::Flushed => Ok(Some(Ok(()))),
             FinishStep::Failed(why) => Ok(Some(Err(why))),
             FinishStep::Wait { ask_ms, roll } => {
                 if roll {
@@ -82,23 +89,43 @@ impl Agent {
         }
     }
 
-    /// Before the source is locked, for it takes as long as the mailbox takes to be read: a manifest, and its score (R84). Once for each
-    /// switch: the source may have put its question again meanwhile.
-    fn proof_for(&mut self, asked: &Asked) -> Option<Result<(), String>> {
-        let mailbox = asked.container.mailbox;
-        if !self.policy.switch_proof || self.signs.is_none() {
-            return Some(Ok(()));
+    fn proves_switches(&self) -> bool {
+        self.policy.switch_proof && self.signs.is_some()
+    }
+
+    /// A manifest and its score before a source is locked (R84), once for each switch: the source may have put its question again meanwhile.
+    /// It takes as long as a mailbox takes to be read, and nothing is confirmed meanwhile. So those of all that have asked are made before
+    /// any of them may begin, and none is made while a source may be locked.
+    fn prove_before(&mut self, open: &[Asked]) -> Result<(), Halt> {
+        let now_ms = self.now_ms();
+        // As long as it may have waited for its answer, and its source may then be locked.
+        let since_ms = now_ms.saturating_sub(2 * self.policy.final_wait.wait_max_ms);
+        let locked = open.iter().any(|asked| asked.last) || self.db.read(|db| Ok(switch::has_let_begin(db, since_ms, now_ms)?))?;
+        if locked || !self.proves_switches() {
+            return Ok(());
         }
-        if let Some((_, verdict)) = self.proved.get(&mailbox).filter(|(id, _)| *id == asked.id) {
-            return Some(verdict.clone());
+        for asked in open {
+            let mailbox = asked.container.mailbox;
+            let is_proved = self.proved.get(&mailbox).is_some_and(|(id, _)| *id == asked.id);
+            if is_proved || self.mailbox(mailbox).is_none() || !self.may(Act::Switch) || !self.has_all(mailbox)? {
+                continue;
+            }
+            let made = self.prove(mailbox);
+            // Whoever is stopped in the middle says nothing.
+            self.check_stop()?;
+            let verdict = match made {
+                Ok(made) if made.may_complete() => Ok(()),
+                Ok(made) => Err(format!("manifest {} scores {}: `mailferry manifest show {}`", made.number, made.score, made.place)),
+                Err(trouble) => Err(format!("no manifest could be made: {trouble}")),
+            };
+            self.proved.insert(mailbox, (asked.id, verdict));
         }
-        let verdict = match self.prove(mailbox) {
-            Ok(made) if made.may_complete() => Ok(()),
-            Ok(made) => Err(format!("manifest {} scores {}: `mailferry manifest show {}`", made.number, made.score, made.place)),
-            Err(trouble) => Err(format!("no manifest could be made: {trouble}")),
-        };
-        self.proved.insert(mailbox, (asked.id, verdict.clone()));
-        Some(verdict)
+        Ok(())
+    }
+
+    /// Nothing of a mailbox has been given up, and nothing is asked for.
+    fn has_all(&self, mailbox: MailboxId) -> Result<bool, Halt> {
+        Ok(self.db.read(|db| Ok(manifest::archived(db, mailbox)?.is_empty() && !stock::wants_any(db, mailbox)?))?)
     }
 
     fn guaranteed_for(&mut self, asked: &Asked) -> Result<Answer, Halt> {

@@ -198,6 +198,12 @@ pub fn decide(db: &Connection, asked: &Asked, verdict: &Result<(), String>) -> r
     Ok(())
 }
 
+/// Whether a source that asked in this time has been told that it may be locked, and has not put its last question yet.
+pub fn has_let_begin(db: &Connection, from_ms: u64, until_ms: u64) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM confirmation WHERE last = 0 AND verdict = '' AND asked_ms BETWEEN ?1 AND ?2")?
+        .exists(params![from_ms as i64, until_ms as i64])
+}
+
 /// A verdict that has not been sent back: the switch, the container with the question, and why it is refused.
 pub fn to_send(db: &Connection, mailbox: MailboxId) -> rusqlite::Result<Option<(SwitchId, ContainerName, Option<String>)>> {
     let sql = "SELECT mailbox, seq, epoch, id, verdict FROM confirmation WHERE mailbox = ?1 AND verdict IS NOT NULL AND receipt_seq = 0";
