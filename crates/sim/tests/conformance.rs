@@ -128,6 +128,79 @@ mod store {
     mailferry_conformance::store!(bench());
 }
 
+/// The same shelf behind a network: no tokens, ids behind the flush.
+mod server {
+    use mailferry_conformance::store::{Limits, Names, Settled};
+    use mailferry_core::model::{FolderInfo, ItemKey, TargetId};
+    use mailferry_core::ports::{OpenItem, SeenBeside, SeenItem, ShownAs, StoreError};
+
+    use super::*;
+
+    struct Bench(SimStores, Names);
+
+    fn bench() -> Bench {
+        let shelf = Shelf::default();
+        locked(&shelf).insert("sim:a".into(), SimMailbox::default());
+        Bench(SimStores { shelf, process: process(), trouble: Arc::default(), tokenless: true }, Names::default())
+    }
+
+    impl mailferry_conformance::store::Bench for Bench {
+        fn name(&self) -> String {
+            "a simulated server".into()
+        }
+
+        fn target(&self) -> Box<dyn MailTarget> {
+            let SimStores { shelf, process, trouble, .. } = &self.0;
+            let stores = SimStores { shelf: shelf.clone(), process: process.clone(), trouble: trouble.clone(), tokenless: true };
+            Box::new(Settled::new(move || stores.target("sim:a").expect("opened"), self.1.clone()))
+        }
+
+        fn source(&self) -> Box<dyn MailSource> {
+            Box::new(Named(self.0.source("sim:a").expect("opened"), self.1.clone()))
+        }
+
+        fn limits(&self) -> Limits {
+            let dates = i64::MIN..=i64::MAX;
+            Limits { dedupes: false, unflushed_is_gone: false, move_hints: false, dates, keywords_max: usize::MAX, ..Limits::default() }
+        }
+    }
+
+    /// Knows what the target has told. What is moved gets another id at a server: none outlives that.
+    struct Named(Box<dyn MailSource>, Names);
+
+    impl MailSource for Named {
+        fn describe(&self) -> String {
+            self.0.describe()
+        }
+
+        fn folders(&mut self) -> Result<Vec<FolderInfo>, StoreError> {
+            self.0.folders()
+        }
+
+        fn confirm_gone(&mut self, folder: &FolderPath) -> Result<(), StoreError> {
+            self.0.confirm_gone(folder)
+        }
+
+        fn scan(&mut self, folder: &FolderPath, each: &mut dyn FnMut(SeenItem) -> Result<(), StoreError>) -> Result<(), StoreError> {
+            self.0.scan(folder, &mut |item| each(SeenItem { move_hint: None, ..item }))
+        }
+
+        fn beside(&mut self) -> Result<Vec<SeenBeside>, StoreError> {
+            self.0.beside()
+        }
+
+        fn open<'a>(&'a mut self, folder: &FolderPath, key: &ItemKey) -> Result<Option<OpenItem<'a>>, StoreError> {
+            self.0.open(folder, key)
+        }
+
+        fn shown_as(&mut self, folder: &FolderPath, id: &TargetId) -> Result<ShownAs, StoreError> {
+            self.0.shown_as(folder, &self.1.real(id))
+        }
+    }
+
+    mailferry_conformance::store!(bench());
+}
+
 mod role {
     use super::*;
 

@@ -1,19 +1,15 @@
 //! The laws of the store port over IMAP, with Dovecot and with the server of ours that speaks plain IMAP4rev1.
 //!
-//! What is in the way of comparing is put right here, on both sides of the port: a message comes back with CRLF, and the id of an append
-//! is known when it is answered (`settled`).
+//! What is in the way of comparing is put right here: a message comes back with CRLF.
 
-use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::OnceLock;
 
-use mailferry_conformance::store::{Bench, Limits};
-use mailferry_core::model::{Beside, FolderInfo, FolderPath, ItemKey, Marks, TargetId, Token};
-use mailferry_core::ports::{
-    Appended, KeepsBeside, MailSource, MailTarget, May, NewItem, OpenItem, SeenBeside, SeenItem, ShownAs, StoreError, Walked, Wanted,
-};
+use mailferry_conformance::store::{Bench, Limits, Names, Settled};
+use mailferry_core::model::{FolderInfo, FolderPath, ItemKey, TargetId};
+use mailferry_core::ports::{MailSource, MailTarget, OpenItem, SeenBeside, SeenItem, ShownAs, StoreError, Walked};
 use mailferry_mailbed::hostile::{Hostile, Setup};
 use mailferry_mailbed::servers::{Cyrus, Dovecot, Format, Kind, Options, Server};
 use mailferry_mailbed::talk::Talk;
@@ -27,21 +23,13 @@ struct Account {
     address: SocketAddr,
     user: (String, String),
     dir: TempDir,
-    named: Arc<Mutex<Named>>,
+    names: Names,
     limits: Limits,
-}
-
-/// What ids told by `append` have become.
-#[derive(Default)]
-struct Named {
-    count: u64,
-    told: HashMap<TargetId, TargetId>,
-    real: HashMap<TargetId, TargetId>,
 }
 
 impl Account {
     fn new(address: SocketAddr, user: (String, String), limits: Limits) -> Account {
-        Account { address, user, dir: tempfile::tempdir().expect("a folder"), named: Arc::default(), limits }
+        Account { address, user, dir: tempfile::tempdir().expect("a folder"), names: Names::default(), limits }
     }
 
     fn url(&self) -> StoreUrl {
@@ -62,12 +50,12 @@ impl Bench for Account {
     }
 
     fn target(&self) -> Box<dyn MailTarget> {
-        let opened = open_target(&self.url()).expect("opened");
-        Box::new(Settled { inner: opened, url: self.url(), staged: HashMap::new(), answered: Vec::new(), named: self.named.clone() })
+        let url = self.url();
+        Box::new(Settled::new(move || open_target(&url).expect("opened"), self.names.clone()))
     }
 
     fn source(&self) -> Box<dyn MailSource> {
-        Box::new(UnixLines { inner: open_source(&self.url()).expect("opened"), named: self.named.clone() })
+        Box::new(UnixLines { inner: open_source(&self.url()).expect("opened"), names: self.names.clone() })
     }
 
     fn client_marks_seen(&self, folder: &FolderPath) -> bool {
@@ -86,7 +74,7 @@ impl Bench for Account {
 
 struct UnixLines {
     inner: Box<dyn MailSource>,
-    named: Arc<Mutex<Named>>,
+    names: Names,
 }
 
 fn unix(bytes: &[u8]) -> Vec<u8> {
@@ -123,8 +111,7 @@ impl MailSource for UnixLines {
     }
 
     fn shown_as(&mut self, folder: &FolderPath, id: &TargetId) -> Result<ShownAs, StoreError> {
-        let real = self.named.lock().expect("nobody panicked").real.get(id).cloned();
-        self.inner.shown_as(folder, real.as_ref().unwrap_or(id))
+        self.inner.shown_as(folder, &self.names.real(id))
     }
 
     fn walk(&mut self, folder: &FolderPath) -> Result<bool, StoreError> {
@@ -136,125 +123,6 @@ impl MailSource for UnixLines {
             Walked::Item(item) => Walked::Item(SeenItem { size: None, ..item }),
             walked => walked,
         })
-    }
-}
-
-/// Answers the same id before and after `settled` has told the real one.
-struct Settled {
-    inner: Box<dyn MailTarget>,
-    url: StoreUrl,
-    /// Ids of the store for appends that are not settled, by the id we told.
-    staged: HashMap<TargetId, TargetId>,
-    answered: Vec<(TargetId, Result<Appended, StoreError>)>,
-    named: Arc<Mutex<Named>>,
-}
-
-impl Settled {
-    fn named(&self) -> MutexGuard<'_, Named> {
-        self.named.lock().expect("nobody panicked")
-    }
-
-    fn real(&self, told: &TargetId) -> TargetId {
-        let named = self.named();
-        self.staged.get(told).or_else(|| named.real.get(told)).unwrap_or(told).clone()
-    }
-
-    fn told(&self, real: TargetId) -> TargetId {
-        self.named().told.get(&real).cloned().unwrap_or(real)
-    }
-
-    fn take_settled(&mut self) {
-        for (ticket, appended) in self.inner.settled() {
-            let appended = appended.expect("nothing of the laws is refused");
-            let real = appended.id.clone();
-            let told = self.staged.iter().find(|(_, there)| **there == ticket).map(|(told, _)| told.clone());
-            if let Some(told) = told {
-                self.staged.remove(&told);
-                let mut named = self.named.lock().expect("nobody panicked");
-                named.told.insert(real.clone(), told.clone());
-                named.real.insert(told.clone(), real);
-                drop(named);
-                self.answered.push((told.clone(), Ok(Appended { id: told, ..appended })));
-            }
-        }
-    }
-}
-
-impl MailTarget for Settled {
-    fn describe(&self) -> String {
-        self.inner.describe()
-    }
-
-    fn ensure_folder(&mut self, folder: &FolderInfo) -> Result<FolderPath, StoreError> {
-        self.inner.ensure_folder(folder)
-    }
-
-    fn new_folders(&mut self) -> Vec<FolderPath> {
-        self.inner.new_folders()
-    }
-
-    fn keeps_beside(&mut self) -> Result<KeepsBeside, StoreError> {
-        self.inner.keeps_beside()
-    }
-
-    fn set_beside(&mut self, folder: &FolderPath, beside: &Beside) -> Result<Vec<String>, StoreError> {
-        self.inner.set_beside(folder, beside)
-    }
-
-    /// As the run after a kill would: what this one knows of itself is no answer.
-    fn locate(&mut self, folder: &FolderPath, wanted: &[Wanted]) -> Result<Vec<Option<TargetId>>, StoreError> {
-        self.flush_while(&mut || Ok(()))?;
-        let found = open_target(&self.url)?.locate(folder, wanted)?;
-        Ok(found.into_iter().map(|id| id.map(|id| self.told(id))).collect())
-    }
-
-    fn adopt(&mut self, ours: HashSet<Token>) -> Result<(), StoreError> {
-        self.inner.adopt(ours)
-    }
-
-    fn tells_by_bytes(&self) -> bool {
-        self.inner.tells_by_bytes()
-    }
-
-    fn date_of(&mut self, folder: &FolderPath, id: &TargetId) -> Result<Option<i64>, StoreError> {
-        let real = self.real(id);
-        self.inner.date_of(folder, &real)
-    }
-
-    fn append(&mut self, folder: &FolderPath, item: &NewItem<'_>, body: &mut dyn Read) -> Result<Appended, StoreError> {
-        let appended = self.inner.append(folder, item, body)?;
-        let told = {
-            let mut named = self.named();
-            named.count += 1;
-            TargetId(format!("append {}", named.count).into_bytes())
-        };
-        self.staged.insert(told.clone(), appended.id);
-        Ok(Appended { id: told, ..appended })
-    }
-
-    fn set_marks(&mut self, folder: &FolderPath, id: &TargetId, marks: &Marks) -> Result<Option<TargetId>, StoreError> {
-        let real = self.real(id);
-        Ok(self.inner.set_marks(folder, &real, marks)?.map(|_| id.clone()))
-    }
-
-    fn move_item(&mut self, from: &FolderPath, id: &TargetId, to: &FolderPath) -> Result<Option<TargetId>, StoreError> {
-        let real = self.real(id);
-        self.inner.move_item(from, &real, to)
-    }
-
-    fn remove(&mut self, folder: &FolderPath, id: &TargetId) -> Result<(), StoreError> {
-        let real = self.real(id);
-        self.inner.remove(folder, &real)
-    }
-
-    fn flush_while(&mut self, may: May<'_>) -> Result<(), StoreError> {
-        self.inner.flush_while(may)?;
-        self.take_settled();
-        Ok(())
-    }
-
-    fn settled(&mut self) -> Vec<(TargetId, Result<Appended, StoreError>)> {
-        std::mem::take(&mut self.answered)
     }
 }
 

@@ -7,12 +7,14 @@ mod items;
 mod kit;
 mod laws;
 mod names;
+mod settled;
 
 pub use beside::*;
 pub use items::*;
 pub use kit::{Bench, Limits};
 pub use laws::*;
 pub use names::*;
+pub use settled::{Names, Settled};
 
 /// One test per law: `mailferry_conformance::store!(bench());`
 #[macro_export]
