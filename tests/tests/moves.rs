@@ -392,3 +392,49 @@ fn no_manifest_is_made_while_a_source_may_be_locked() {
     let state = |mailbox: &str| request(&bed, mailbox).map(|of| of.state).unwrap_or_default();
     assert_eq!((state("alice"), state("bob")), ("Completed".into(), "Completed".into()));
 }
+
+/// R81, at MAILFERRY_MOVES mailboxes (150): asked for by one list, never more under way than there is room for, each ready in the end,
+/// none left when they are removed. Prints what it took.
+#[test]
+fn of_many_requests_no_more_than_the_limit_are_under_way_and_none_is_left_behind() {
+    use mailferry_core::settings::AgentKind::Source;
+    let count: u64 = std::env::var("MAILFERRY_MOVES").ok().map_or(150, |text| text.parse().expect("a number of mailboxes"));
+    let most = (count / 20).max(7);
+    let names: Vec<String> = (0..count).map(|number| format!("user-{number:05}")).collect();
+    let plan = names.iter().fold(Plan::new(1, 1), |plan, name| plan.sample(name, 2));
+    let bed = plan.settings(&format!("[settings.source]\nMaxActiveMoves = {most}")).build();
+    let source = bed.nodes(Side::Source)[0].clone();
+    let list = bed.path("all.csv");
+    fs::write(&list, format!("mailbox\n{}\n", names.join("\n"))).expect("writable");
+    let timed = |what: &str, act: &mut dyn FnMut()| {
+        let began = std::time::Instant::now();
+        act();
+        println!("{count} requests: {what} in {:.1} s", began.elapsed().as_secs_f64());
+    };
+    let in_state = |state: &str| bed.report(&source, Source).map_or(0, |report| report.move_requests.get(state).copied().unwrap_or(0));
+
+    timed("asked for", &mut || {
+        let list = list.display().to_string();
+        done(&moves(&bed, &["new", "--list", &list, "--SuspendWhenReadyToComplete", "--batch-name", "all"]));
+    });
+    let mut rounds = 0;
+    timed("ready", &mut || {
+        while in_state("AutoSuspended") < count {
+            bed.agents().into_iter().for_each(|(node, kind)| drop(bed.once(&node, kind)));
+            rounds += 1;
+            assert!(in_state("InProgress") <= most, "{} are under way", in_state("InProgress"));
+            assert!(rounds <= 50 * 20, "only {} are ready", in_state("AutoSuspended"));
+        }
+    });
+    println!("{count} requests: {rounds} sessions of each agent, {most} at a time");
+    timed("listed", &mut || {
+        let listed: Vec<serde_json::Value> = serde_json::from_str(&moves(&bed, &["list", "--json"]).out).expect("a list");
+        assert_eq!(listed.len() as u64, count);
+    });
+    timed("removed", &mut || {
+        done(&moves(&bed, &["remove", "--batch", "all"]));
+        bed.settle();
+    });
+    assert_eq!(moves(&bed, &["list", "--json"]).out.trim(), "[]");
+    prove(&bed);
+}

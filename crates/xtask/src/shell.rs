@@ -15,9 +15,17 @@ pub fn command(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Cargo as the one that runs this task.
+/// Cargo as the one that runs this task. What that has told about this package is taken out: build scripts ask for it, and would be run
+/// again whenever cargo is called another way.
 pub fn cargo(arguments: &[&str]) -> Command {
-    command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()), arguments)
+    let mut command = command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()), arguments);
+    let told = std::env::vars_os().map(|(name, _)| name);
+    told.filter(|name| name.to_str().is_some_and(is_of_package)).for_each(|name| drop(command.env_remove(name)));
+    command
+}
+
+fn is_of_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// Shows the command, runs it, and fails with its name.
