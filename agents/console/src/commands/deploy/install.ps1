@@ -3,7 +3,7 @@
 param([switch]$Start, [string]$Account)
 $ErrorActionPreference = 'Stop'
 $here = Split-Path -Parent $MyInvocation.MyCommand.Path
-$node = Get-Content -Raw (Join-Path $here 'node.json') | ConvertFrom-Json
+$node = Get-Content -Raw -Encoding UTF8 (Join-Path $here 'node.json') | ConvertFrom-Json
 $principal = New-Object Security.Principal.WindowsPrincipal([Security.Principal.WindowsIdentity]::GetCurrent())
 if (-not $principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) { throw 'This must run as an administrator.' }
 foreach ($file in $node.files) {
@@ -29,11 +29,17 @@ foreach ($agent in $node.agents) {
         foreach ($name in 'config.ini', 'desired.toml') { Copy-Item (Join-Path $here "agents\$agent\$name") (Join-Path $folder $name) }
         "$folder has commit $($node.commit)"
     }
-    $words = @('service', 'install', '--config', (Join-Path $folder 'config.ini'))
-    if ($Account) { $words += @('--account', $Account) }
-    & (Join-Path $node.programs "mailferry-$agent.exe") @words
-    if ($LASTEXITCODE -ne 0) { throw "The service of the $agent agent could not be installed." }
-    if ($Start -or $running -contains $agent) { & (Join-Path $node.programs "mailferry-$agent.exe") service start }
+    # A service that is there stays: the manager refuses a second one of that name, and one that runs is not started.
+    if (-not (Get-Service "Mailferry$agent" -ErrorAction SilentlyContinue)) {
+        $words = @('service', 'install', '--config', (Join-Path $folder 'config.ini'))
+        if ($Account) { $words += @('--account', $Account) }
+        & (Join-Path $node.programs "mailferry-$agent.exe") @words
+        if ($LASTEXITCODE -ne 0) { throw "The service of the $agent agent could not be installed." }
+    } elseif ($Account) { "the service of the $agent agent is there, and its account stays: run uninstall.ps1 first to change it" }
+    if (($Start -or $running -contains $agent) -and (Get-Service "Mailferry$agent").Status -ne 'Running') {
+        & (Join-Path $node.programs "mailferry-$agent.exe") service start
+        if ($LASTEXITCODE -ne 0) { throw "The service of the $agent agent is installed and did not start." }
+    }
 }
 $record = Join-Path $node.folder 'commits.json'
 if (-not (Test-Path $record)) { Copy-Item (Join-Path $here 'agents\commits.json') $record }

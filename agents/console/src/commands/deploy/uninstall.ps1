@@ -2,10 +2,13 @@
 param([switch]$Purge)
 $ErrorActionPreference = 'Stop'
 $here = Split-Path -Parent $MyInvocation.MyCommand.Path
-$node = Get-Content -Raw (Join-Path $here 'node.json') | ConvertFrom-Json
+$node = Get-Content -Raw -Encoding UTF8 (Join-Path $here 'node.json') | ConvertFrom-Json
 foreach ($agent in $node.agents) {
     $program = Join-Path $node.programs "mailferry-$agent.exe"
-    if ((Test-Path $program) -and (Get-Service "Mailferry$agent" -ErrorAction SilentlyContinue)) { & $program service uninstall }
+    if ((Test-Path $program) -and (Get-Service "Mailferry$agent" -ErrorAction SilentlyContinue)) {
+        & $program service uninstall
+        if ($LASTEXITCODE -ne 0) { throw "The service of the $agent agent could not be removed: its program stays." }
+    }
 }
 foreach ($name in $node.names) { Remove-Item (Join-Path $node.programs $name) -ErrorAction SilentlyContinue }
 if ($Purge) { foreach ($agent in $node.agents) { Remove-Item -Recurse -Force (Join-Path $node.folder $agent) -ErrorAction SilentlyContinue } }
