@@ -36,6 +36,24 @@ fn totals_are_the_sums_of_their_parts() {
 }
 
 #[test]
+fn a_look_that_did_not_see_the_figures_is_in_no_chart() {
+    let fixture = Fixture::new(20);
+    let mut history = History::default();
+    let mut look = |at_ms: u64| {
+        let mut fleet = fixture.look().0;
+        fleet.looked_ms = at_ms;
+        history.add(&fleet);
+        history.samples().len()
+    };
+    assert_eq!(look(NOW_MS), 1);
+    std::fs::write(fixture.agent("SRC1", AgentKind::Source).join("status.json"), "{").expect("a file");
+    assert_eq!(look(NOW_MS + 60_000), 1);
+    fixture.write("SRC1", AgentKind::Source, "status.json", &report("SRC1", AgentKind::Source, 20));
+    std::fs::write(fixture.agent("TGT1", AgentKind::Target).join("mailboxes.json"), "{").expect("a file");
+    assert_eq!(look(NOW_MS + 120_000), 1);
+}
+
+#[test]
 fn after_a_failover_the_files_of_the_new_active_node_count() {
     let fixture = Fixture::new(20);
     let mut new = report("SRC2", AgentKind::Source, 20);

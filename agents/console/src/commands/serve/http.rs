@@ -100,7 +100,7 @@ async fn connection(stream: TcpStream, app: Arc<App>, life: Duration) {
     // Whoever hangs up hears nothing of it.
     if tokio::time::timeout(life, http.as_mut()).await.is_err() {
         http.as_mut().graceful_shutdown();
-        let _ = tokio::time::timeout(PATIENCE, http).await;
+        let _ = tokio::time::timeout(life.min(PATIENCE), http).await;
     }
 }
 

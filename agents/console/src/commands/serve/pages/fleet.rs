@@ -34,7 +34,7 @@ fn numbers(fleet: &Fleet, history: &History) -> Markup {
             (card("Containers answered", percent(figures.answered, figures.containers),
                 format!("{} of {} on their way", text::number(figures.on_their_way()), text::number(figures.containers)), false))
             (card("Items packed", text::number(figures.items), format!("{} in containers", HumanBytes(figures.bytes)), false))
-            (card("Rate", rates.map_or("-".into(), |rates| format!("{:.1} items/s", rates.items)),
+            (card("Rate", rates.map_or("-".into(), |rates| per_second(rates.items)),
                 rates.map_or("after two looks".into(), |rates| format!("{}/s; answers in {}", HumanBytes(rates.bytes as u64), eta(rates.eta_s))), false))
             (card("First copies left", text::number(fleet.pace.left),
                 fleet.pace.ready_per_hour.map_or("no pace yet".into(), |pace| format!("{pace:.1} an hour; done in {}", eta(fleet.pace.eta_s))), false))
@@ -45,6 +45,10 @@ fn numbers(fleet: &Fleet, history: &History) -> Markup {
                 format!("well; {} silent, {} held up or old", totals.silent, totals.bad), quiet > 0))
         }
     }
+}
+
+fn per_second(items: f64) -> String {
+    if items < 100.0 { format!("{items:.1} items/s") } else { format!("{} items/s", text::number(items as u64)) }
 }
 
 fn percent(part: u64, whole: u64) -> String {
