@@ -27,7 +27,7 @@ fn three(world: &World) {
 fn every_commit_is_kept_beside_the_project_with_its_number_its_digest_when_and_by_whom() {
     let world = World::new();
     three(&world);
-    assert_eq!(world.names("project.commits"), ["1", "2", "3"]);
+    assert_eq!(world.names("project.commits"), ["1", "2", "3", "lock"]);
     assert!(world.read("project.commits/2/project.toml").contains("# debug\n"), "as it was, comments and all");
     let (code, list) = world.json(&["commit", "--list"]);
     let numbers: Vec<u64> = list["commits"].as_array().expect("a list").iter().filter_map(|commit| commit["number"].as_u64()).collect();
@@ -50,7 +50,7 @@ fn going_back_shows_what_changes_and_is_a_new_commit_of_the_old_project() {
     let dry = world.run(&["commit", "--rollback", "1", "--dry-run"]);
     assert!(dry.code == Some(0) && dry.out.starts_with("back to commit 1 of "), "{}", dry.out);
     assert!(dry.out.contains("LogLevel: `warning` becomes `error`\n"), "{}", dry.out);
-    assert_eq!((level(&world).as_str(), world.names("project.commits").len()), ("warning", 3));
+    assert_eq!((level(&world).as_str(), world.names("project.commits").len()), ("warning", 4));
     let back = world.run(&["commit", "--rollback", "1", "--yes"]);
     assert_eq!((back.code, back.err.as_str()), (Some(0), ""));
     assert!(back.out.contains("\nrevision 4 ("), "{}", back.out);
@@ -61,7 +61,7 @@ fn going_back_shows_what_changes_and_is_a_new_commit_of_the_old_project() {
     assert_eq!(list["standing"]["dirty"], false);
     let again = world.run(&["commit", "--rollback", "1", "--yes"]);
     assert_eq!(again.code, Some(0), "{}", again.err);
-    assert_eq!(world.names("project.commits").len(), 4, "what is so already is no new commit");
+    assert_eq!(world.names("project.commits").len(), 5, "what is so already is no new commit");
 }
 
 #[test]

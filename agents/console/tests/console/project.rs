@@ -191,7 +191,7 @@ fn what_is_wrong_with_the_address_of_an_account_is_said_without_the_address() {
     let world = World::new();
     for (url, said) in [
         ("imaps://ann@mail.example?colour=red", "and its address cannot be used: there is no option `colour`"),
-        ("IMAPS://ann@mail.example:x", "and its address cannot be used: host or port cannot be read"),
+        ("imaps://ann@mail.example:x", "and its address cannot be used: host or port cannot be read"),
         ("imap://mail.example", "and its address cannot be used: there is no user in it"),
         ("imap:ann@mail.example", "and its address does not go on with `//`"),
     ] {
@@ -209,11 +209,13 @@ fn what_a_node_has_left_steers_no_terminal() {
     let evil = "\u{1b}]0;owned\u{7}\u{202e}";
     let debt = serde_json::json!({ "node": evil, "path": evil, "container": evil, "since_ms": 1, "attempts": 1, "next_attempt_ms": 0, "last_error": evil });
     let counts = serde_json::json!(mailferry_core::engine::Counts::default());
+    let mut replication = serde_json::json!(mailferry_core::engine::ReplicationReport::default());
+    replication["wants_snapshot"] = evil.into();
     let report = serde_json::json!({
         "agent": "source", "node": evil, "role": "active", "epoch": 1, "started_ms": 1, "finished_ms": 2, "end": "held-up", "why": evil,
         "counts": counts, "stalls": [{ "what": evil, "why": evil }], "deletion_debts": [debt], "coverage_debts": [],
         "containers": 0, "containers_answered": 0, "containers_bad": [evil], "copy_queue": 0, "lsn": 1,
-        "replication": { "wants_snapshot": evil }
+        "replication": replication
     });
     fs::create_dir(world.path("S/source")).expect("a folder");
     world.write("S/source/status.json", report.to_string());

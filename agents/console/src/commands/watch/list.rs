@@ -1,7 +1,7 @@
 //! Rows of the five lists, and everything about one row. Of ten thousand rows only those on the screen are made.
 
 use indicatif::HumanBytes;
-use mailferry_core::engine::DebtReport;
+use mailferry_core::engine::{DebtReport, SessionEnd};
 use mailferry_host::queue_lines;
 use mailferry_rules::moves::State;
 use ratatui::layout::Constraint::{self, Fill, Length};
@@ -129,6 +129,8 @@ fn agent(fleet: &Fleet, seen: &AgentSeen) -> (Vec<String>, Option<Color>) {
         let nothing = std::iter::repeat_n(String::new(), 6);
         return ([seen.node.clone(), seen.agent.to_string()].into_iter().chain(nothing).chain([seen.end()]).collect(), colour);
     };
+    // Why it was held up says more.
+    let doubt = seen.doubt(fleet.looked_ms).filter(|_| !matches!(report.end, SessionEnd::HeldUp(_)));
     let replication = &report.replication;
     let queue = match replication.copy.iter().map(|queue| queue.sets).reduce(|a, b| Some(a? + b?)) {
         Some(None) => "all".to_owned(),
@@ -144,7 +146,7 @@ fn agent(fleet: &Fleet, seen: &AgentSeen) -> (Vec<String>, Option<Color>) {
         queue,
         (report.deletion_debts.len() + report.coverage_debts.len()).to_string(),
         report.stalls.len().to_string(),
-        seen.doubt(fleet.looked_ms).unwrap_or_else(|| seen.end()),
+        doubt.unwrap_or_else(|| seen.end()),
     ];
     (cells, colour)
 }
