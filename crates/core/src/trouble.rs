@@ -54,6 +54,11 @@ impl Trouble {
     pub fn what(&self) -> &str {
         &self.what
     }
+
+    /// The cause alone, for a text that says the rest itself.
+    pub fn why(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
 }
 
 impl fmt::Display for Trouble {

@@ -5,12 +5,14 @@ use std::io::Write;
 use mailferry_core::settings::Finding;
 use serde_json::{Value, json};
 
-use super::project::{self, ProjectFile};
+use super::project::{self, ProjectFile, label};
 use crate::exit::Exit;
 use crate::screen::Screen;
 use crate::text;
 
 /// Check a project file and print everything found in it
+///
+/// Of more than a hundred findings the first are printed, errors before warnings; --json has all.
 #[derive(clap::Args)]
 #[command(after_help = "Exit codes: 0 the project can be committed (warnings aside), 1 it cannot, 2 wrong usage")]
 pub struct Args {
@@ -31,16 +33,16 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
         let findings: Vec<Value> = findings.iter().map(as_json).collect();
         screen.document(&json!({ "project": args.file.project, "errors": errors, "findings": findings }))?;
     } else {
-        findings.iter().try_for_each(|finding| writeln!(screen, "{}: {}", label(finding), text::lines(&finding.to_string())))?;
+        let (first, more) = project::first(&findings);
+        first.iter().try_for_each(|finding| writeln!(screen, "{}: {}", label(finding), text::lines(&finding.to_string())))?;
+        if more > 0 {
+            writeln!(screen, "{}", project::and_more(more))?;
+        }
         let warnings = findings.len() - errors;
         let counts = format!("{}, {}", text::count(errors as u64, "error"), text::count(warnings as u64, "warning"));
         writeln!(screen, "{}; {counts}", text::line(&summary))?;
     }
     Ok(if errors == 0 { Exit::Ok } else { Exit::Failed })
-}
-
-pub fn label(finding: &Finding) -> &'static str {
-    if finding.is_error() { "error" } else { "warning" }
 }
 
 fn as_json(finding: &Finding) -> Value {

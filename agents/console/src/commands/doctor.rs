@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailferry_core::ports::Level;
-use mailferry_core::settings::{AgentKind, AgentSettings, Archive, Cluster, Mailbox, Node, Project, RoleOrigin, Side};
+use mailferry_core::settings::{AgentKind, Archive, Cluster, Mailbox, Node, Project, RoleOrigin, Side};
 use mailferry_host::{
     AgentHome, Ailment, Examination, Grade, Openers, Probe, SystemClock, active_node, examine_agent, examine_report, examine_share,
     rules_side,
@@ -19,7 +19,7 @@ use super::commit::is_dirty;
 use super::nodes::witness;
 use super::project::{self, ProjectFile};
 use crate::exit::Exit;
-use crate::fleet::{home, read_report};
+use crate::fleet::{home, read_report, settings_of};
 use crate::screen::Screen;
 use crate::text;
 
@@ -123,7 +123,11 @@ fn console(file: &ProjectFile, examination: &mut Examination) -> anyhow::Result<
     let project = match project::load(&file.project) {
         Ok(project) => project,
         Err(findings) => {
-            for found in findings {
+            let (first, more) = project::first(&findings);
+            if more > 0 {
+                examination.finds(Grade::Error, "project", "the project", format!("{more} more"), "mailferry check --json has them all");
+            }
+            for found in first {
                 let (grade, hint) = (grade_of(found.level), found.hint.clone().unwrap_or_else(|| "docs/reference/project.md".into()));
                 examination.finds(grade, "project", "the project", format!("{}: {}", found.place(), found.text), hint);
             }
@@ -201,14 +205,6 @@ fn node_from_here(project: &Project, side: Side, node: &Node, examination: &mut 
             }
         }
     }
-}
-
-fn settings_of(project: &Project, agent: AgentKind, node: &str) -> AgentSettings {
-    let mut settings = AgentSettings::default();
-    for chosen in project.settings_used(agent, node).iter().chain(&project.additional(agent, node)) {
-        let _unknown_keys_are_told_elsewhere = settings.apply(&chosen.key, &chosen.value);
-    }
-    settings
 }
 
 fn witness_and_role(cluster: &Cluster, side: Side, examination: &mut Examination) {

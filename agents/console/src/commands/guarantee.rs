@@ -109,7 +109,9 @@ fn stores(of: &StoresArgs) -> anyhow::Result<Vec<String>> {
     let mut stores = of.stores.clone();
     if let Some(path) = &of.project {
         let project = project::load(path).map_err(|findings| {
-            let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            let (first, more) = project::first(&findings);
+            let more = (more > 0).then(|| project::and_more(more));
+            let told: Vec<String> = first.into_iter().map(ToString::to_string).chain(more).collect();
             Trouble::new("the project file cannot be used")
                 .place(path.display())
                 .cause(told.join("\n"))

@@ -13,6 +13,7 @@ use mailferry_host::{LocalShare, SystemClock, active_node, queue_lines, rules_si
 use mailferry_rules::topology::canonical;
 use serde::Serialize;
 
+use super::commit::{CommitOfAgent, Standing};
 use super::project::{self, ProjectFile};
 use super::watch;
 use crate::exit::{Exit, WrongUse};
@@ -60,7 +61,9 @@ pub struct RoleArgs {
 
 pub(super) fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
     project::load(&file.project).map_err(|findings| {
-        let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        let (first, more) = project::first(&findings);
+        let more = (more > 0).then(|| project::and_more(more));
+        let told: Vec<String> = first.iter().map(ToString::to_string).chain(more).collect();
         Trouble::new("the project file cannot be used")
             .place(file.project.display())
             .cause(told.join("\n"))
@@ -80,21 +83,33 @@ pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
     }
     let mut looker = Looker::new(project);
     let seen = looker.agents();
-    let waits = seen.iter().any(AgentSeen::waits);
+    let now_ms = SystemClock.now_ms();
+    let waits = seen.iter().any(|seen| seen.waits(now_ms));
+    let standing = Standing::of(&args.file, looker.project())?;
     if screen.json {
-        screen.document(&seen)?;
+        let seen = seen.iter().map(|seen| Told { seen, doubt: seen.doubt(now_ms), commit: standing.of_agent(&seen.node, seen.agent) });
+        screen.document(&seen.collect::<Vec<_>>())?;
     } else {
         for seen in &seen {
-            line(seen, screen)?;
+            line(seen, now_ms, screen)?;
         }
-        super::commit::write_standing(&args.file, looker.project(), screen)?;
+        standing.write(screen)?;
     }
     Ok(if waits { Exit::Partly } else { Exit::Ok })
 }
 
-fn line(seen: &AgentSeen, screen: &mut Screen) -> std::io::Result<()> {
+/// One agent for programs.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    seen: &'a AgentSeen,
+    doubt: Option<String>,
+    commit: CommitOfAgent<'a>,
+}
+
+fn line(seen: &AgentSeen, now_ms: u64, screen: &mut Screen) -> std::io::Result<()> {
     let AgentSeen { side, node, agent, report, .. } = seen;
-    let (role, end) = (seen.role(), text::lines(&seen.end()));
+    let (role, end) = (text::line(seen.role()), text::lines(&seen.end()));
     let Some(report) = report else {
         return writeln!(screen, "{side:<7} {node:<12} {agent:<13} {end}");
     };
@@ -107,9 +122,12 @@ fn line(seen: &AgentSeen, screen: &mut Screen) -> std::io::Result<()> {
         report.deletion_debts.len() + report.coverage_debts.len(),
         ago(report.finished_ms)
     )?;
+    if let Some(doubt) = seen.doubt(now_ms) {
+        writeln!(screen, "{:36} doubtful: {doubt}", "")?;
+    }
     // Ages as of now: a report that nobody renews grows old with what waits.
-    for queue in queue_lines(&report.replication, SystemClock.now_ms()) {
-        writeln!(screen, "{:36} {queue}", "")?;
+    for queue in queue_lines(&report.replication, now_ms) {
+        writeln!(screen, "{:36} {}", "", text::line(&queue))?;
     }
     for stall in &report.stalls {
         writeln!(screen, "{:36} waits: {}: {}", "", text::line(&stall.what), text::lines(&stall.why))?;
@@ -145,9 +163,9 @@ pub fn debts(args: &DebtsArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
         writeln!(screen, "nothing is owed")?;
     } else {
         for Owed { node, agent, kind, debt } in &owed {
-            writeln!(screen, "{kind} owed on {} by the {agent} agent of {node}", debt.node)?;
-            writeln!(screen, "  where:   {}", debt.path)?;
-            writeln!(screen, "  cause:   {}", debt.last_error)?;
+            writeln!(screen, "{kind} owed on {} by the {agent} agent of {node}", text::line(&debt.node))?;
+            writeln!(screen, "  where:   {}", text::line(&debt.path))?;
+            writeln!(screen, "  cause:   {}", text::lines(&debt.last_error))?;
             writeln!(screen, "  since:   {}, {} attempts", ago(debt.since_ms), debt.attempts)?;
         }
     }

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use mailferry_core::settings::{Finding, Project, load_project_knowing};
 use mailferry_stores::StoreUrl;
 
+use crate::exit::complain;
+use crate::text;
+
 pub const PROJECT_FILE: &str = "project.toml";
 
 #[derive(clap::Args)]
@@ -19,10 +22,44 @@ pub fn load(path: &Path) -> Result<Project, Vec<Finding>> {
     load_project_knowing(path, &is_known_store)
 }
 
-/// Whether an agent could open it. Only the kind is named: the rest of an address is not for the screen.
+/// Whether an agent could open it. What is wrong with the address of an account is said; user, server and path are not for the screen.
 pub fn is_known_store(url: &str) -> Result<(), String> {
-    let imap = url.starts_with("imap:") || url.starts_with("imaps:");
-    let cause =
-        if imap { "and no agent can read its address: docs/OPERATING.md describes it" } else { "which is no mail store known here" };
-    StoreUrl::parse(url).map(drop).map_err(|_| cause.into())
+    let kind = url.split_once(':').map_or("", |(kind, _)| kind).to_ascii_lowercase();
+    StoreUrl::parse(url).map(drop).map_err(|trouble| match kind.as_str() {
+        "imap" | "imaps" if !url[kind.len()..].starts_with("://") => "and its address does not go on with `//`".into(),
+        "imap" | "imaps" => format!("and its address cannot be used: {}", trouble.why().unwrap_or_default()),
+        _ => "which is no mail store known here".into(),
+    })
+}
+
+/// Findings that are printed at most; `mailferry check --json` has all of them.
+pub const FINDINGS_MAX: usize = 100;
+
+/// The first of many findings, errors before warnings, and how many are not among them.
+pub fn first(findings: &[Finding]) -> (Vec<&Finding>, usize) {
+    if findings.len() <= FINDINGS_MAX {
+        return (findings.iter().collect(), 0);
+    }
+    let mut first: Vec<&Finding> = findings.iter().collect();
+    first.sort_by_key(|finding| !finding.is_error());
+    first.truncate(FINDINGS_MAX);
+    (first, findings.len() - FINDINGS_MAX)
+}
+
+/// Said behind the first of many.
+pub fn and_more(more: usize) -> String {
+    format!("and {} more: `mailferry check --json` has them all", text::number(more as u64))
+}
+
+/// Findings as messages.
+pub fn tell(findings: &[Finding]) {
+    let (first, more) = first(findings);
+    first.iter().for_each(|finding| complain(label(finding), &finding.to_string()));
+    if more > 0 {
+        complain("note", &and_more(more));
+    }
+}
+
+pub fn label(finding: &Finding) -> &'static str {
+    if finding.is_error() { "error" } else { "warning" }
 }

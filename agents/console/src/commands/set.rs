@@ -8,8 +8,7 @@ use mailferry_core::trouble::Trouble;
 use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
-use super::check::label;
-use super::project::{ProjectFile, is_known_store};
+use super::project::{self, ProjectFile, is_known_store, label};
 use crate::exit::{Exit, WrongUse, complain};
 use crate::screen::Screen;
 use crate::text;
@@ -173,7 +172,7 @@ fn checked(path: &Path, text: &str) -> Result<Project, Vec<Finding>> {
 }
 
 fn refused(findings: &[Finding], what: &str) {
-    findings.iter().for_each(|finding| complain(label(finding), &finding.to_string()));
+    project::tell(findings);
     complain("error", what);
 }
 

@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mailferry_core::engine::{SessionEnd, SessionReport};
-use mailferry_core::settings::{AgentKind, Node, Side};
+use mailferry_core::settings::{AgentKind, AgentSettings, Node, Project, Side};
 use mailferry_host::AgentHome;
 use serde::{Serialize, Serializer};
 
-use super::files::Unread;
+use super::files::{BYTES_MAX, Unread, bytes};
 
-/// A report that is older is doubted: no agent sleeps for so long unless it was told to.
+/// A report that is older is doubted, and so is one that is older than three sleeps of its agent.
 const OLD_AFTER_MS: u64 = 15 * 60_000;
+/// A report from the future would look fresh for as long, whether its agent runs or not.
+const AHEAD_AFTER_MS: u64 = 60_000;
 
 /// One agent as the console sees it.
 #[derive(Clone, Serialize)]
@@ -25,6 +27,11 @@ pub struct AgentSeen {
     pub unknown: Option<String>,
     #[serde(skip)]
     pub home: AgentHome,
+    #[serde(skip)]
+    old_after_ms: u64,
+    /// There is no report at all, as before the first session.
+    #[serde(skip)]
+    pub is_new: bool,
 }
 
 /// How an agent does, the worst last.
@@ -44,12 +51,25 @@ fn bare<S: Serializer>(report: &Option<Arc<SessionReport>>, serializer: S) -> Re
 }
 
 impl AgentSeen {
-    pub fn new(side: Side, node: &Node, agent: AgentKind, report: Result<Arc<SessionReport>, Unread>) -> Self {
+    pub fn new(project: &Project, side: Side, node: &Node, agent: AgentKind, report: Result<Arc<SessionReport>, Unread>) -> Self {
+        let is_new = report.as_ref().is_err_and(|unread| unread.is_missing);
         let (report, unknown) = match report {
             Ok(report) => (Some(report), None),
             Err(unread) => (None, Some(unread.text)),
         };
-        AgentSeen { side: side.name(), node: node.name.clone(), agent, report, unknown, home: home(&node.agents, agent) }
+        let settings = settings_of(project, agent, &node.name);
+        let sleep_s = settings.sleep_interval.0.max(settings.transmission_poll_interval.0);
+        let old_after_ms = OLD_AFTER_MS.max(sleep_s * 3_000);
+        AgentSeen {
+            side: side.name(),
+            node: node.name.clone(),
+            agent,
+            report,
+            unknown,
+            home: home(&node.agents, agent),
+            old_after_ms,
+            is_new,
+        }
     }
 
     pub fn is_active(&self) -> bool {
@@ -60,23 +80,32 @@ impl AgentSeen {
         self.report.as_ref().map(|report| now_ms.saturating_sub(report.finished_ms))
     }
 
-    pub fn is_old(&self, now_ms: u64) -> bool {
-        self.age_ms(now_ms).is_some_and(|age_ms| age_ms > OLD_AFTER_MS)
+    fn is_old(&self, now_ms: u64) -> bool {
+        self.age_ms(now_ms).is_some_and(|age_ms| age_ms > self.old_after_ms)
+    }
+
+    /// Why its report says nothing of how it does now.
+    pub fn doubt(&self, now_ms: u64) -> Option<String> {
+        let ahead_ms = self.report.as_ref()?.finished_ms.saturating_sub(now_ms);
+        match ahead_ms > AHEAD_AFTER_MS {
+            true => Some(format!("its clock is {} s ahead of the one here: whether it still runs cannot be told", ahead_ms / 1000)),
+            false => self.is_old(now_ms).then(|| "no session has ended since: see that it runs, and is not in a long one".to_owned()),
+        }
     }
 
     pub fn health(&self, now_ms: u64) -> Health {
         let Some(report) = &self.report else { return Health::Silent };
         match report.end {
             SessionEnd::HeldUp(_) => Health::Bad,
-            _ if self.is_old(now_ms) => Health::Bad,
+            _ if self.doubt(now_ms).is_some() => Health::Bad,
             _ if waiting(report) => Health::Waits,
             _ => Health::Good,
         }
     }
 
     /// It does not answer, or something of it waits.
-    pub fn waits(&self) -> bool {
-        self.report.as_deref().is_none_or(waiting)
+    pub fn waits(&self, now_ms: u64) -> bool {
+        self.health(now_ms) != Health::Good
     }
 
     /// `active`, `standby` and so on, in one word.
@@ -103,6 +132,15 @@ pub fn waiting(report: &SessionReport) -> bool {
         || report.replication.wants_snapshot.is_some()
 }
 
+/// What the project says to an agent; a hand may have said something else since.
+pub fn settings_of(project: &Project, agent: AgentKind, node: &str) -> AgentSettings {
+    let mut settings = AgentSettings::default();
+    for chosen in project.settings_used(agent, node).iter().chain(&project.additional(agent, node)) {
+        let _unknown_keys_are_told_elsewhere = settings.apply(&chosen.key, &chosen.value);
+    }
+    settings
+}
+
 /// Where an agent lives, as the console reaches it.
 pub fn home(agents: &str, kind: AgentKind) -> AgentHome {
     AgentHome::new(kind, Path::new(agents).join(kind.name()).join("config.ini"))
@@ -111,6 +149,6 @@ pub fn home(agents: &str, kind: AgentKind) -> AgentHome {
 /// The report of one agent alone.
 pub fn read_report(home: &AgentHome) -> Result<SessionReport, String> {
     let unread = |error: &dyn std::fmt::Display| format!("{}: {error}", home.status().display());
-    let text = std::fs::read(home.status()).map_err(|error| unread(&error))?;
+    let text = bytes(&home.status(), BYTES_MAX).map_err(|error| unread(&error))?;
     serde_json::from_slice(&text).map_err(|error| unread(&error))
 }

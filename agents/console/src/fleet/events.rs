@@ -1,7 +1,7 @@
 //! What the logs of the agents tell that is worth a look: their warnings and errors, the newest first.
 //!
-//! Only the end of a log is read, and only the one that lies in the folder of its agent: a LogDirectory is a path of the node, and the same
-//! path here may be another's.
+//! Only the end of a log is read: the one beside config.ini, or the one in its LogDirectory. That is a path of the node, and the same path
+//! here may be another's: it is followed where it names a share, or where this machine is the node.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Work;
 use super::agents::AgentSeen;
+use crate::commands::commit::author::host;
 
 /// Of each log.
 const BYTES_MAX: u64 = 64 << 10;
@@ -31,11 +32,12 @@ pub struct Told {
 /// At most so many, and the logs that cannot be read from here.
 pub fn events(agents: &[AgentSeen], most: usize, work: &mut Work) -> (Vec<Told>, Vec<String>) {
     let (mut all, mut unread) = (Vec::new(), Vec::new());
+    let here = host().unwrap_or_default();
     for seen in agents {
-        let path = log(seen);
-        match tail(&path, work) {
+        let text = log(seen, &here).and_then(|path| tail(&path, work).map_err(|error| format!("{}: {error}", path.display())));
+        match text {
             Ok(text) => all.extend(read(&text).into_iter().map(|told| Told { node: seen.node.clone(), agent: seen.agent, ..told })),
-            Err(error) => unread.push(format!("{}: {error}", path.display())),
+            Err(why) => unread.push(why),
         }
     }
     all.sort_by(|a, b| b.at.cmp(&a.at));
@@ -43,12 +45,30 @@ pub fn events(agents: &[AgentSeen], most: usize, work: &mut Work) -> (Vec<Told>,
     (all, unread)
 }
 
-fn log(seen: &AgentSeen) -> PathBuf {
-    seen.home.status().with_file_name("log").join(format!("{}.log", seen.agent))
+/// Where the log lies as seen from the machine `here`; `Err`: only its node knows.
+fn log(seen: &AgentSeen, here: &str) -> Result<PathBuf, String> {
+    let settings = seen.home.settings(None, &[]).settings;
+    let folder = Path::new(&settings.log_directory);
+    let is_share = settings.log_directory.starts_with(r"\\") || settings.log_directory.starts_with("//");
+    let is_here = folder.is_absolute() && is_machine(&seen.node, here);
+    if settings.log_directory.is_empty() || is_share || is_here {
+        return Ok(seen.home.log(&settings));
+    }
+    Err(format!("the {} agent of {} writes it into {}, a folder of that node", seen.agent, seen.node, settings.log_directory))
+}
+
+/// Whether a node has the name of a machine, with its domain or without.
+fn is_machine(node: &str, machine: &str) -> bool {
+    let first = |name: &'_ str| name.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    !node.is_empty()
+        && (node.eq_ignore_ascii_case(machine) || (first(node) == first(machine) && (!node.contains('.') || !machine.contains('.'))))
 }
 
 /// Whole lines at the end of a file.
 fn tail(path: &Path, work: &mut Work) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
     let mut file = File::open(path)?;
     work.opened += 1;
     let length = file.metadata()?.len();
@@ -173,6 +193,27 @@ mod tests {
         let text = tail(&path, &mut work)?;
         assert_eq!((work.opened, work.bytes), (1, BYTES_MAX));
         assert!(text.starts_with("2026-") && read(&text).len() > 100);
+        Ok(())
+    }
+
+    #[test]
+    fn a_log_elsewhere_is_read_where_its_path_means_the_same_and_told_where_it_does_not() -> io::Result<()> {
+        let fixture = super::super::fixture::Fixture::new(1);
+        let elsewhere = tempfile::tempdir()?;
+        std::fs::write(elsewhere.path().join("target.log"), "2026-05-01T20:00:00.000Z  WARN it waits event=\"e\"\n")?;
+        let ini = |folder: &str| {
+            std::fs::write(fixture.agent("TGT1", AgentKind::Target).join("config.ini"), format!("[Log]\nLogDirectory = {folder}\n"))
+        };
+        ini(&elsewhere.path().display().to_string())?;
+        let (fleet, _) = fixture.look();
+        let seen = fleet.agents.iter().find(|seen| seen.node == "TGT1" && seen.agent == AgentKind::Target).expect("an agent");
+        assert_eq!(log(seen, "tgt1.example.org"), Ok(elsewhere.path().join("target.log")));
+        let told = log(seen, "desk").expect_err("a path of the node");
+        assert!(told.contains("target agent of TGT1") && told.contains(&elsewhere.path().display().to_string()), "{told}");
+        assert!(events(&fleet.agents, 9, &mut Work::default()).1.contains(&told));
+        ini(r"\\logs\of\TGT1")?;
+        assert!(log(seen, "desk").is_ok_and(|path| path.starts_with(r"\\logs\of\TGT1")), "a share is the same everywhere");
+        assert!(!is_machine("SRC1.a", "SRC1.b") && is_machine("SRC1.a", "src1") && !is_machine("SRC1", "SRC10") && !is_machine("", ""));
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! Files that are read again only when they have changed. The agents replace a file whole, so that what is read is never half of it.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,8 +19,11 @@ pub struct Work {
     pub bytes: u64,
 }
 
-/// Size and time of a file say whether it is the one that was read.
-type Stamp = (u64, Option<SystemTime>);
+/// Size, time and number of a file say whether it is the one that was read: within one tick of a coarse clock only the number is another.
+type Stamp = (u64, Option<SystemTime>, u64);
+
+/// Reports of tens of thousands of mailboxes are smaller by far. What is larger is none, and must not fill the memory of whoever looks.
+pub const BYTES_MAX: u64 = 256 << 20;
 
 pub struct Kept<T> {
     stamp: Stamp,
@@ -43,7 +47,7 @@ impl Unread {
 pub fn read_json<T: DeserializeOwned>(kept: &mut BTreeMap<PathBuf, Kept<T>>, path: &Path, work: &mut Work) -> Result<Arc<T>, Unread> {
     work.asked += 1;
     let stamp = match std::fs::metadata(path) {
-        Ok(about) => (about.len(), about.modified().ok()),
+        Ok(about) => (about.len(), about.modified().ok(), number(&about)),
         Err(error) => {
             kept.remove(path);
             return Err(Unread::io(path, &error));
@@ -59,10 +63,34 @@ pub fn read_json<T: DeserializeOwned>(kept: &mut BTreeMap<PathBuf, Kept<T>>, pat
 
 fn read<T: DeserializeOwned>(path: &Path, work: &mut Work) -> Result<Arc<T>, Unread> {
     work.opened += 1;
-    let bytes = std::fs::read(path).map_err(|error| Unread::io(path, &error))?;
+    let bytes = bytes(path, BYTES_MAX).map_err(|error| Unread::io(path, &error))?;
     work.bytes += bytes.len() as u64;
     let damaged = |error: serde_json::Error| Unread { text: format!("{}: {error}", path.display()), is_missing: false };
     serde_json::from_slice(&bytes).map(Arc::new).map_err(damaged)
+}
+
+/// The whole of a file that is one, such as no pipe, which would be waited for, and not too large.
+pub fn bytes(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > bytes_max {
+        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {bytes_max} bytes: no agent writes so much"))),
+        false => Ok(bytes),
+    }
+}
+
+#[cfg(unix)]
+fn number(about: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(about)
+}
+
+/// Times of NTFS are fine enough.
+#[cfg(not(unix))]
+fn number(_about: &Metadata) -> u64 {
+    0
 }
 
 #[cfg(test)]
@@ -85,6 +113,32 @@ mod tests {
         assert!(read(&mut work).is_err_and(|error| !error.is_missing && error.text.contains("n.json")));
         std::fs::remove_file(&path)?;
         assert!(read(&mut work).is_err_and(|error| error.is_missing), "what is gone is not shown as if it were there");
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_took_the_place_of_another_is_read_though_size_and_time_are_the_same() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let [path, next] = ["n.json", "next"].map(|name| dir.path().join(name));
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_790_000_000);
+        let (mut kept, mut work) = (BTreeMap::new(), Work::default());
+        for number in if cfg!(unix) { [41, 42] } else { [41, 41] } {
+            std::fs::write(&next, number.to_string())?;
+            File::options().write(true).open(&next)?.set_modified(at)?;
+            std::fs::rename(&next, &path)?;
+            assert_eq!(read_json::<u64>(&mut kept, &path, &mut work).map(|value| *value), Ok(number));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_large_is_not_read() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("n.json");
+        std::fs::write(&path, "1234567")?;
+        assert_eq!(bytes(&path, 7)?, b"1234567");
+        assert!(bytes(&path, 6).is_err_and(|error| error.to_string().contains("more than 6 bytes")));
+        assert!(bytes(dir.path(), 6).is_err_and(|error| error.to_string() == "it is no file"));
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use mailferry_core::engine::{MoveReport, Moves, SessionReport};
 use mailferry_core::settings::{AgentKind, Project, Side};
 
-pub use agents::{AgentSeen, Health, home, read_report};
+pub use agents::{AgentSeen, Health, home, read_report, settings_of};
 pub use events::{Told, events};
 pub use files::Work;
 use files::{Kept, read_json};
@@ -60,7 +60,7 @@ impl Fleet {
 
     /// Whether something waits, or an agent does not answer.
     pub fn waits(&self) -> bool {
-        self.agents.iter().any(AgentSeen::waits)
+        self.agents.iter().any(|seen| seen.waits(self.looked_ms))
     }
 }
 
@@ -95,7 +95,7 @@ impl Looker {
                 for kind in side.agents() {
                     let path = home(&node.agents, kind).status();
                     let report = read_json(&mut self.reports, &path, &mut self.work);
-                    seen.push(AgentSeen::new(side, node, kind, report));
+                    seen.push(AgentSeen::new(&self.project, side, node, kind, report));
                 }
             }
         }
@@ -106,6 +106,8 @@ impl Looker {
         let agents = self.agents();
         let mut troubles = Vec::new();
         let (source, target) = (active(&agents, AgentKind::Source), active(&agents, AgentKind::Target));
+        let mut without = |kind: AgentKind| troubles.extend(without_active(&agents, kind));
+        [AgentKind::Source, AgentKind::Target].into_iter().for_each(&mut without);
         let moves = source.map(|seen| seen.home.moves());
         let moves = moves.map_or_else(Default::default, |path| read_or_tell(&mut self.moves, &path, &mut self.work, &mut troubles));
         let mut told = |seen: Option<&AgentSeen>| {
@@ -124,6 +126,13 @@ impl Looker {
 pub fn active(agents: &[AgentSeen], kind: AgentKind) -> Option<&AgentSeen> {
     let of_kind = agents.iter().filter(|seen| seen.agent == kind && seen.is_active());
     of_kind.max_by_key(|seen| seen.report.as_ref().map(|report| (report.epoch, report.finished_ms)))
+}
+
+/// Sessions were held, and no report says who is active: what the mailboxes have come to cannot be told, which is not nothing.
+fn without_active(agents: &[AgentSeen], kind: AgentKind) -> Option<String> {
+    let of_kind = || agents.iter().filter(|seen| seen.agent == kind);
+    let is_unknown = !of_kind().any(AgentSeen::is_active) && !of_kind().all(|seen| seen.is_new);
+    is_unknown.then(|| format!("no report of a {kind} agent says that it is active: what that side has done is not in these figures"))
 }
 
 /// A file that is not there is no trouble: nothing has happened yet, or an older version has not left it.

@@ -2,10 +2,11 @@
 //! looks, which only a view that stays open has.
 
 use mailferry_core::engine::{MoveReport, Moves};
+use mailferry_core::settings::AgentKind;
 use mailferry_rules::moves::State;
 use serde::Serialize;
 
-use super::Fleet;
+use super::{Fleet, active};
 
 const HOUR_MS: f64 = 3_600_000.0;
 /// First copies are counted over so long.
@@ -88,7 +89,11 @@ impl History {
         &self.samples
     }
 
+    /// A look that did not see the figures is none: what is not known is not 0, and what is seen again has not come at once.
     pub fn add(&mut self, fleet: &Fleet) {
+        if !fleet.troubles.is_empty() || active(&fleet.agents, AgentKind::Source).is_none() {
+            return;
+        }
         let figures = &fleet.totals.all.figures;
         self.push(Sample {
             at_ms: fleet.looked_ms,

@@ -36,6 +36,24 @@ fn totals_are_the_sums_of_their_parts() {
 }
 
 #[test]
+fn a_look_that_did_not_see_the_figures_is_in_no_chart() {
+    let fixture = Fixture::new(20);
+    let mut history = History::default();
+    let mut look = |at_ms: u64| {
+        let mut fleet = fixture.look().0;
+        fleet.looked_ms = at_ms;
+        history.add(&fleet);
+        history.samples().len()
+    };
+    assert_eq!(look(NOW_MS), 1);
+    std::fs::write(fixture.agent("SRC1", AgentKind::Source).join("status.json"), "{").expect("a file");
+    assert_eq!(look(NOW_MS + 60_000), 1);
+    fixture.write("SRC1", AgentKind::Source, "status.json", &report("SRC1", AgentKind::Source, 20));
+    std::fs::write(fixture.agent("TGT1", AgentKind::Target).join("mailboxes.json"), "{").expect("a file");
+    assert_eq!(look(NOW_MS + 120_000), 1);
+}
+
+#[test]
 fn after_a_failover_the_files_of_the_new_active_node_count() {
     let fixture = Fixture::new(20);
     let mut new = report("SRC2", AgentKind::Source, 20);
@@ -57,12 +75,22 @@ fn what_is_damaged_is_told_and_an_agent_without_a_report_is_silent() {
     std::fs::write(fixture.agent("SRC1", AgentKind::Source).join("moves.json"), "{\"requests\": [").expect("a file");
     std::fs::write(fixture.agent("TGT1", AgentKind::Target).join("status.json"), "").expect("a file");
     let (fleet, _) = fixture.look();
-    assert_eq!(fleet.troubles.len(), 1);
-    assert!(fleet.troubles[0].contains("moves.json"), "{:?}", fleet.troubles);
+    assert_eq!(fleet.troubles.len(), 2);
+    assert!(fleet.troubles[0].contains("no report of a target agent says that it is active"), "{:?}", fleet.troubles);
+    assert!(fleet.troubles[1].contains("moves.json"), "{:?}", fleet.troubles);
     assert_eq!(fleet.totals.silent, 1);
     assert!(fleet.waits());
     let target = fleet.agents.iter().find(|seen| seen.node == "TGT1" && seen.agent == AgentKind::Target);
     assert!(target.is_some_and(|seen| seen.end().contains("no report") && seen.role().is_empty()));
+}
+
+#[test]
+fn before_the_first_session_nothing_is_wrong_with_the_figures() {
+    let fixture = Fixture::new(2);
+    for node in ["TGT1", "TGT2"] {
+        std::fs::remove_file(fixture.agent(node, AgentKind::Target).join("status.json")).expect("a file");
+    }
+    assert_eq!(fixture.look().0.troubles, Vec::<String>::new());
 }
 
 #[test]
@@ -72,6 +100,27 @@ fn a_report_grows_old_though_nobody_writes_it() {
     assert_eq!(of("TGT1").health(NOW_MS), agents::Health::Good);
     assert_eq!(of("TGT1").health(NOW_MS + 3_600_000), agents::Health::Bad);
     assert_eq!(of("SRC1").health(NOW_MS), agents::Health::Waits);
+    assert!(!of("TGT1").waits(NOW_MS) && of("TGT1").waits(NOW_MS + 3_600_000), "an agent that ended waits for a person");
+}
+
+#[test]
+fn a_report_of_a_clock_that_is_ahead_is_not_taken_for_fresh() {
+    let (fleet, _) = Fixture::new(1).look();
+    let seen = fleet.agents.iter().find(|seen| seen.node == "TGT1").expect("an agent");
+    let finished_ms = seen.report.as_ref().expect("a report").finished_ms;
+    assert_eq!((seen.doubt(finished_ms - 60_000), seen.health(finished_ms - 60_000)), (None, agents::Health::Good));
+    assert!(seen.doubt(finished_ms - 3_600_000).is_some_and(|doubt| doubt.contains("3600 s ahead")));
+    assert_eq!(seen.health(finished_ms - 3_600_000), agents::Health::Bad);
+}
+
+#[test]
+fn an_agent_that_was_told_to_sleep_long_is_not_doubted_before_it_is_late() {
+    let fixture = Fixture::new(1);
+    let text = std::fs::read_to_string(fixture.project_file()).expect("a file");
+    std::fs::write(fixture.project_file(), format!("[settings]\nSleepInterval = \"1h\"\n{text}")).expect("a file");
+    let (fleet, _) = fixture.look();
+    let seen = fleet.agents.iter().find(|seen| seen.node == "TGT1" && seen.agent == AgentKind::Target).expect("an agent");
+    assert_eq!((seen.doubt(NOW_MS + 2 * 3_600_000), seen.doubt(NOW_MS + 4 * 3_600_000).is_some()), (None, true));
 }
 
 #[test]

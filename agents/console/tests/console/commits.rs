@@ -27,7 +27,7 @@ fn three(world: &World) {
 fn every_commit_is_kept_beside_the_project_with_its_number_its_digest_when_and_by_whom() {
     let world = World::new();
     three(&world);
-    assert_eq!(world.names("project.commits"), ["1", "2", "3"]);
+    assert_eq!(world.names("project.commits"), ["1", "2", "3", "lock"]);
     assert!(world.read("project.commits/2/project.toml").contains("# debug\n"), "as it was, comments and all");
     let (code, list) = world.json(&["commit", "--list"]);
     let numbers: Vec<u64> = list["commits"].as_array().expect("a list").iter().filter_map(|commit| commit["number"].as_u64()).collect();
@@ -50,7 +50,7 @@ fn going_back_shows_what_changes_and_is_a_new_commit_of_the_old_project() {
     let dry = world.run(&["commit", "--rollback", "1", "--dry-run"]);
     assert!(dry.code == Some(0) && dry.out.starts_with("back to commit 1 of "), "{}", dry.out);
     assert!(dry.out.contains("LogLevel: `warning` becomes `error`\n"), "{}", dry.out);
-    assert_eq!((level(&world).as_str(), world.names("project.commits").len()), ("warning", 3));
+    assert_eq!((level(&world).as_str(), world.names("project.commits").len()), ("warning", 4));
     let back = world.run(&["commit", "--rollback", "1", "--yes"]);
     assert_eq!((back.code, back.err.as_str()), (Some(0), ""));
     assert!(back.out.contains("\nrevision 4 ("), "{}", back.out);
@@ -61,7 +61,7 @@ fn going_back_shows_what_changes_and_is_a_new_commit_of_the_old_project() {
     assert_eq!(list["standing"]["dirty"], false);
     let again = world.run(&["commit", "--rollback", "1", "--yes"]);
     assert_eq!(again.code, Some(0), "{}", again.err);
-    assert_eq!(world.names("project.commits").len(), 4, "what is so already is no new commit");
+    assert_eq!(world.names("project.commits").len(), 5, "what is so already is no new commit");
 }
 
 #[test]
@@ -205,4 +205,70 @@ fn a_value_that_is_set_anew_keeps_its_comment_and_its_place() {
     assert!(world.read("project.toml").ends_with(&table("\"7\"")), "{}", world.read("project.toml"));
     let again = world.run(&["set", "LogFilesMax=7"]);
     assert_eq!((again.code, again.out.as_str()), (Some(0), "[additional-parameters] says so already\n"));
+}
+
+#[test]
+fn status_tells_programs_which_commit_agents_have_what_a_hand_has_changed_and_that_the_project_has() {
+    let world = World::new();
+    project(&world, MAILBOXES);
+    committed(&world);
+    let target = || world.json(&["status"]).1[2]["commit"].clone();
+    let before = target();
+    assert_eq!((&before["newest"]["number"], &before["committed"], &before["dirty"]), (&1.into(), &before["newest"], &false.into()));
+    assert_eq!((&before["works_by"], &before["is_settled"], &before["drift"]), (&().into(), &false.into(), &serde_json::json!([])));
+    world.write("T/target/config.ini", world.read("T/target/config.ini") + "[Log]\nLogLevel = debug\n");
+    world.write(
+        "project.toml",
+        world.read("project.toml") + "[[collections]]\nname = \"more\"\nmailboxes = []\n[settings]\nLogLevel = \"error\"\n",
+    );
+    let after = target();
+    assert_eq!(after["dirty"], true);
+    assert!(after["drift"][1].as_str().is_some_and(|drift| drift.contains("`LogLevel = debug` goes")), "{after}");
+    fs::rename(world.path("T"), world.path("away")).expect("renamed");
+    assert!(target()["unknown"].as_str().is_some_and(|why| why.contains("T")), "{}", target());
+}
+
+#[test]
+fn agents_are_shown_though_what_was_committed_cannot_be_read() {
+    let world = World::new();
+    project(&world, MAILBOXES);
+    committed(&world);
+    world.write("project.commits/1/commit.json", "{");
+    let shown = world.run(&["status"]);
+    assert_eq!((shown.code, shown.err.as_str()), (Some(3), ""));
+    assert!(shown.out.contains("source  S") && shown.out.contains("commits: could not read what was committed before\n"), "{}", shown.out);
+}
+
+#[test]
+fn while_one_commit_goes_on_no_other_begins() {
+    let world = World::new();
+    project(&world, MAILBOXES);
+    fs::create_dir(world.path("project.commits")).expect("a folder");
+    let lock = fs::File::create(world.path("project.commits/lock")).expect("a file");
+    lock.lock().expect("locked");
+    let refused = world.run(&["commit", "--yes"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("another commit of this project is going on"), "{}", refused.err);
+    assert_eq!((world.names("S"), world.run(&["commit", "--dry-run"]).code), (vec![], Some(0)));
+    drop(lock);
+    committed(&world);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_committed_anew_keeps_its_owner_and_its_rights() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    let world = World::new();
+    project(&world, MAILBOXES);
+    committed(&world);
+    let ini = world.path("T/target/config.ini");
+    fs::set_permissions(&ini, fs::Permissions::from_mode(0o640)).expect("rights");
+    let is_administrator = chown(&ini, Some(1234), Some(4321)).is_ok();
+    assert_eq!(world.run(&["set", "--agent", "target", "LogLevel=error"]).code, Some(0));
+    committed(&world);
+    let about = fs::metadata(&ini).expect("the file is there");
+    assert!(world.read("T/target/config.ini").contains("LogLevel = error"));
+    assert_eq!(about.mode() & 0o777, 0o640);
+    assert!(!is_administrator || (about.uid(), about.gid()) == (1234, 4321));
 }

@@ -163,3 +163,65 @@ fn twenty_planted_mistakes_are_twenty_findings_each_with_its_file_its_line_and_w
     }
     assert!(!checked.to_string().contains("hunter2"));
 }
+
+#[test]
+fn of_many_mistakes_the_first_are_printed_and_programs_get_them_all() {
+    let world = World::new();
+    let mailbox = |number: usize| format!("{{ name = \"m{number}\", source = \"maildir:/{number}\", target = \"lotus://h/{number}\" }},\n");
+    let mailboxes: String = (0..150).map(mailbox).collect();
+    project(&world, &format!("[settings]\nLogLevl = \"debug\"\n[[collections]]\nname = \"c\"\nmailboxes = [\n{mailboxes}]\n"));
+    let more = "and 51 more: `mailferry check --json` has them all";
+    let checked = world.run(&["check"]);
+    assert_eq!((checked.out.matches("error: ").count(), checked.out.contains(more)), (100, true), "{}", checked.out);
+    assert!(checked.out.ends_with("the project cannot be committed; 150 errors, 1 warning\n"), "{}", checked.out);
+    for args in [&["commit", "--yes"][..], &["set", "A=1"], &["status"], &["serve", "--listen", "127.0.0.1:0"]] {
+        let refused = world.run(args);
+        assert_eq!(
+            (refused.code, refused.err.matches("lotus").count(), refused.err.contains(more)),
+            (Some(1), 100, true),
+            "{args:?}: {}",
+            refused.err
+        );
+    }
+    assert_eq!(world.json(&["check"]).1["findings"].as_array().map(Vec::len), Some(151));
+}
+
+#[test]
+fn what_is_wrong_with_the_address_of_an_account_is_said_without_the_address() {
+    let world = World::new();
+    for (url, said) in [
+        ("imaps://ann@mail.example?colour=red", "and its address cannot be used: there is no option `colour`"),
+        ("imaps://ann@mail.example:x", "and its address cannot be used: host or port cannot be read"),
+        ("imap://mail.example", "and its address cannot be used: there is no user in it"),
+        ("imap:ann@mail.example", "and its address does not go on with `//`"),
+    ] {
+        project(&world, &MAILBOXES.replace("mbox:/b", url));
+        let checked = world.run(&["check"]);
+        assert!(checked.code == Some(1) && checked.out.contains(said) && checked.out.contains("project.toml:11"), "{url}: {}", checked.out);
+        assert!(!checked.out.contains("mail.example") && !checked.out.contains("no mail store known here"), "{url}: {}", checked.out);
+    }
+}
+
+#[test]
+fn what_a_node_has_left_steers_no_terminal() {
+    let world = World::new();
+    project(&world, MAILBOXES);
+    let evil = "\u{1b}]0;owned\u{7}\u{202e}";
+    let debt = serde_json::json!({ "node": evil, "path": evil, "container": evil, "since_ms": 1, "attempts": 1, "next_attempt_ms": 0, "last_error": evil });
+    let counts = serde_json::json!(mailferry_core::engine::Counts::default());
+    let mut replication = serde_json::json!(mailferry_core::engine::ReplicationReport::default());
+    replication["wants_snapshot"] = evil.into();
+    let report = serde_json::json!({
+        "agent": "source", "node": evil, "role": "active", "epoch": 1, "started_ms": 1, "finished_ms": 2, "end": "held-up", "why": evil,
+        "counts": counts, "stalls": [{ "what": evil, "why": evil }], "deletion_debts": [debt], "coverage_debts": [],
+        "containers": 0, "containers_answered": 0, "containers_bad": [evil], "copy_queue": 0, "lsn": 1,
+        "replication": replication
+    });
+    fs::create_dir(world.path("S/source")).expect("a folder");
+    world.write("S/source/status.json", report.to_string());
+    for (args, at_least) in [(["status"], 5), (["debts"], 3)] {
+        let shown = world.run(&args).out;
+        assert!(shown.matches("owned").count() >= at_least, "{shown}");
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown:?}");
+    }
+}

@@ -3,6 +3,8 @@
 //!
 //! A commit is kept before the first node gets it, so that each that a node may have is known here.
 
+use std::fmt;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +53,25 @@ impl Archive {
     pub fn beside(project: &Path) -> Archive {
         let project = std::path::absolute(project).unwrap_or_else(|_| project.into());
         Archive { folder: project.with_extension("commits"), project }
+    }
+
+    /// Keeps every other commit from here waiting outside, until the answer is dropped or the process ends, however it ends.
+    pub fn lock(&self) -> Result<File, Trouble> {
+        let path = self.folder.join("lock");
+        let unlocked = |cause: &dyn fmt::Display, hint: &str| {
+            Trouble::new("could not begin a commit").place(path.display()).cause(cause).now("no node was written").hint(hint)
+        };
+        let file = files::make_folders(&self.folder)
+            .and_then(|()| files::open_lock(&path))
+            .map_err(|error| unlocked(&error, "give this account the right to write beside the project file"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(unlocked(
+                &"another commit of this project is going on",
+                "wait until it is done, look at `mailferry status`, commit again",
+            )),
+            Err(TryLockError::Error(error)) => Err(unlocked(&error, "keep the project file on a disk that can lock files")),
+        }
     }
 
     /// The newest first. Folders that are no commits are passed over.
@@ -103,7 +124,16 @@ impl Archive {
     pub fn keep(&self, project: &Project, revision: &Revision, author: &Author, back_to: Option<u64>) -> Result<(), Trouble> {
         let folder = self.of(revision.number);
         if files::is_there(&folder) {
-            return Ok(());
+            let kept = self.about(revision.number)?;
+            if kept.digest == revision.digest {
+                return Ok(());
+            }
+            let cause = format!("commit {} is kept here already, by {}, and decided something else", kept.number, kept.by);
+            return Err(Trouble::new("could not keep the commit beside the project file")
+                .place(folder.display())
+                .cause(cause)
+                .now("no node was written")
+                .hint("commit again: it gets a number of its own"));
         }
         let about = KeptCommit {
             format: KEPT_FORMAT,
@@ -175,4 +205,39 @@ impl Archive {
 /// A project file, or one of its lists.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     files::read(path, PROJECT_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::load_project;
+
+    fn archive() -> (tempfile::TempDir, Archive, Project) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/settings/project.toml");
+        let archive = Archive::beside(&dir.path().join("project.toml"));
+        (dir, archive, load_project(&golden).expect("the golden project is correct"))
+    }
+
+    #[test]
+    fn a_number_is_not_given_to_another_commit() {
+        let (_dir, archive, project) = archive();
+        let revision = |digest: &str| Revision { number: 4, digest: digest.into() };
+        let author = Author { by: "ann".into(), at_ms: 1 };
+        archive.keep(&project, &revision("one"), &author, None).expect("kept");
+        archive.keep(&project, &revision("one"), &author, None).expect("kept already");
+        let other = archive.keep(&project, &revision("two"), &author, None).expect_err("another").to_string();
+        assert!(other.contains("commit 4 is kept here already, by ann") && other.contains("no node was written"), "{other}");
+        assert_eq!(archive.commit(4).map(|kept| kept.digest), Ok("one".into()));
+    }
+
+    #[test]
+    fn one_commits_at_a_time_and_a_lock_ends_with_whoever_holds_it() {
+        let (_dir, archive, _) = archive();
+        let first = archive.lock().expect("locked");
+        assert!(archive.lock().is_err_and(|trouble| trouble.to_string().contains("another commit of this project is going on")));
+        drop(first);
+        archive.lock().expect("locked again");
+        assert_eq!(archive.commits().map(|all| all.len()), Ok(0), "a lock is no commit");
+    }
 }

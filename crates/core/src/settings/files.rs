@@ -33,6 +33,11 @@ pub(super) fn folder(path: &Path) -> io::Result<()> {
 /// Replaces a file whole or not at all; when this returns, a power cut does not undo it. Makes the file's own folder, no
 /// other.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_instead(path, path, bytes)
+}
+
+/// The same for a file that will take the place of `before` later.
+pub(super) fn write_instead(before: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -41,11 +46,31 @@ pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let part = path.with_added_extension("part");
     let mut file = File::create(&part)?;
+    like_before(before, folder, &file);
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
     rename(&part, path)
 }
+
+/// A file that is written anew belongs to whom it belonged, and is read by whom it was read; a new one belongs to whom its folder does.
+/// As far as this account may say so: that it is written matters more.
+#[cfg(unix)]
+fn like_before(path: &Path, folder: &Path, file: &File) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+
+    let before = fs::metadata(path);
+    if let Some(owner) = before.as_ref().ok().cloned().or_else(|| fs::metadata(folder).ok()) {
+        let _only_an_administrator_may = fchown(file, Some(owner.uid()), Some(owner.gid()));
+    }
+    if let Ok(before) = before {
+        let _as_it_may = file.set_permissions(before.permissions());
+    }
+}
+
+/// Rights of Windows come from the folder.
+#[cfg(not(unix))]
+fn like_before(_path: &Path, _folder: &Path, _file: &File) {}
 
 /// Gives a file or folder its name, replacing a file of that name; durable on return.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
@@ -65,6 +90,11 @@ pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         other => other?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
     }
+}
+
+/// A file to lock, made when it is not there; what is in it does not count.
+pub(super) fn open_lock(path: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(path)
 }
 
 /// A folder and those above it. For the console's own folders, never for a share.

@@ -96,6 +96,11 @@ pub(super) fn next_of(path: &Path) -> PathBuf {
     path.with_added_extension("next")
 }
 
+/// The file that one becomes which waits, or the same.
+pub(super) fn counted_as(path: &Path) -> PathBuf {
+    if path.extension().is_some_and(|extension| extension == "next") { path.with_extension("") } else { path.into() }
+}
+
 /// A file of an agent as it counts now, and whether it still waits under its other name.
 pub(super) fn read_counting(path: &Path, bytes_max: u64) -> io::Result<(Option<Vec<u8>>, bool)> {
     if let Some(next) = files::read_if_there(&next_of(path), bytes_max)?

@@ -8,10 +8,18 @@ use crate::text;
 
 /// The account by the names that systems give it. It is a note for people, no proof.
 pub fn author() -> Author {
-    let named = |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()));
     let user = named(&["SUDO_USER", "USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "someone".into());
-    let host = named(&["HOSTNAME", "COMPUTERNAME"]).or_else(host_file).unwrap_or_else(|| "this machine".into());
-    Author { by: text::line(&format!("{} on {}", user.trim(), host.trim())), at_ms: SystemClock.now_ms() }
+    let host = host().unwrap_or_else(|| "this machine".into());
+    Author { by: text::line(&format!("{} on {host}", user.trim())), at_ms: SystemClock.now_ms() }
+}
+
+/// The name of this machine.
+pub fn host() -> Option<String> {
+    named(&["HOSTNAME", "COMPUTERNAME"]).or_else(host_file).map(|name| name.trim().to_owned())
+}
+
+fn named(names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
 }
 
 fn host_file() -> Option<String> {

@@ -25,9 +25,23 @@ struct AgentRow {
     drift: Vec<String>,
 }
 
+/// The same for programs, with what the project file has come to.
+#[derive(Serialize)]
+pub struct CommitOfAgent<'a> {
+    newest: Option<Revision>,
+    dirty: Option<bool>,
+    committed: Option<&'a Revision>,
+    works_by: Option<&'a Revision>,
+    is_settled: bool,
+    drift: &'a [String],
+    unknown: Option<&'a str>,
+}
+
 #[derive(Serialize)]
 pub struct Standing {
     newest: Option<KeptCommit>,
+    /// Why what was committed from here cannot be read.
+    unread: Option<String>,
     /// The project file says something else than the newest commit. `None`: nothing was committed from here.
     dirty: Option<bool>,
     agents: Vec<AgentRow>,
@@ -37,11 +51,15 @@ pub struct Standing {
 
 impl Standing {
     pub fn of(file: &ProjectFile, project: &Project) -> anyhow::Result<Standing> {
-        let newest = Archive::beside(&file.project).commits()?.into_iter().next();
+        // Whoever looks at the agents must see them, whatever lies beside the project file.
+        let (newest, unread) = match Archive::beside(&file.project).commits() {
+            Ok(commits) => (commits.into_iter().next(), None),
+            Err(trouble) => (None, Some(trouble.to_string())),
+        };
         let dirty = newest.as_ref().map(|newest| is_dirty(project, newest)).transpose()?;
         let nodes = standing(project);
         let unknown = nodes.iter().filter_map(|node| Some((node.node.clone(), node.unknown.clone()?))).collect();
-        Ok(Standing { newest, dirty, agents: nodes.iter().flat_map(|node| rows(project, node)).collect(), unknown })
+        Ok(Standing { newest, unread, dirty, agents: nodes.iter().flat_map(|node| rows(project, node)).collect(), unknown })
     }
 
     fn differs(&self, row: &AgentRow) -> bool {
@@ -49,10 +67,48 @@ impl Standing {
         row.committed.is_none() || (newest.is_some() && row.committed != newest) || row.works_by != row.committed
     }
 
+    /// The lines of `status` about commits. Where all is settled that is one line.
+    pub fn write(&self, screen: &mut Screen) -> std::io::Result<()> {
+        match (&self.newest, &self.unread) {
+            (_, Some(unread)) => writeln!(screen, "commits: {}", text::lines(unread))?,
+            (None, None) => writeln!(screen, "commits: none was made from here")?,
+            (Some(newest), None) => {
+                writeln!(screen, "commits: the newest is {}, {} by {}", newest.revision(), time(newest.at_ms), text::line(&newest.by))?
+            }
+        }
+        if self.dirty == Some(true) {
+            writeln!(screen, "  the project file has changes that are not committed: `mailferry commit --dry-run` shows them")?;
+        }
+        for row in &self.agents {
+            let said = |revision: &Option<Revision>| revision.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+            if self.differs(row) {
+                writeln!(screen, "  {} {}: has commit {}, works by {}", row.node, row.agent, said(&row.committed), said(&row.works_by))?;
+            }
+            row.drift
+                .iter()
+                .try_for_each(|drift| writeln!(screen, "  {} {}: changed by hand: {}", row.node, row.agent, text::line(drift)))?;
+        }
+        self.unknown.iter().try_for_each(|(node, why)| writeln!(screen, "  {node}: nothing is known of it: {}", text::line(why)))
+    }
+
+    /// What `status` tells programs of one agent.
+    pub fn of_agent(&self, node: &str, agent: AgentKind) -> CommitOfAgent<'_> {
+        let row = self.agents.iter().find(|row| row.node == node && row.agent == agent);
+        CommitOfAgent {
+            newest: self.newest.as_ref().map(KeptCommit::revision),
+            dirty: self.dirty,
+            committed: row.and_then(|row| row.committed.as_ref()),
+            works_by: row.and_then(|row| row.works_by.as_ref()),
+            is_settled: self.unread.is_none() && row.is_some_and(|row| row.drift.is_empty() && !self.differs(row)),
+            drift: row.map(|row| row.drift.as_slice()).unwrap_or_default(),
+            unknown: self.unknown.iter().find(|(known, _)| known == node).map(|(_, why)| why.as_str()).or(self.unread.as_deref()),
+        }
+    }
+
     /// Whether something is to be done by a person, or an agent has not taken over what it was given.
     pub fn is_settled(&self) -> bool {
         let settled = |row: &AgentRow| row.drift.is_empty() && !self.differs(row);
-        self.dirty != Some(true) && self.unknown.is_empty() && self.agents.iter().all(settled)
+        self.unread.is_none() && self.dirty != Some(true) && self.unknown.is_empty() && self.agents.iter().all(settled)
     }
 }
 
@@ -81,32 +137,7 @@ pub fn run(file: &ProjectFile, screen: &mut Screen) -> anyhow::Result<Exit> {
             let (at, by, mailboxes) = (time(commit.at_ms), text::line(&commit.by), text::count(commit.mailboxes, "mailbox"));
             writeln!(screen, "commit {} of {at} by {by}, {mailboxes}{back}", commit.revision())?;
         }
-        write_rows(&standing, screen)?;
+        standing.write(screen)?;
     }
     Ok(if standing.is_settled() { Exit::Ok } else { Exit::Partly })
-}
-
-/// The lines of `status` about commits. Where all is settled that is one line.
-pub fn write_standing(file: &ProjectFile, project: &Project, screen: &mut Screen) -> anyhow::Result<()> {
-    Ok(write_rows(&Standing::of(file, project)?, screen)?)
-}
-
-fn write_rows(standing: &Standing, screen: &mut Screen) -> std::io::Result<()> {
-    match &standing.newest {
-        None => writeln!(screen, "commits: none was made from here")?,
-        Some(newest) => {
-            writeln!(screen, "commits: the newest is {}, {} by {}", newest.revision(), time(newest.at_ms), text::line(&newest.by))?
-        }
-    }
-    if standing.dirty == Some(true) {
-        writeln!(screen, "  the project file has changes that are not committed: `mailferry commit --dry-run` shows them")?;
-    }
-    for row in &standing.agents {
-        let said = |revision: &Option<Revision>| revision.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
-        if standing.differs(row) {
-            writeln!(screen, "  {} {}: has commit {}, works by {}", row.node, row.agent, said(&row.committed), said(&row.works_by))?;
-        }
-        row.drift.iter().try_for_each(|drift| writeln!(screen, "  {} {}: changed by hand: {}", row.node, row.agent, text::line(drift)))?;
-    }
-    standing.unknown.iter().try_for_each(|(node, why)| writeln!(screen, "  {node}: nothing is known of it: {}", text::line(why)))
 }

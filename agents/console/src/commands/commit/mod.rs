@@ -10,7 +10,6 @@ use mailferry_core::settings::{Archive, CommitPlan, Finding, KeptCommit, NodeOut
 use mailferry_core::trouble::Trouble;
 use serde_json::json;
 
-use super::check::label;
 use super::project::{self, ProjectFile};
 use crate::exit::{Exit, WrongUse, complain};
 use crate::screen::Screen;
@@ -55,10 +54,12 @@ pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
     if args.list {
         return list::run(&args.file, screen);
     }
+    // Two at once would give one number to two commits, and mix their files on a node.
+    let _alone = if args.dry_run { None } else { Some(Archive::beside(&args.file.project).lock()?) };
     match wanted(args)? {
         Ok(wanted) => commit(args, &wanted, screen),
         Err(findings) => {
-            findings.iter().for_each(tell);
+            project::tell(&findings);
             Ok(Exit::Failed)
         }
     }
@@ -80,7 +81,7 @@ fn wanted(args: &Args) -> Result<Result<Wanted, Vec<Finding>>, Trouble> {
 }
 
 fn commit(args: &Args, wanted: &Wanted, screen: &mut Screen) -> anyhow::Result<Exit> {
-    wanted.project.warnings.iter().for_each(tell);
+    project::tell(&wanted.project.warnings);
     let newest = wanted.kept.first().map(KeptCommit::revision);
     let plan = plan_commit(&wanted.project, newest.as_ref())?;
     let shown = if screen.json { Some(json::plan(&plan)) } else { None };
@@ -103,10 +104,6 @@ fn commit(args: &Args, wanted: &Wanted, screen: &mut Screen) -> anyhow::Result<E
         (None, None) => writeln!(screen, "nothing to do on the nodes that can be reached")?,
     }
     Ok(result)
-}
-
-fn tell(finding: &Finding) {
-    complain(label(finding), &finding.to_string());
 }
 
 /// Kept here first: whatever a node may have is then known here.
@@ -144,4 +141,4 @@ pub fn is_dirty(project: &Project, newest: &KeptCommit) -> Result<bool, Trouble>
     Ok(content_digest(project)? != newest.digest)
 }
 
-pub use list::write_standing;
+pub use list::{CommitOfAgent, Standing};

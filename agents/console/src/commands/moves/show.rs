@@ -58,7 +58,7 @@ pub fn list(args: &ListArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
         for of in &requests {
             let containers = format!("{}/{}", of.containers_answered, of.containers);
             let name = text::line(label(of));
-            writeln!(screen, "{:<22} {:<20} {:<23} {containers:>11}", short(&name, 22), of.state, of.detail)?;
+            writeln!(screen, "{:<22} {:<20} {:<23} {containers:>11}", short(&name, 22), text::line(&of.state), text::line(&of.detail))?;
         }
     }
     Ok(Exit::Ok)

@@ -146,8 +146,8 @@ impl Eye {
         }
         self.read_project(file);
         let mut fleet = self.looker.look(SystemClock.now_ms());
-        fleet.troubles.extend(self.project_trouble.clone());
         self.history.add(&fleet);
+        fleet.troubles.extend(self.project_trouble.clone());
         let fleet = Arc::new(fleet);
         self.seen = Some((Instant::now(), fleet.clone()));
         fleet

@@ -22,6 +22,8 @@ const BODY_BYTES_MAX: usize = 4096;
 const CONNECTIONS_MAX: usize = 64;
 /// For a request to come in whole, and between two of a connection.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// For a connection as a whole: one that takes no answers in would keep its place for ever.
+const LIFE: Duration = Duration::from_secs(120);
 /// The charts go on though nobody looks.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
@@ -71,7 +73,7 @@ async fn accept(listener: TcpListener, app: Arc<App>) {
             Ok((stream, _)) => {
                 let app = app.clone();
                 tokio::spawn(async move {
-                    connection(stream, app).await;
+                    connection(stream, app, LIFE).await;
                     drop(place);
                 });
             }
@@ -90,12 +92,16 @@ async fn keep_looking(app: Arc<App>) {
     }
 }
 
-async fn connection(stream: TcpStream, app: Arc<App>) {
+async fn connection(stream: TcpStream, app: Arc<App>, life: Duration) {
     let service = hyper::service::service_fn(move |request| respond(app.clone(), request));
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 << 10);
+    let mut http = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     // Whoever hangs up hears nothing of it.
-    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    if tokio::time::timeout(life, http.as_mut()).await.is_err() {
+        http.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(life.min(PATIENCE), http).await;
+    }
 }
 
 async fn respond(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -165,5 +171,28 @@ mod tests {
                 && !policy.contains("script-src")
                 && policy.starts_with("default-src 'none'")
         );
+    }
+
+    #[test]
+    fn whoever_takes_no_answer_in_does_not_keep_a_place_for_ever() {
+        use std::io::Write;
+
+        let fixture = crate::fleet::fixture::Fixture::new(1);
+        let gate = super::super::gate::Gate::with(None, "here", ([127, 0, 0, 1], 0).into()).expect("a gate");
+        let file = crate::commands::project::ProjectFile { project: fixture.project_file() };
+        let app = Arc::new(App::new(&file, gate).expect("a project"));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut asking = std::net::TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
+        let (stream, _) = listener.accept().expect("accepted");
+        stream.set_nonblocking(true).expect("a socket");
+        // More than the buffers of the system hold: requests are written until no more are taken, and no answer is read.
+        let writer = std::thread::spawn(move || while asking.write_all(b"GET /style.css HTTP/1.1\r\nhost: localhost\r\n\r\n").is_ok() {});
+        runtime.block_on(async {
+            let stream = TcpStream::from_std(stream).expect("a socket");
+            let ended = tokio::time::timeout(PATIENCE * 3, connection(stream, app, Duration::from_millis(200))).await;
+            assert!(ended.is_ok(), "it has kept its place");
+        });
+        writer.join().expect("it has noticed");
     }
 }

@@ -41,11 +41,13 @@ fn quiet() -> Style {
 
 fn tabs(view: &View, seen: &Seen) -> Line<'static> {
     let bold = Style::default().add_modifier(Modifier::BOLD);
-    let mut spans = vec![Span::styled("Mailferry ", bold), Span::raw(text::line(&seen.fleet.project)), Span::raw("  ")];
+    let mut spans = vec![Span::styled("Mailferry ", bold)];
     for (number, tab) in (1..).zip(Tab::ALL) {
         let style = if tab == view.tab { Style::default().add_modifier(Modifier::REVERSED) } else { Style::default() };
         spans.extend([Span::styled(format!(" {number} {} ", tab.name()), style), Span::raw(" ")]);
     }
+    // Last: a long name is cut off, and no list with it.
+    spans.push(Span::raw(text::line(&seen.fleet.project)));
     Line::from(spans)
 }
 

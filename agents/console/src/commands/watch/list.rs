@@ -1,7 +1,7 @@
 //! Rows of the five lists, and everything about one row. Of ten thousand rows only those on the screen are made.
 
 use indicatif::HumanBytes;
-use mailferry_core::engine::DebtReport;
+use mailferry_core::engine::{DebtReport, SessionEnd};
 use mailferry_host::queue_lines;
 use mailferry_rules::moves::State;
 use ratatui::layout::Constraint::{self, Fill, Length};
@@ -36,11 +36,12 @@ pub fn rows(view: &View, seen: &Seen) -> Vec<usize> {
     let fleet = &seen.fleet;
     let words = view.filter.to_lowercase();
     let has = |texts: &[&str]| words.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&words));
+    let owed = if view.tab == Tab::Debts { debts(fleet) } else { Vec::new() };
     let count = match view.tab {
         Tab::Fleet => fleet.agents.len(),
         Tab::Mailboxes => fleet.mailboxes.len(),
         Tab::Moves => fleet.moves.requests.len(),
-        Tab::Debts => debts(fleet).len(),
+        Tab::Debts => owed.len(),
         Tab::Events => seen.events.len(),
     };
     let passes = |at: &usize| match view.tab {
@@ -53,7 +54,7 @@ pub fn rows(view: &View, seen: &Seen) -> Vec<usize> {
             let of = &fleet.moves.requests[*at];
             has(&[&of.name, &of.state, &of.batch])
         }
-        Tab::Debts => words.is_empty() || debts(fleet).get(*at).is_some_and(|(_, _, debt)| has(&[&debt.node, &debt.path])),
+        Tab::Debts => words.is_empty() || owed.get(*at).is_some_and(|(_, _, debt)| has(&[&debt.node, &debt.path])),
         Tab::Events => {
             let of = &seen.events[*at];
             has(&[&of.event, &of.node, &of.text])
@@ -128,6 +129,8 @@ fn agent(fleet: &Fleet, seen: &AgentSeen) -> (Vec<String>, Option<Color>) {
         let nothing = std::iter::repeat_n(String::new(), 6);
         return ([seen.node.clone(), seen.agent.to_string()].into_iter().chain(nothing).chain([seen.end()]).collect(), colour);
     };
+    // Why it was held up says more.
+    let doubt = seen.doubt(fleet.looked_ms).filter(|_| !matches!(report.end, SessionEnd::HeldUp(_)));
     let replication = &report.replication;
     let queue = match replication.copy.iter().map(|queue| queue.sets).reduce(|a, b| Some(a? + b?)) {
         Some(None) => "all".to_owned(),
@@ -143,7 +146,7 @@ fn agent(fleet: &Fleet, seen: &AgentSeen) -> (Vec<String>, Option<Color>) {
         queue,
         (report.deletion_debts.len() + report.coverage_debts.len()).to_string(),
         report.stalls.len().to_string(),
-        seen.end(),
+        doubt.unwrap_or_else(|| seen.end()),
     ];
     (cells, colour)
 }
@@ -235,6 +238,7 @@ fn about_agent(fleet: &Fleet, seen: &AgentSeen) -> (String, Vec<(String, String)
         ),
         ("change set".to_owned(), report.lsn.to_string()),
     ];
+    lines.extend(seen.doubt(fleet.looked_ms).map(|doubt| ("doubt".to_owned(), doubt)));
     lines.extend(queue_lines(&report.replication, fleet.looked_ms).into_iter().map(|line| ("queue".to_owned(), line)));
     lines.extend(report.stalls.iter().map(|stall| ("waits".to_owned(), format!("{}: {}", stall.what, stall.why))));
     lines.extend(report.containers_bad.iter().map(|bad| ("container".to_owned(), bad.clone())));

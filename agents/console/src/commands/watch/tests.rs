@@ -40,7 +40,7 @@ fn press(view: &mut View, seen: &Seen, codes: &[KeyCode]) {
 fn the_fleet_is_readable_at_80_by_24() {
     let screen = drawn(&mut View::default(), &seen(10_000), (80, 24));
     let lines: Vec<&str> = screen.lines().collect();
-    assert_eq!(lines[0], "Mailferry fixture   1 Fleet   2 Mailboxes   3 Moves   4 Debts   5 Events");
+    assert_eq!(lines[0], "Mailferry  1 Fleet   2 Mailboxes   3 Moves   4 Debts   5 Events  fixture");
     assert_eq!(lines[1], "10,000 mailboxes: 833 AutoSuspended, 833 Completed, 833 Failed,");
     assert_eq!(lines[2], "    1,834 InProgress, 3,999 InStep, 834 Queued, 1 Stalled, 833 Suspended");
     assert!(lines[3].ends_with("░░ 39,000/40,000 containers answered") && lines[3].starts_with("█████"), "{screen}");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{AgentPlan, CommitPlan, Effect, FilePlan, NodeOutcome, NodePlan, RIGHTS};
 use crate::settings::desired::Revision;
 use crate::settings::files;
-use crate::settings::record::{Author, CommitEntry, NodeRecord, RECORD_FILE, digest_of, next_of, read_counting};
+use crate::settings::record::{Author, CommitEntry, NodeRecord, RECORD_FILE, counted_as, digest_of, next_of, read_counting};
 use crate::trouble::Trouble;
 
 /// One durable step. A kill between any two loses nothing.
@@ -23,7 +23,7 @@ pub(super) enum Step {
 impl Step {
     pub fn take(&self) -> Result<(), Trouble> {
         let (done, place) = match self {
-            Step::Write(path, bytes) => (files::write_durably(path, bytes), path),
+            Step::Write(path, bytes) => (files::write_instead(&counted_as(path), path, bytes), path),
             Step::Rename(from, to) => (files::rename(from, to), to),
             Step::Remove(path) => (files::remove(path), path),
         };

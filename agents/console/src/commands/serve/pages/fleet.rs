@@ -31,10 +31,10 @@ fn numbers(fleet: &Fleet, history: &History) -> Markup {
     html! {
         div.cards {
             (card("Mailboxes", text::number(totals.all.mailboxes), format!("{} with move requests", text::number(totals.requests)), false))
-            (card("Containers answered", format!("{} %", percent(figures.answered, figures.containers)),
+            (card("Containers answered", percent(figures.answered, figures.containers),
                 format!("{} of {} on their way", text::number(figures.on_their_way()), text::number(figures.containers)), false))
             (card("Items packed", text::number(figures.items), format!("{} in containers", HumanBytes(figures.bytes)), false))
-            (card("Rate", rates.map_or("-".into(), |rates| format!("{:.1} items/s", rates.items)),
+            (card("Rate", rates.map_or("-".into(), |rates| per_second(rates.items)),
                 rates.map_or("after two looks".into(), |rates| format!("{}/s; answers in {}", HumanBytes(rates.bytes as u64), eta(rates.eta_s))), false))
             (card("First copies left", text::number(fleet.pace.left),
                 fleet.pace.ready_per_hour.map_or("no pace yet".into(), |pace| format!("{pace:.1} an hour; done in {}", eta(fleet.pace.eta_s))), false))
@@ -47,8 +47,12 @@ fn numbers(fleet: &Fleet, history: &History) -> Markup {
     }
 }
 
+fn per_second(items: f64) -> String {
+    if items < 100.0 { format!("{items:.1} items/s") } else { format!("{} items/s", text::number(items as u64)) }
+}
+
 fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { "-".into() } else { format!("{:.1}", part as f64 / whole as f64 * 100.0) }
+    if whole == 0 { "-".into() } else { format!("{:.1} %", part as f64 / whole as f64 * 100.0) }
 }
 
 fn eta(seconds: Option<u64>) -> String {
@@ -113,6 +117,7 @@ fn agent(fleet: &Fleet, seen: &AgentSeen) -> Markup {
                 Some(report) => {
                     p { b { (seen.role()) } ", epoch " (report.epoch) ", " (seen.end()) ", " (ago(fleet, report.finished_ms)) }
                     ul.facts {
+                        @if let Some(doubt) = seen.doubt(fleet.looked_ms) { li.bad { (doubt) } }
                         @for line in queue_lines(&report.replication, fleet.looked_ms) { li { (line) } }
                         @for stall in report.stalls.iter().take(STALLS_MAX) { li.warn { (stall.what) ": " (stall.why) } }
                         @if report.stalls.len() > STALLS_MAX { li.warn { "and " (report.stalls.len() - STALLS_MAX) " more wait" } }

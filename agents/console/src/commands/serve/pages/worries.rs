@@ -46,7 +46,7 @@ pub fn events(fleet: &Fleet, told: &[Told], unread: &[String]) -> Markup {
         } }
         @if !unread.is_empty() {
             section { h2 { "Logs that cannot be read from here" }
-                p.quiet { "Read are those beside config.ini; one that LogDirectory leads elsewhere is read at its node." }
+                p.quiet { "Read are those beside config.ini, and those in a LogDirectory that is a share, or is a folder of this machine." }
                 ul.lines { @for why in unread { li { (why) } } }
             }
         }
