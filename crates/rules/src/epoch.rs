@@ -59,6 +59,18 @@ pub const LEASE_MS: u64 = 250;
 /// has no more than two seconds beyond what the cluster manager takes.
 pub const GRACE_MS: u64 = 500;
 
+/// So long a node that takes over with a damaged copy of the database, which ContinueWithoutReplication allows, leaves its predecessor
+/// time to hand over a sound one.
+pub const HANDOVER_WAIT_MS: u64 = 5_000;
+
+/// How long it still waits. `asked_before`: a snapshot had been asked for before this look; `since_ms`: this process waits already.
+pub fn handover_left_ms(asked_before: bool, since_ms: Option<u64>, now_ms: u64) -> u64 {
+    match since_ms {
+        None if asked_before => 0,
+        since_ms => HANDOVER_WAIT_MS.saturating_sub(now_ms.saturating_sub(since_ms.unwrap_or(now_ms))),
+    }
+}
+
 /// Whether the question has to be asked again. A clock that has been set back, or has run on, means that this node was frozen.
 pub fn must_ask(asked_ms: Option<u64>, now_ms: u64) -> bool {
     asked_ms.is_none_or(|asked_ms| now_ms < asked_ms || now_ms - asked_ms >= LEASE_MS)
@@ -118,6 +130,17 @@ mod tests {
         assert!(last_step.zip(first_step).is_some_and(|(last, first)| first >= last + LEASE_MS), "{last_step:?} {first_step:?}");
         assert!(must_ask(None, 1_000) && must_ask(Some(1_001), 1_000), "never asked; a clock that was set back");
         assert_eq!(grace_left_ms(Epoch(1), 1_000, 1_000), 0, "nobody was before");
+    }
+
+    #[test]
+    fn a_damaged_copy_is_waited_with_once_and_not_for_ever() {
+        assert_eq!(handover_left_ms(false, None, 1_000), HANDOVER_WAIT_MS, "found just now");
+        assert_eq!(handover_left_ms(true, None, 1_000), 0, "another process has asked, and nobody came");
+        for asked_before in [false, true] {
+            assert_eq!(handover_left_ms(asked_before, Some(1_000), 1_000 + HANDOVER_WAIT_MS - 1), 1);
+            assert_eq!(handover_left_ms(asked_before, Some(1_000), 1_000 + HANDOVER_WAIT_MS), 0);
+            assert_eq!(handover_left_ms(asked_before, Some(1_000), 500), HANDOVER_WAIT_MS, "a clock that was set back");
+        }
     }
 
     #[test]
