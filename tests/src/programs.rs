@@ -30,8 +30,9 @@ fn built() -> PathBuf {
     command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
     // What cargo has told about this package: build scripts ask for it, and would be run again, here and for the next tests.
     let of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-    let told = std::env::vars_os().map(|(name, _)| name);
-    told.filter(|name| name.to_str().is_some_and(of_package)).for_each(|name| drop(command.env_remove(name)));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
+        command.env_remove(name);
+    }
     let status = command.status().expect("cargo can be run");
     assert!(status.success(), "the programs under test could not be built");
     folder.to_path_buf()

@@ -382,7 +382,10 @@ fn no_manifest_is_made_while_a_source_may_be_locked() {
     done(&moves(&bed, &["complete", "alice"]));
     let report = to_target();
     assert_eq!(manifests("alice"), 0, "bob's source may be locked");
-    assert!(report.stalls.iter().any(|stall| stall.what.contains("alice") && stall.why.contains("its manifest is made when")), "{report:?}");
+    assert!(
+        report.stalls.iter().any(|stall| stall.what.contains("alice") && stall.why.contains("its manifest is made when")),
+        "{report:?}"
+    );
 
     bed.once(&target, Transmission);
     to_target();

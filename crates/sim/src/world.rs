@@ -458,12 +458,13 @@ impl World {
     }
 
     /// Time passes until nothing changes any more: three hours at most, in which everything that was put off is tried; where a mailbox
-    /// is kept in step at longer intervals, once more so long. Where nothing but answers lack, until they are asked for, and then again.
+    /// is kept in step at longer intervals, once more so long. Where a loss was allowed and nothing but answers lack, until they are asked
+    /// for, and then again.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
         if self.comes_to_rest_in(&[HOUR_MS; 3])? || self.comes_to_rest_in(&[check::longest_interval_ms(self)])? {
             return Ok(());
         }
-        if check::only_answers_lack(self) {
+        if self.policy.continue_without_replication && check::only_answers_lack(self) {
             self.comes_to_rest_in(&[self.policy.answer_wait_ms, HOUR_MS, HOUR_MS, HOUR_MS])?;
         }
         Ok(())

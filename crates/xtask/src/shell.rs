@@ -19,8 +19,9 @@ pub fn command(program: &str, arguments: &[&str]) -> Command {
 /// again whenever cargo is called another way.
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()), arguments);
-    let told = std::env::vars_os().map(|(name, _)| name);
-    told.filter(|name| name.to_str().is_some_and(is_of_package)).for_each(|name| drop(command.env_remove(name)));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_of_package)) {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -4,8 +4,8 @@
 
 use std::io::{Cursor, Read};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mailferry_conformance::store::{Bench, Limits, Names, Settled};
 use mailferry_core::model::{FolderInfo, FolderPath, ItemKey, TargetId};

@@ -4,14 +4,13 @@
 //! A commit is kept before the first node gets it, so that each that a node may have is known here.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::desired::Revision;
-use super::files;
+use super::files::{self, Lock};
 use super::project::{PROJECT_BYTES_MAX, Project};
 use super::record::Author;
 use crate::trouble::Trouble;
@@ -56,21 +55,21 @@ impl Archive {
     }
 
     /// Keeps every other commit from here waiting outside, until the answer is dropped or the process ends, however it ends.
-    pub fn lock(&self) -> Result<File, Trouble> {
+    pub fn lock(&self) -> Result<Lock, Trouble> {
         let path = self.folder.join("lock");
         let unlocked = |cause: &dyn fmt::Display, hint: &str| {
             Trouble::new("could not begin a commit").place(path.display()).cause(cause).now("no node was written").hint(hint)
         };
         let file = files::make_folders(&self.folder)
-            .and_then(|()| files::open_lock(&path))
+            .and_then(|()| Lock::file(&path))
             .map_err(|error| unlocked(&error, "give this account the right to write beside the project file"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(unlocked(
+        match file.taken() {
+            Ok(Some(lock)) => Ok(lock),
+            Ok(None) => Err(unlocked(
                 &"another commit of this project is going on",
                 "wait until it is done, look at `mailferry status`, commit again",
             )),
-            Err(TryLockError::Error(error)) => Err(unlocked(&error, "keep the project file on a disk that can lock files")),
+            Err(error) => Err(unlocked(&error, "keep the project file on a disk that can lock files")),
         }
     }
 

@@ -92,9 +92,22 @@ pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
     }
 }
 
-/// A file to lock, made when it is not there; what is in it does not count.
-pub(super) fn open_lock(path: &Path) -> io::Result<File> {
-    File::options().create(true).truncate(false).write(true).open(path)
+/// A file that one process at a time has, until it is dropped or the process ends, however it ends.
+pub struct Lock(File);
+
+impl Lock {
+    pub(super) fn file(path: &Path) -> io::Result<Lock> {
+        File::options().write(true).create(true).truncate(false).open(path).map(Lock)
+    }
+
+    /// `None`: somebody else has it.
+    pub(super) fn taken(self) -> io::Result<Option<Lock>> {
+        match self.0.try_lock() {
+            Ok(()) => Ok(Some(self)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
 }
 
 /// A folder and those above it. For the console's own folders, never for a share.

@@ -65,7 +65,8 @@ impl Agent {
     fn name_unanswered(&mut self, pass: &mut Pass<'_>) -> Result<usize, MailboxHalt> {
         let names = self.db.read(|db| Ok(outbound::unanswered(db, pass.mailbox.id)?))?;
         for names in names.chunks(NAMES_MAX) {
-            let records = names.iter().map(|ContainerName { sequence, epoch, .. }| Record::Unanswered { sequence: *sequence, epoch: *epoch });
+            let records =
+                names.iter().map(|ContainerName { sequence, epoch, .. }| Record::Unanswered { sequence: *sequence, epoch: *epoch });
             self.write_together(pass, records)?;
         }
         Ok(names.len())
