@@ -124,13 +124,18 @@ fn switch_program(folder: &Path) -> PathBuf {
     program
 }
 
+/// Settings by which that program switches, and more of the target.
+#[cfg(unix)]
+fn switched_by(folder: &Path, target: &str) -> String {
+    format!("[settings.source]\nSwitchCommand = {:?}\n[settings.target]\n{target}", switch_program(folder).display().to_string())
+}
+
 #[cfg(unix)]
 #[test]
 fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more() {
     use mailferry_core::settings::AgentKind;
     let folder = tempfile::tempdir().expect("a folder");
-    let program = switch_program(folder.path()).display().to_string();
-    let settings = format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true\nSwitchProof = true");
+    let settings = switched_by(folder.path(), "ApplyDeletions = true\nSwitchProof = true");
     let bed = Plan::new(2, 2).sample("alice", 8).sample("bob", 4).settings(&settings).build();
     let services = Services::all(&bed);
     let notes = || notes(folder.path());
@@ -183,7 +188,6 @@ fn a_mailbox_is_switched_once_everything_is_confirmed_and_is_no_source_any_more(
 #[test]
 fn primary_and_archive_are_moved_as_one_or_one_of_them_alone() {
     let folder = tempfile::tempdir().expect("a folder");
-    let program = switch_program(folder.path()).display().to_string();
     let bed = Plan::new(1, 1)
         .sample("alice", 6)
         .sample("alice-archive", 5)
@@ -191,7 +195,7 @@ fn primary_and_archive_are_moved_as_one_or_one_of_them_alone() {
         .sample("bob-archive", 3)
         .archive("alice", "alice-archive")
         .archive("bob", "bob-archive")
-        .settings(&format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nApplyDeletions = true"))
+        .settings(&switched_by(folder.path(), "ApplyDeletions = true"))
         .build();
     let notes = || notes(folder.path());
     let refuses = folder.path().join("refuses");
@@ -335,11 +339,7 @@ fn notes(folder: &Path) -> Vec<String> {
 #[test]
 fn a_mailbox_whose_manifest_scores_poor_is_not_switched() {
     let folder = tempfile::tempdir().expect("a folder");
-    let program = switch_program(folder.path()).display().to_string();
-    let bed = Plan::new(1, 1)
-        .sample("alice", 8)
-        .settings(&format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nSwitchProof = true"))
-        .build();
+    let bed = Plan::new(1, 1).sample("alice", 8).settings(&switched_by(folder.path(), "SwitchProof = true")).build();
     done(&moves(&bed, &["new", "alice", "--SuspendWhenReadyToComplete"]));
     bed.settle();
     let message = ["cur", "new"].iter().find_map(|sub| damage::files(&bed.path("mail/new/alice").join(sub)).pop());
@@ -357,12 +357,7 @@ fn a_mailbox_whose_manifest_scores_poor_is_not_switched() {
 fn no_manifest_is_made_while_a_source_may_be_locked() {
     use mailferry_core::settings::AgentKind::{Source, Target, Transmission};
     let folder = tempfile::tempdir().expect("a folder");
-    let program = switch_program(folder.path()).display().to_string();
-    let bed = Plan::new(1, 1)
-        .sample("alice", 5)
-        .sample("bob", 5)
-        .settings(&format!("[settings.source]\nSwitchCommand = {program:?}\n[settings.target]\nSwitchProof = true"))
-        .build();
+    let bed = Plan::new(1, 1).sample("alice", 5).sample("bob", 5).settings(&switched_by(folder.path(), "SwitchProof = true")).build();
     let [source, target] = [Side::Source, Side::Target].map(|side| bed.nodes(side)[0].clone());
     done(&moves(&bed, &["new", "alice", "bob", "--SuspendWhenReadyToComplete"]));
     bed.settle();

@@ -157,6 +157,7 @@ pub fn locked(shelf: &Shelf) -> MutexGuard<'_, BTreeMap<String, SimMailbox>> {
 }
 
 /// The stores as one process reaches them.
+#[derive(Clone)]
 pub struct SimStores {
     pub shelf: Shelf,
     pub process: Arc<Process>,

@@ -150,8 +150,7 @@ mod server {
         }
 
         fn target(&self) -> Box<dyn MailTarget> {
-            let SimStores { shelf, process, trouble, .. } = &self.0;
-            let stores = SimStores { shelf: shelf.clone(), process: process.clone(), trouble: trouble.clone(), tokenless: true };
+            let stores = self.0.clone();
             Box::new(Settled::new(move || stores.target("sim:a").expect("opened"), self.1.clone()))
         }
 

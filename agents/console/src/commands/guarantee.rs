@@ -108,15 +108,7 @@ pub fn run(command: &Command, screen: &mut Screen) -> anyhow::Result<Exit> {
 fn stores(of: &StoresArgs) -> anyhow::Result<Vec<String>> {
     let mut stores = of.stores.clone();
     if let Some(path) = &of.project {
-        let project = project::load(path).map_err(|findings| {
-            let (first, more) = project::first(&findings);
-            let more = (more > 0).then(|| project::and_more(more));
-            let told: Vec<String> = first.into_iter().map(ToString::to_string).chain(more).collect();
-            Trouble::new("the project file cannot be used")
-                .place(path.display())
-                .cause(told.join("\n"))
-                .hint("`mailferry check` lists everything that is wrong")
-        })?;
+        let project = project::loaded(path)?;
         stores.extend(project.mailboxes.into_iter().map(|mailbox| mailbox.target));
     }
     let mut seen = std::collections::BTreeSet::new();

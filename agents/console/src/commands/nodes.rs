@@ -7,14 +7,14 @@ use std::io::{IsTerminal, Write};
 use indicatif::HumanDuration;
 use mailferry_core::engine::{DebtReport, SessionReport};
 use mailferry_core::ports::{Clock, Share};
-use mailferry_core::settings::{AgentKind, Cluster, Node, Project, RoleOrigin, Side};
+use mailferry_core::settings::{AgentKind, Cluster, Node, RoleOrigin, Side};
 use mailferry_core::trouble::Trouble;
 use mailferry_host::{LocalShare, SystemClock, active_node, queue_lines, rules_side, set_active_node};
 use mailferry_rules::topology::canonical;
 use serde::Serialize;
 
 use super::commit::{CommitOfAgent, Standing};
-use super::project::{self, ProjectFile};
+use super::project::ProjectFile;
 use super::watch;
 use crate::exit::{Exit, WrongUse};
 use crate::fleet::{AgentSeen, Looker, home, read_report};
@@ -59,25 +59,13 @@ pub struct RoleArgs {
     node: Option<String>,
 }
 
-pub(super) fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
-    project::load(&file.project).map_err(|findings| {
-        let (first, more) = project::first(&findings);
-        let more = (more > 0).then(|| project::and_more(more));
-        let told: Vec<String> = first.iter().map(ToString::to_string).chain(more).collect();
-        Trouble::new("the project file cannot be used")
-            .place(file.project.display())
-            .cause(told.join("\n"))
-            .hint("`mailferry check` lists everything that is wrong")
-    })
-}
-
 fn ago(then_ms: u64) -> String {
     let since = SystemClock.now_ms().saturating_sub(then_ms);
     format!("{} ago", HumanDuration(std::time::Duration::from_millis(since)))
 }
 
 pub fn status(args: &StatusArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = loaded(&args.file)?;
+    let project = args.file.loaded()?;
     if args.watch && !screen.json && std::io::stdout().is_terminal() {
         return Ok(if watch::run(project)?.waits() { Exit::Partly } else { Exit::Ok });
     }
@@ -145,7 +133,7 @@ struct Owed<'a> {
 }
 
 pub fn debts(args: &DebtsArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let mut looker = Looker::new(loaded(&args.file)?);
+    let mut looker = Looker::new(args.file.loaded()?);
     let seen = looker.agents();
     let reports = seen.iter().filter(|seen| seen.is_active()).filter_map(|seen| Some((seen, seen.report.as_deref()?)));
     let active: Vec<(&AgentSeen, &SessionReport)> = reports.collect();
@@ -189,7 +177,7 @@ fn request_retry(active: &[(&AgentSeen, &SessionReport)]) -> anyhow::Result<()> 
 }
 
 pub fn role(args: &RoleArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = loaded(&args.file)?;
+    let project = args.file.loaded()?;
     let Some(wanted) = &args.node else {
         for side in [Side::Source, Side::Target] {
             let cluster = project.topology.cluster(side);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mailferry_core::settings::{Finding, Project, load_project_knowing};
+use mailferry_core::trouble::Trouble;
 use mailferry_stores::StoreUrl;
 
 use crate::exit::complain;
@@ -20,6 +21,25 @@ pub struct ProjectFile {
 /// A project that can be committed, or everything that was found in its way; warnings are in either.
 pub fn load(path: &Path) -> Result<Project, Vec<Finding>> {
     load_project_knowing(path, &is_known_store)
+}
+
+impl ProjectFile {
+    pub fn loaded(&self) -> Result<Project, Trouble> {
+        loaded(&self.project)
+    }
+}
+
+/// For commands that need a project that can be used: what is wrong with it as one trouble.
+pub fn loaded(path: &Path) -> Result<Project, Trouble> {
+    load(path).map_err(|findings| {
+        let (first, more) = first(&findings);
+        let more = (more > 0).then(|| and_more(more));
+        let told: Vec<String> = first.iter().map(ToString::to_string).chain(more).collect();
+        Trouble::new("the project file cannot be used")
+            .place(path.display())
+            .cause(told.join("\n"))
+            .hint("`mailferry check` lists everything that is wrong")
+    })
 }
 
 /// Whether an agent could open it. What is wrong with the address of an account is said; user, server and path are not for the screen.

@@ -45,8 +45,8 @@ impl Agent {
         let (epoch, lacks) = match standing {
             Standing::Holds(epoch) => (epoch, None),
             Standing::MustClaim(epoch) => {
-                self.take_in()?;
-                self.wait_for_handover()?;
+                let asked_before = self.take_in()?;
+                self.wait_for_handover(asked_before)?;
                 let epoch = self.claim(epoch)?;
                 // What the old active node has shipped up to the claim it takes for replicated; what it ships later it does
                 // not, because it looks at the claims afterwards.
@@ -78,28 +78,27 @@ impl Agent {
         Ok(Some(NewestClaim { claimed: Claimed { epoch, mine: owner == self.around.me }, owner }))
     }
 
-    /// Everything that the old active node has shipped here. Not read is not replicated: without it nobody takes over.
-    fn take_in(&mut self) -> Result<(), Halt> {
-        self.asked_before = self.db.wants_snapshot()?.is_some();
+    /// Everything that the old active node has shipped here. Not read is not replicated: without it nobody takes over. Answers whether a
+    /// snapshot had been asked for before.
+    fn take_in(&mut self) -> Result<bool, Halt> {
+        let asked_before = self.db.wants_snapshot()?.is_some();
         self.replay().map_err(|error| Halt::NotActive(format!("what the active node has replicated could not be taken in: {error}")))?;
-        self.refuse_old_state()
+        self.refuse_old_state()?;
+        Ok(asked_before)
     }
 
     /// The predecessor may have what is damaged here, and hands it over as long as nobody has claimed: a loss that is allowed is not
     /// sought. Whoever cannot be reached is not waited for.
-    fn wait_for_handover(&mut self) -> Result<(), Halt> {
-        let Some(why) = self.db.wants_snapshot()? else {
-            self.waits_whole_since = None;
-            return Ok(());
-        };
-        let now_ms = self.now_ms();
-        let left_ms = handover_left_ms(self.asked_before, self.waits_whole_since, now_ms);
+    fn wait_for_handover(&mut self, asked_before: bool) -> Result<(), Halt> {
+        let (since_ms, now_ms) = (self.waits_whole_since.take(), self.now_ms());
+        let Some(why) = self.db.wants_snapshot()? else { return Ok(()) };
+        let left_ms = handover_left_ms(asked_before, since_ms, now_ms);
         let folder = self.identity().folder();
         let answers = |node: &String| folder.as_ref().is_ok_and(|folder| self.share(node).list(folder).is_ok());
         if left_ms == 0 || !self.passive_nodes().iter().any(answers) {
             return Ok(());
         }
-        self.waits_whole_since.get_or_insert(now_ms);
+        self.waits_whole_since = Some(since_ms.unwrap_or(now_ms));
         self.wants_next_in(left_ms);
         Err(Halt::NotActive(format!("the database of this node is not whole ({why}): the other node may hand over what it has")))
     }

@@ -122,8 +122,6 @@ pub struct Agent {
     pub(super) epoch: Epoch,
     /// The next session claims a new epoch although this one is held.
     pub(super) reclaims: bool,
-    /// A snapshot had been asked for before the folder was last looked at.
-    pub(super) asked_before: bool,
     /// This node could take over, and waits for a sound copy of the database.
     pub(super) waits_whole_since: Option<u64>,
     pub(super) replicated: Replicated,
@@ -183,7 +181,6 @@ impl Agent {
             mailboxes: Vec::new(),
             epoch: Epoch(0),
             reclaims: false,
-            asked_before: false,
             waits_whole_since: None,
             replicated: Replicated::No,
             replication_failed: false,

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::author::time;
 use super::is_dirty;
-use crate::commands::nodes::loaded;
 use crate::commands::project::ProjectFile;
 use crate::exit::Exit;
 use crate::fleet::{home, read_report};
@@ -67,6 +66,10 @@ impl Standing {
         row.committed.is_none() || (newest.is_some() && row.committed != newest) || row.works_by != row.committed
     }
 
+    fn is_settled_at(&self, row: &AgentRow) -> bool {
+        row.drift.is_empty() && !self.differs(row)
+    }
+
     /// The lines of `status` about commits. Where all is settled that is one line.
     pub fn write(&self, screen: &mut Screen) -> std::io::Result<()> {
         match (&self.newest, &self.unread) {
@@ -99,7 +102,7 @@ impl Standing {
             dirty: self.dirty,
             committed: row.and_then(|row| row.committed.as_ref()),
             works_by: row.and_then(|row| row.works_by.as_ref()),
-            is_settled: self.unread.is_none() && row.is_some_and(|row| row.drift.is_empty() && !self.differs(row)),
+            is_settled: self.unread.is_none() && row.is_some_and(|row| self.is_settled_at(row)),
             drift: row.map(|row| row.drift.as_slice()).unwrap_or_default(),
             unknown: self.unknown.iter().find(|(known, _)| known == node).map(|(_, why)| why.as_str()).or(self.unread.as_deref()),
         }
@@ -107,8 +110,10 @@ impl Standing {
 
     /// Whether something is to be done by a person, or an agent has not taken over what it was given.
     pub fn is_settled(&self) -> bool {
-        let settled = |row: &AgentRow| row.drift.is_empty() && !self.differs(row);
-        self.unread.is_none() && self.dirty != Some(true) && self.unknown.is_empty() && self.agents.iter().all(settled)
+        self.unread.is_none()
+            && self.dirty != Some(true)
+            && self.unknown.is_empty()
+            && self.agents.iter().all(|row| self.is_settled_at(row))
     }
 }
 
@@ -126,7 +131,7 @@ fn rows(project: &Project, node: &NodeStanding) -> Vec<AgentRow> {
 }
 
 pub fn run(file: &ProjectFile, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = loaded(file)?;
+    let project = file.loaded()?;
     let kept = Archive::beside(&file.project).commits()?;
     let standing = Standing::of(file, &project)?;
     if screen.json {

@@ -19,7 +19,6 @@ use serde::Serialize;
 
 use self::bundle::{Bundle, Kind};
 use super::commit::author;
-use super::nodes::loaded;
 use super::project::ProjectFile;
 use crate::exit::{Exit, WrongUse};
 use crate::screen::Screen;
@@ -72,7 +71,7 @@ struct Outcome {
 }
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = loaded(&args.file)?;
+    let project = args.file.loaded()?;
     let nodes = nodes(args, &project)?;
     let programs = programs(args)?;
     let commit = committed(&args.file, &project)?;

@@ -165,7 +165,7 @@ fn time(text: &str, now_ms: u64) -> Result<u64, String> {
 }
 
 pub fn new(args: &NewArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = super::loaded(&args.file)?;
+    let project = args.file.loaded()?;
     let asked = match &args.list {
         Some(list) if args.mailboxes.is_empty() => listed(&project, list, args)?,
         Some(_) => return Err(wrong("mailboxes are named on the command line and in a list", "name them in one of the two places")),

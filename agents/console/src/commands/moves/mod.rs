@@ -23,8 +23,6 @@ use mailferry_core::settings::{AgentKind, Project, Side};
 use mailferry_core::trouble::Trouble;
 use mailferry_host::AgentHome;
 
-use super::nodes;
-use super::project::ProjectFile;
 use crate::exit::{Exit, WrongUse};
 use crate::fleet::{home, read_report};
 use crate::screen::Screen;
@@ -75,10 +73,6 @@ pub fn run(command: &Command, screen: &mut Screen) -> anyhow::Result<Exit> {
         Command::RetryRefused(which) => order::to_all(which, &What::RetryRefused, screen),
         Command::Remove(which) => order::to_all(which, &What::Remove, screen),
     }
-}
-
-fn loaded(file: &ProjectFile) -> Result<Project, Trouble> {
-    nodes::loaded(file)
 }
 
 /// The home of the source agent that is active, as far as the statuses say.

@@ -78,7 +78,7 @@ pub fn named(project: &Project, names: &[String]) -> anyhow::Result<Vec<Mailbox>
 
 /// The same order to every request that is meant.
 pub fn to_all(which: &Which, what: &What, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = super::loaded(&which.file)?;
+    let project = which.file.loaded()?;
     let mailboxes = match &which.batch {
         None => named(&project, &which.mailboxes)?,
         Some(batch) => {

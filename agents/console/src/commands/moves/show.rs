@@ -42,7 +42,7 @@ fn chosen(args: &ListArgs) -> anyhow::Result<Vec<MoveReport>> {
         }
         None => None,
     };
-    let mut requests = moves(&super::loaded(&args.file)?)?.requests;
+    let mut requests = moves(&args.file.loaded()?)?.requests;
     requests.retain(|of| state.is_none_or(|state| of.state == state.name()) && args.batch.as_ref().is_none_or(|batch| of.batch == *batch));
     Ok(requests)
 }
@@ -69,7 +69,7 @@ fn short(name: &str, most: usize) -> String {
 }
 
 pub fn show(args: &ShowArgs, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let project = super::loaded(&args.file)?;
+    let project = args.file.loaded()?;
     let moves = moves(&project)?;
     let Some(of) = moves.requests.iter().find(|of| label(of) == args.mailbox) else {
         return Err(wrong(format!("mailbox {} has no move request", args.mailbox), "`mailferry moves list` lists those there are"));

@@ -21,7 +21,6 @@ use mailferry_core::trouble::Trouble;
 use mailferry_host::SystemClock;
 
 use super::csv::{part, unwritten};
-use super::nodes;
 use super::project::ProjectFile;
 use crate::exit::{Exit, WrongUse};
 use crate::fleet::{Fleet, Looker};
@@ -68,7 +67,7 @@ impl Form {
 }
 
 pub fn run(args: &Args, screen: &mut Screen) -> anyhow::Result<Exit> {
-    let fleet = Looker::new(nodes::loaded(&args.file)?).look(SystemClock.now_ms());
+    let fleet = Looker::new(args.file.loaded()?).look(SystemClock.now_ms());
     fleet.troubles.iter().for_each(|trouble| crate::exit::complain("warning", trouble));
     let reports = chosen(&fleet, &args.collections)?;
     let written = match &args.out {

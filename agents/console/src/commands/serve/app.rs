@@ -11,7 +11,6 @@ use mailferry_host::SystemClock;
 
 use super::gate::{COOKIE, Gate};
 use super::{metrics, pages};
-use crate::commands::nodes;
 use crate::commands::project::{self, ProjectFile};
 use crate::fleet::{Fleet, History, Looker, Work, events};
 
@@ -71,7 +70,7 @@ struct Eye {
 
 impl App {
     pub fn new(file: &ProjectFile, gate: Gate) -> Result<Self, Trouble> {
-        let looker = Looker::new(nodes::loaded(file)?);
+        let looker = Looker::new(file.loaded()?);
         let eye = Eye { looker, project_stamp: stamp(&file.project), history: History::default(), seen: None, project_trouble: None };
         Ok(App { gate, file: file.project.clone(), eye: Mutex::new(eye) })
     }

@@ -339,18 +339,18 @@ impl Agent {
         for folder in folders_named(&record) {
             self.announce(pass, folder)?;
         }
-        let packing = self.opened(pass)?;
-        packing.writer.record(&record).map(|()| packing.records.push(record)).map_err(|error| self.pack_failed(error).into())
+        self.put(pass, record)
     }
 
     /// Small records that name no folder, in one container.
-    pub(super) fn write_together(&mut self, pass: &mut Pass<'_>, records: impl Iterator<Item = Record>) -> Result<(), MailboxHalt> {
+    pub(super) fn write_together(&mut self, pass: &mut Pass<'_>, records: impl IntoIterator<Item = Record>) -> Result<(), MailboxHalt> {
         self.make_room(pass, 0)?;
-        for record in records {
-            let packing = self.opened(pass)?;
-            packing.writer.record(&record).map(|()| packing.records.push(record)).map_err(|error| self.pack_failed(error))?;
-        }
-        Ok(())
+        records.into_iter().try_for_each(|record| self.put(pass, record))
+    }
+
+    fn put(&mut self, pass: &mut Pass<'_>, record: Record) -> Result<(), MailboxHalt> {
+        let packing = self.opened(pass)?;
+        packing.writer.record(&record).map(|()| packing.records.push(record)).map_err(|error| self.pack_failed(error).into())
     }
 
     /// Names a folder once in each container that speaks of it, so that every container explains itself.
@@ -358,10 +358,7 @@ impl Agent {
         let info = pass.folders.get(&id).cloned().flatten();
         let packing = self.opened(pass)?;
         match info {
-            Some(info) if packing.folders.insert(id) => {
-                let record = Record::Folder { id, info };
-                packing.writer.record(&record).map(|()| packing.records.push(record)).map_err(|error| self.pack_failed(error).into())
-            }
+            Some(info) if packing.folders.insert(id) => self.put(pass, Record::Folder { id, info }),
             _ => Ok(()),
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use mailferry_rules::guarantee::{Answer, Finish, FinishStep, gate};
-use mailferry_rules::ids::MailboxId;
+use mailferry_rules::ids::{ContainerName, MailboxId};
 use mailferry_rules::session::Act;
 
 use crate::engine::agent::{Agent, Halt};
@@ -53,7 +53,7 @@ impl Agent {
     /// `None`: cannot be said yet.
     fn verdict_on(&mut self, asked: &Asked) -> Result<Option<Result<(), String>>, Halt> {
         let mailbox = asked.container.mailbox;
-        let (archived, wanted) = self.db.read(|db| Ok((manifest::archived(db, mailbox)?, stock::wants_any(db, mailbox)?)))?;
+        let (archived, wanted) = self.lacks(mailbox)?;
         if let Some(name) = archived.first() {
             return Ok(Some(Err(format!("container {name} is kept in ARCHIVE and not applied"))));
         }
@@ -69,7 +69,7 @@ impl Agent {
         match step {
             FinishStep::Flushed if asked.last => Ok(Some(Ok(()))),
             FinishStep::Flushed if self.proves_switches() => {
-                let proved = self.proved.get(&mailbox).filter(|(id, _)| *id == asked.id).map(|(_, verdict)| verdict.clone());
+                let proved = self.proof_for(asked).cloned();
                 if proved.is_none() {
                     self.switch_waits(mailbox, Level::Info, "its switch waits: its manifest is made when no other source may be locked");
                 }
@@ -93,21 +93,30 @@ impl Agent {
         self.policy.switch_proof && self.signs.is_some()
     }
 
+    /// What the manifest of this switch came to, where it has been made.
+    fn proof_for(&self, asked: &Asked) -> Option<&Result<(), String>> {
+        self.proved.get(&asked.container.mailbox).filter(|(id, _)| *id == asked.id).map(|(_, verdict)| verdict)
+    }
+
     /// A manifest and its score before a source is locked (R84), once for each switch: the source may have put its question again meanwhile.
     /// It takes as long as a mailbox takes to be read, and nothing is confirmed meanwhile. So those of all that have asked are made before
     /// any of them may begin, and none is made while a source may be locked.
     fn prove_before(&mut self, open: &[Asked]) -> Result<(), Halt> {
+        if open.is_empty() || !self.proves_switches() {
+            return Ok(());
+        }
         let now_ms = self.now_ms();
         // As long as it may have waited for its answer, and its source may then be locked.
         let since_ms = now_ms.saturating_sub(2 * self.policy.final_wait.wait_max_ms);
-        let locked = open.iter().any(|asked| asked.last) || self.db.read(|db| Ok(switch::has_let_begin(db, since_ms, now_ms)?))?;
-        if locked || !self.proves_switches() {
+        if open.iter().any(|asked| asked.last) || self.db.read(|db| Ok(switch::has_let_begin(db, since_ms, now_ms)?))? {
             return Ok(());
         }
         for asked in open {
             let mailbox = asked.container.mailbox;
-            let is_proved = self.proved.get(&mailbox).is_some_and(|(id, _)| *id == asked.id);
-            if is_proved || self.mailbox(mailbox).is_none() || !self.may(Act::Switch) || !self.has_all(mailbox)? {
+            if self.proof_for(asked).is_some() || self.mailbox(mailbox).is_none() || !self.may(Act::Switch) {
+                continue;
+            }
+            if !matches!(self.lacks(mailbox)?, (archived, false) if archived.is_empty()) {
                 continue;
             }
             let made = self.prove(mailbox);
@@ -123,9 +132,9 @@ impl Agent {
         Ok(())
     }
 
-    /// Nothing of a mailbox has been given up, and nothing is asked for.
-    fn has_all(&self, mailbox: MailboxId) -> Result<bool, Halt> {
-        Ok(self.db.read(|db| Ok(manifest::archived(db, mailbox)?.is_empty() && !stock::wants_any(db, mailbox)?))?)
+    /// Containers of a mailbox that were given up, and whether anything is asked for.
+    fn lacks(&self, mailbox: MailboxId) -> Result<(Vec<ContainerName>, bool), Halt> {
+        Ok(self.db.read(|db| Ok((manifest::archived(db, mailbox)?, stock::wants_any(db, mailbox)?)))?)
     }
 
     fn guaranteed_for(&mut self, asked: &Asked) -> Result<Answer, Halt> {
